@@ -1,0 +1,60 @@
+// What a BGP session tells the routing side, and what the routing side may ask of it. The session
+// (this folder) knows connections, messages and timers; the RIB (controlplane/rib) knows routes.
+// They meet only here.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "controlplane/bgp/wire/message.h"
+#include "controlplane/event/event.h"
+
+namespace lastmile::bgp {
+
+/// A configured or dynamic peer, numbered densely from 0, stable for the life of the process.
+using PeerId = StrongId<struct PeerTag, std::uint16_t>;
+
+/// What OPEN settled.
+struct Negotiated {
+  Asn remote_asn;
+  BgpIdentifier remote_identifier;
+  bool external = true;
+  std::chrono::seconds hold_time{0};
+  CodecContext codec;            ///< for decoding what the peer sends and encoding what we send
+  std::vector<Family> families;  ///< that both sides announced
+  bool peer_route_refresh = false;
+  Endpoint local;
+  Endpoint remote;
+  /// Our own addresses on the session's port, for next hop self.
+  NextHop local_next_hop;
+};
+
+/// Implemented by the routing side. Calls come from inside ControlPlane::handle; an implementation
+/// may call PeerOutput but must not destroy the session.
+class SessionObserver {
+ public:
+  virtual ~SessionObserver() = default;
+  virtual void on_established(PeerId peer, const Negotiated& negotiated, TimePoint now) = 0;
+  /// The session has already dealt with the codec's faults; `update` may be moved from.
+  virtual void on_update(PeerId peer, Update& update, TimePoint now) = 0;
+  virtual void on_route_refresh(PeerId peer, const RouteRefresh& refresh, TimePoint now) = 0;
+  /// The peer's routes are to be forgotten. Called once for each on_established.
+  virtual void on_down(PeerId peer, const std::string& reason, TimePoint now) = 0;
+  /// The peer's send queue is empty again; more updates may follow.
+  virtual void on_writable(PeerId peer, TimePoint now) = 0;
+};
+
+/// Implemented by the session side.
+class PeerOutput {
+ public:
+  virtual ~PeerOutput() = default;
+  /// Sends encoded UPDATE messages. Ignored if the peer is not Established.
+  virtual void send_updates(PeerId peer, std::vector<std::uint8_t> encoded) = 0;
+  /// False while the send queue is above its mark; on_writable follows.
+  [[nodiscard]] virtual bool writable(PeerId peer) const = 0;
+  /// Ends the session with a NOTIFICATION (a RIB limit, a policy's verdict).
+  virtual void reset(PeerId peer, const Notification& notification, TimePoint now) = 0;
+};
+
+}  // namespace lastmile::bgp

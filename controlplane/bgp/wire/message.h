@@ -1,0 +1,175 @@
+// BGP messages as values, and the codec between them and bytes (RFC 4271 section 4).
+//
+//   MessageReader reader;                       // one for each connection
+//   reader.append(bytes);
+//   while (auto next = reader.next(context)) {  // nullopt: wait for more bytes
+//     if (!*next) { send(encode(next->error())); close(); }   // the NOTIFICATION that it deserves
+//     std::visit(handle, **next);
+//   }
+//
+// The decoder never throws and never reads outside its input; whatever a peer sends is a message, a
+// message with faults that cost only its routes (RFC 7606), or a NOTIFICATION to send.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include <tl/expected.hpp>
+
+#include "controlplane/bgp/wire/types.h"
+
+namespace lastmile::bgp {
+
+inline constexpr std::size_t kHeaderSize = 19;          // RFC 4271 section 4.1
+inline constexpr std::size_t kMaxMessageSize = 4096;    // RFC 4271 section 4.1
+inline constexpr std::size_t kMaxExtendedSize = 65535;  // RFC 8654
+inline constexpr std::uint16_t kBgpPort = 179;
+
+/// What a speaker can do, as announced in OPEN (RFC 5492). Unknown capabilities are kept for
+/// `show`.
+struct Capabilities {
+  std::vector<Family> multiprotocol;      ///< RFC 4760, code 1
+  bool route_refresh = false;             ///< RFC 2918, code 2
+  std::vector<Family> extended_next_hop;  ///< RFC 8950, code 5: family with IPv6 next hop
+  bool extended_message = false;          ///< RFC 8654, code 6
+  std::optional<Asn> four_octet_asn;      ///< RFC 6793, code 65
+  std::string hostname, domain_name;      ///< FQDN, code 73 (draft-walton-bgp-hostname)
+  struct Unknown {
+    std::uint8_t code = 0;
+    std::vector<std::uint8_t> value;
+    friend bool operator==(const Unknown&, const Unknown&) = default;
+  };
+  std::vector<Unknown> unknown;
+  friend bool operator==(const Capabilities&, const Capabilities&) = default;
+};
+
+struct Open {
+  Asn asn;  ///< the four-octet one if the capability is there, else "My Autonomous System"
+  std::uint16_t hold_time_s = 0;
+  BgpIdentifier identifier;
+  Capabilities capabilities;
+  friend bool operator==(const Open&, const Open&) = default;
+};
+
+struct Aggregator {
+  Asn asn;
+  Ipv4Address address;
+  friend bool operator==(const Aggregator&, const Aggregator&) = default;
+};
+
+/// The path attributes that all routes of an UPDATE share; NLRI and next hop are not among them.
+struct PathAttributes {
+  Origin origin = Origin::kIgp;
+  AsPath as_path;
+  std::optional<std::uint32_t> med;
+  std::optional<std::uint32_t> local_preference;
+  bool atomic_aggregate = false;
+  std::optional<Aggregator> aggregator;
+  std::vector<Community> communities;
+  std::vector<ExtendedCommunity> extended_communities;
+  std::vector<LargeCommunity> large_communities;
+  std::optional<BgpIdentifier> originator_id;  ///< RFC 4456
+  std::vector<Ipv4Address> cluster_list;       ///< RFC 4456
+  /// Optional transitive attributes that we do not know: passed on with Partial set
+  /// (RFC 4271 section 5).
+  struct Unknown {
+    std::uint8_t flags = 0;
+    std::uint8_t code = 0;
+    std::vector<std::uint8_t> value;
+    friend bool operator==(const Unknown&, const Unknown&) = default;
+  };
+  std::vector<Unknown> unknown;
+  friend bool operator==(const PathAttributes&, const PathAttributes&) = default;
+};
+[[nodiscard]] std::uint64_t hash_value(const PathAttributes& attributes);
+
+/// An attribute that was malformed and what RFC 7606 made of it.
+struct AttributeFault {
+  enum class Outcome : std::uint8_t { kAttributeDiscard, kTreatAsWithdraw };
+  std::uint8_t code = 0;
+  Outcome outcome = Outcome::kTreatAsWithdraw;
+  std::string reason;  ///< for the log and `last_error`, with the RFC clause
+};
+
+struct Update {
+  struct Reach {
+    Family family = Family::kIpv4Unicast;
+    NextHop next_hop;
+    NlriList nlri;
+    friend bool operator==(const Reach&, const Reach&) = default;
+  };
+  struct Unreach {
+    Family family = Family::kIpv4Unicast;
+    NlriList nlri;
+    friend bool operator==(const Unreach&, const Unreach&) = default;
+  };
+  std::vector<Unreach> unreach;      ///< to be applied before `reach`
+  std::vector<Reach> reach;          ///< empty after treat-as-withdraw: the routes are in `unreach`
+  PathAttributes attributes;         ///< meaningful if `reach` is not empty
+  std::optional<Family> end_of_rib;  ///< RFC 4724 section 2
+  std::vector<AttributeFault> faults;
+};
+
+struct Keepalive {
+  friend bool operator==(const Keepalive&, const Keepalive&) = default;
+};
+
+/// Error codes and subcodes are a table in notification.cc (RFC 4271 section 4.5, RFC 4486, ...).
+struct Notification {
+  std::uint8_t code = 0;
+  std::uint8_t subcode = 0;
+  std::vector<std::uint8_t> data;
+  friend bool operator==(const Notification&, const Notification&) = default;
+};
+/// "Cease/Administrative Shutdown", with a shutdown message (RFC 9003) if there is one.
+[[nodiscard]] std::string to_string(const Notification& notification);
+
+struct RouteRefresh {
+  Family family = Family::kIpv4Unicast;
+  std::uint8_t subtype = 0;  ///< RFC 7313: 0 request, 1 begin, 2 end
+  friend bool operator==(const RouteRefresh&, const RouteRefresh&) = default;
+};
+
+using Message = std::variant<Open, Update, Notification, Keepalive, RouteRefresh>;
+
+/// What both sides agreed on in OPEN and what therefore changes the codec.
+struct CodecContext {
+  bool four_octet_asn = true;
+  bool external_peer =
+      true;  ///< eBGP: LOCAL_PREF and the like are discarded (RFC 7606 section 7.5)
+  bool extended_message = false;
+  std::vector<Family> extended_next_hop;  ///< families for which an IPv6 next hop is allowed
+};
+
+/// Cuts a byte stream into messages and decodes them.
+class MessageReader {
+ public:
+  void append(std::span<const std::uint8_t> bytes);
+  /// The next message; an error carries the NOTIFICATION to send (then the stream is unusable);
+  /// nullopt when a whole message has not arrived yet.
+  [[nodiscard]] std::optional<tl::expected<Message, Notification>> next(
+      const CodecContext& context);
+
+ private:
+  std::vector<std::uint8_t> buffer_;
+  std::size_t consumed_ = 0;
+};
+
+/// Decodes one whole message, header included.
+[[nodiscard]] tl::expected<Message, Notification> decode(std::span<const std::uint8_t> message,
+                                                         const CodecContext& context);
+
+[[nodiscard]] std::vector<std::uint8_t> encode(const Open& open);
+[[nodiscard]] std::vector<std::uint8_t> encode(const Keepalive& keepalive);
+[[nodiscard]] std::vector<std::uint8_t> encode(const Notification& notification);
+[[nodiscard]] std::vector<std::uint8_t> encode(const RouteRefresh& refresh);
+/// As many messages as the size limit needs, one behind the other. IPv4 goes into the classic
+/// fields if its next hop is IPv4, else into MP_REACH_NLRI (RFC 8950).
+[[nodiscard]] std::vector<std::uint8_t> encode(const Update& update, const CodecContext& context);
+[[nodiscard]] std::vector<std::uint8_t> encode_end_of_rib(Family family);
+
+}  // namespace lastmile::bgp

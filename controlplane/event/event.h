@@ -1,0 +1,143 @@
+// Everything that can happen to the control plane, as one type.
+//
+// Messages, timers, links, neighbors, commands: each enters through ControlPlane::handle(Event) and
+// nothing else does. The handlers are ordinary functions of the event and the state, with no clock,
+// socket or thread in them, so that unit tests drive them directly and a recorded run can be
+// replayed exactly. What they want done comes out through the interfaces in effects.h.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "controlplane/event/time.h"
+#include "dataplane/net/ip.h"
+#include "dataplane/net/mac.h"
+#include "dataplane/net/strong_id.h"
+
+namespace lastmile {
+
+/// A TCP connection, outgoing or accepted; given out by whoever opens it, never reused.
+using ConnectionId = StrongId<struct ConnectionTag, std::uint64_t>;
+/// A request on the control socket that waits for its answer.
+using CommandId = StrongId<struct CommandTag, std::uint64_t>;
+
+/// One end of a TCP connection. The same link-local address may appear on several ports, so a
+/// link-local address is meaningless without its port.
+struct Endpoint {
+  IpAddress address;
+  std::uint16_t tcp_port = 0;
+  /// Set for link-local addresses: the port whose kernel twin the address belongs to.
+  std::optional<PortId> port;
+
+  friend bool operator==(const Endpoint&, const Endpoint&) = default;
+};
+
+/// The handlers' timers. `owner` says whose: a peer's index, a port's number.
+enum class TimerKind : std::uint8_t {
+  // BGP, one set for each peer (RFC 4271 section 10); owner: PeerId
+  kConnectRetry,
+  kIdleHold,
+  kDelayOpen,
+  kAdvertisement,
+  // BGP, one set for each connection of a peer, because two may be in OpenSent; owner: ConnectionId
+  kHold,
+  kKeepalive,
+  // Router advertisements (RFC 4861 section 6.2); owner: PortId
+  kRouterAdvertisement,
+  kRouterSolicitation,
+  kRouterLifetime,
+  // Link-layer resolution; owner: NextHopId
+  kResolve,
+};
+struct TimerKey {
+  TimerKind kind;
+  std::uint64_t owner = 0;
+
+  friend auto operator<=>(const TimerKey&, const TimerKey&) = default;
+};
+
+enum class LinkState : std::uint8_t { kDown, kUp };
+
+// --- what can happen -------------------------------------------------------------------------
+
+/// A connection that we asked for is established.
+struct ConnectionOpened {
+  ConnectionId connection;
+  Endpoint local;
+  Endpoint remote;
+};
+/// A connection that we asked for could not be established.
+struct ConnectionFailed {
+  ConnectionId connection;
+  std::string reason;
+};
+/// A peer connected to our BGP port.
+struct ConnectionAccepted {
+  ConnectionId connection;
+  Endpoint local;
+  Endpoint remote;
+};
+/// The other side closed, or the connection broke. `reason` is for people.
+struct ConnectionClosed {
+  ConnectionId connection;
+  std::string reason;
+};
+struct BytesReceived {
+  ConnectionId connection;
+  std::vector<std::uint8_t> bytes;
+};
+/// The kernel took everything that was handed to `send`; a writer that had paused may go on.
+struct SendDrained {
+  ConnectionId connection;
+};
+struct TimerExpired {
+  TimerKey timer;
+};
+struct LinkChanged {
+  PortId port;
+  LinkState state;
+};
+/// The kernel learned, changed or lost (`mac` empty) a link-layer address on a port's twin.
+struct LinkLayerNeighborChanged {
+  PortId port;
+  IpAddress address;
+  std::optional<MacAddress> mac;
+};
+/// A router advertisement heard on a port (RFC 4861 section 4.2), already validated by 6.1.2.
+struct RouterAdvertisementHeard {
+  PortId port;
+  Ipv6Address source;
+  std::optional<MacAddress> source_link_layer;
+  std::chrono::seconds router_lifetime{0};
+};
+struct RouterSolicitationHeard {
+  PortId port;
+  Ipv6Address source;
+};
+/// The FIB writer has made progress, freed identifiers or met a failure.
+struct FibProgressed {};
+/// A worker met packets for a next hop or a connected destination with no link-layer address.
+struct ResolutionWanted {
+  PortId port;
+  NextHopId next_hop;
+  IpAddress destination;
+};
+/// A request on the control socket: one JSON object.
+struct CommandReceived {
+  CommandId command;
+  std::string request;
+};
+
+struct Event {
+  TimePoint at;
+  std::variant<ConnectionOpened, ConnectionFailed, ConnectionAccepted, ConnectionClosed,
+               BytesReceived, SendDrained, TimerExpired, LinkChanged, LinkLayerNeighborChanged,
+               RouterAdvertisementHeard, RouterSolicitationHeard, FibProgressed, ResolutionWanted,
+               CommandReceived>
+      what;
+};
+
+}  // namespace lastmile
