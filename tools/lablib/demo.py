@@ -1,0 +1,279 @@
+"""The demo: the last-mile fabric comes up and shows, step by step, what the servers' router does.
+
+Each step prints its figures and what was expected of them; the exit status tells whether all held.
+"""
+from __future__ import annotations
+
+import ipaddress
+import json
+import signal
+import sys
+import time
+
+from . import fabric, frr, measure, servers, topology
+from .netns import Lab, LabError, wait_for
+
+BOLD, GREEN, RED, DIM, PLAIN = "\033[1m", "\033[32m", "\033[31m", "\033[2m", "\033[0m"
+CONNECTIONS = 64
+
+
+class Report:
+    """Prints figures as they come and keeps them for --json and the exit status."""
+
+    def __init__(self, color: bool):
+        self.figures: dict[str, object] = {}
+        self.failed: list[str] = []
+        self.color = color
+
+    def paint(self, code: str, text: str) -> str:
+        return f"{code}{text}{PLAIN}" if self.color else text
+
+    def step(self, number: str, text: str) -> None:
+        print(f"\n{self.paint(BOLD, f'{number}. {text}')}", flush=True)
+
+    def say(self, text: str) -> None:
+        print(f"   {self.paint(DIM, text)}", flush=True)
+
+    def figure(self, key: str, text: str, value: object, good: bool, expected: str) -> None:
+        self.figures[key] = value
+        if not good:
+            self.failed.append(key)
+        mark = self.paint(GREEN, "ok  ") if good else self.paint(RED, "FAIL")
+        print(f"   {mark} {text}: {self.paint(BOLD, str(value))}  (expected {expected})", flush=True)
+
+
+class Demo:
+    def __init__(self, lab: Lab, kind: str, report: Report):
+        self.lab = lab
+        self.servers = servers.KINDS[kind](lab)
+        self.report = report
+
+    # --- 1 ------------------------------------------------------------------------------------
+
+    def sessions(self) -> None:
+        self.report.step("1", "Servers appear in the fabric with no change on any leaf")
+        for node in topology.servers():
+            begin = time.monotonic()
+            self.servers.start(node)
+            ports = {own for own, _, _ in topology.uplinks(node.name)}
+            wait_for(
+                f"{node.name}: both sessions Established",
+                lambda node=node, ports=ports: self.servers.established(node.name) >= ports,
+                60,
+            )
+            seconds = round(time.monotonic() - begin, 2)
+            self.report.figure(
+                f"established_{node.name}_s",
+                f"{node.name}: from start to both sessions Established (s)",
+                seconds,
+                seconds <= 3,
+                f"≤ 3, though leaves advertise themselves every {frr.RA_INTERVAL} s only",
+            )
+        for leaf in ("leaf1", "leaf2"):
+            for node in topology.servers():
+                expected = {node.loopback, topology.SERVICE}
+                wait_for(
+                    f"{leaf} hears {node.name}",
+                    lambda leaf=leaf, node=node: self.announced(leaf, node.name).keys() >= expected,
+                )
+                announced = self.announced(leaf, node.name)
+                twin = self.link_local_of_server(leaf, node.name)
+                good = announced.keys() == expected and set(announced.values()) == {twin}
+                self.report.figure(
+                    f"announced_{leaf}_{node.name}",
+                    f"{leaf} hears from {node.name}",
+                    " ".join(sorted(announced)) + f" via {' '.join(sorted(set(announced.values())))}",
+                    good,
+                    "its loopback and service, nothing else, next hop its link-local",
+                )
+
+    def announced(self, leaf: str, server: str) -> dict[str, str]:
+        """Prefixes that a leaf accepted from a server, with the link-local next hop of each."""
+        routes = frr.show(self.lab, leaf, f"show bgp ipv4 unicast neighbors {server} routes")
+        result = {}
+        for prefix, paths in routes.get("routes", {}).items():
+            hops = [h["ip"] for p in paths for h in p.get("nexthops", []) if h.get("scope") != "global"]
+            hops = hops or [h["ip"] for p in paths for h in p.get("nexthops", [])]
+            result[prefix] = hops[0] if hops else ""
+        return result
+
+    def link_local_of_server(self, leaf: str, server: str) -> str:
+        for own, its_leaf, _ in topology.uplinks(server):
+            if its_leaf == leaf:
+                # The router speaks for the interface's MAC address, which names its link-local.
+                mac = self.lab.run(server, "cat", f"/sys/class/net/{own}/address").strip()
+                return link_local(mac)
+        raise AssertionError(f"{server} has no uplink to {leaf}")
+
+    # --- 2 ------------------------------------------------------------------------------------
+
+    def routes(self) -> None:
+        self.report.step("2", "Routes: the default over both uplinks, a leaf's own by the short path")
+        expectations = [
+            ("default", "0.0.0.0/0", ["up1", "up2"]),
+            ("bms2", "10.0.2.2/32", ["up1", "up2"]),
+            ("leaf1", "10.255.255.1/32", ["up1"]),
+        ]
+        for key, prefix, ports in expectations:
+            wait_for(
+                f"bms1 has {prefix} over {' '.join(ports)}",
+                lambda prefix=prefix, ports=ports: self.servers.next_hop_ports("bms1", prefix) == ports,
+            )
+            found = self.servers.next_hop_ports("bms1", prefix)
+            self.report.figure(
+                f"next_hops_{key}", f"{prefix} leaves by", " ".join(found), found == ports, " ".join(ports)
+            )
+        wait_for(
+            "the longer path to leaf1 stands by",
+            lambda: self.servers.standby("bms1", "10.255.255.1/32") == ["up2"],
+        )
+        self.report.figure("standby_leaf1", "10.255.255.1/32 stands by on", "up2", True, "up2")
+
+    # --- 3 ------------------------------------------------------------------------------------
+
+    def flows(self) -> None:
+        self.report.step("3", f"{CONNECTIONS} HTTP connections bms1 → bms2 spread over both uplinks")
+        for node in topology.servers():
+            measure.serve_http(self.lab, node.name, "http", node.name)
+        with measure.capture(self.lab, "leaf1", "10.0.2.2", ["bms1"]) as by_leaf1:
+            with measure.capture(self.lab, "leaf2", "10.0.2.2", ["bms1"]) as by_leaf2:
+                bodies = measure.get(self.lab, "bms1", "http://10.0.2.2/", CONNECTIONS)
+        answered = bodies.count("bms2")
+        self.report.figure(
+            "http_answered", "connections answered", answered, answered == CONNECTIONS, str(CONNECTIONS)
+        )
+        first, second = set(by_leaf1["bms1"]["flows"]), set(by_leaf2["bms1"]["flows"])
+        self.report.figure(
+            "flows_by_uplink",
+            "flows by uplink 1 / uplink 2",
+            f"{len(first)} / {len(second)}",
+            min(len(first), len(second)) >= CONNECTIONS // 5,
+            f"both at least {CONNECTIONS // 5}",
+        )
+        split = len(first & second)
+        self.report.figure("flows_on_both", "flows seen on both", split, split == 0, "0")
+
+    # --- 4 ------------------------------------------------------------------------------------
+
+    def legacy(self) -> None:
+        self.report.step("4", "A legacy server without BGP reaches the service by the short path")
+        legacy = "192.168.101.20"
+        with measure.capture(self.lab, "leaf1", legacy, ["bms1", "bms2"]) as short:
+            with measure.capture(self.lab, "leaf2", legacy, ["bms1", "bms2", "spine1"]) as other:
+                service = topology.SERVICE.split("/")[0]
+                bodies = measure.get(self.lab, "legacy", f"http://{service}/", 16)
+        answered = sum(body in ("bms1", "bms2") for body in bodies)
+        self.report.figure("legacy_answered", "connections answered", answered, answered == 16, "16")
+        by_short = sum(port["packets"] for port in short.values())
+        by_other = sum(port["packets"] for port in other.values())
+        self.report.figure(
+            "legacy_short", "packets back by leaf1", by_short, by_short > 0, "all of them"
+        )
+        self.report.figure("legacy_other", "packets back by leaf2", by_other, by_other == 0, "0")
+
+    # --- 5 ------------------------------------------------------------------------------------
+
+    def link_down(self) -> None:
+        self.report.step("5", "The uplink that carries a ping goes down, ten pings a second running")
+        source, destination = "10.0.1.1", "10.0.2.2"
+        port, leaf, interface = self.uplink_of_ping(source, destination)
+        other = next(own for own, its_leaf, _ in topology.uplinks("bms1") if its_leaf != leaf)
+        self.report.say(f"{source} → {destination} leaves by {port}: {leaf} takes that link down")
+        with measure.ping(self.lab, "bms1", source, destination) as outward:
+            with measure.ping(self.lab, "legacy", "192.168.101.20", source) as inward:
+                time.sleep(2)
+                self.lab.run(leaf, "ip", "link", "set", interface, "down")
+                time.sleep(3)
+                down = self.servers.next_hop_ports("bms1", "0.0.0.0/0")
+                before_repair = time.monotonic()
+                self.lab.run(leaf, "ip", "link", "set", interface, "up")
+                wait_for(
+                    "bms1: both sessions back",
+                    lambda: self.servers.established("bms1") >= {"up1", "up2"},
+                    60,
+                )
+                repaired = round(time.monotonic() - before_repair, 2)
+                wait_for(
+                    "bms1: the default has two next hops again",
+                    lambda: self.servers.next_hop_ports("bms1", "0.0.0.0/0") == ["up1", "up2"],
+                )
+                time.sleep(2)
+        self.report.figure(
+            "down_next_hops", "default route while down", " ".join(down), down == [other], other
+        )
+        for key, text, ping in (
+            ("bms2", "bms1 → bms2", outward),
+            ("legacy", "legacy → bms1", inward),
+        ):
+            self.report.figure(
+                f"down_lost_{key}",
+                f"{text}: pings lost of {ping.sent}, down and repair together",
+                ping.lost,
+                ping.lost <= 1,
+                "≤ 1",
+            )
+            self.report.figure(
+                f"down_gap_{key}_ms",
+                f"{text}: longest gap (ms, sent every 100)",
+                round(ping.longest_gap * 1000),
+                ping.longest_gap <= 0.35,
+                "≤ 350",
+            )
+        self.report.figure(
+            "repair_s", "both sessions back after repair (s)", repaired, repaired <= 15, "≤ 15"
+        )
+
+    def uplink_of_ping(self, source: str, destination: str) -> tuple[str, str, str]:
+        """The uplink of bms1 that pings to `destination` take: (port, leaf, leaf's interface)."""
+        for uplink in topology.uplinks("bms1"):
+            _, leaf, interface = uplink
+            with measure.capture(self.lab, leaf, destination, [interface]) as seen:
+                self.lab.run(
+                    "bms1", "ping", "-c3", "-i0.1", "-W1", "-I", source, destination, check=False
+                )
+            if seen[interface]["packets"] >= 3:
+                return uplink
+        raise LabError(f"no uplink of bms1 carries pings to {destination}")
+
+    def run(self) -> None:
+        self.sessions()
+        self.routes()
+        self.flows()
+        self.legacy()
+        self.link_down()
+
+
+def link_local(mac: str) -> str:
+    """fe80::/64 with the modified EUI-64 of a MAC address (RFC 4291 appendix A)."""
+    octets = bytes.fromhex(mac.replace(":", ""))
+    identifier = bytes([octets[0] ^ 2]) + octets[1:3] + b"\xff\xfe" + octets[3:]
+    return str(ipaddress.IPv6Address(b"\xfe\x80" + bytes(6) + identifier))
+
+
+def main(lab: Lab, kind: str, keep: bool, json_file: str | None) -> int:
+    report = Report(color=sys.stdout.isatty())
+    print(f"Last-mile fabric: FRR on spine and leaves, {servers.KINDS[kind].title} on the servers")
+    if lab.exists():
+        report.say("a fabric is already there; it is replaced")
+        lab.remove()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    try:
+        begin = time.monotonic()
+        fabric.up(lab)
+        report.say(f"spine and leaves up in {time.monotonic() - begin:.1f} s")
+        Demo(lab, kind, report).run()
+    finally:
+        if not keep:
+            lab.remove()
+    if json_file:
+        with open(json_file, "w", encoding="utf-8") as out:
+            json.dump({"servers": kind, "figures": report.figures, "failed": report.failed}, out, indent=1)
+    count = len(report.figures)
+    if report.failed:
+        print(f"\n{count - len(report.failed)} of {count} figures as expected; not: {' '.join(report.failed)}")
+        return 1
+    print(f"\nAll {count} figures as expected.")
+    return 0
+
+
+__all__ = ["Demo", "Report", "main"]

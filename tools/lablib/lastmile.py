@@ -1,0 +1,86 @@
+"""Lastmile on a server of the lab: configuration, start, and questions over the control socket."""
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+from . import topology
+from .netns import Lab, LabError, wait_for
+
+TOP = Path(__file__).resolve().parents[2]
+BUILD = Path(os.environ.get("LASTMILE_BUILD", TOP / "build"))
+TWIN_PREFIX = "lm-"  # the kernel twin of port up1 is lm-up1
+
+
+def configuration(node: topology.Node, folder: Path) -> str:
+    """The same for every server but for one line: the loopback."""
+    uplinks = [own for own, _, _ in topology.uplinks(node.name)]
+    ports = "\n".join(
+        f'  {p}: {{device: "net_af_packet{i},iface={p}", mtu: {topology.FABRIC_MTU}}}'
+        for i, p in enumerate(uplinks)
+    )
+    neighbors = "\n".join(f"    - {{port: {p}, remote-asn: external}}" for p in uplinks)
+    return f"""\
+router:
+  mode: host
+  asn: {node.asn}
+loopbacks: [{node.loopback}]
+services:
+  - {{name: web, address: {topology.SERVICE}}}
+ports:
+{ports}
+host: {{mtu: {topology.FABRIC_MTU}}}
+bgp:
+  allow-own-as: 1          # all servers share one AS number
+  timers: {{keepalive: 3s, hold: 9s, connect-retry: 1s}}
+  neighbors:
+{neighbors}
+dataplane: {{workers: 1, idle: adaptive}}
+control: {{socket: {folder}/lastmile.sock}}
+"""
+
+
+def start(lab: Lab, node: topology.Node) -> None:
+    """Starts lastmiled in the node's namespace and waits until its control socket answers."""
+    binary = BUILD / "lastmiled"
+    if not binary.exists():
+        raise LabError(f"{binary} is not there; run: tools/build")
+    folder = lab.folder(node.name)
+    (folder / "server.yaml").write_text(configuration(node, folder))
+    process = lab.start(node.name, "lastmiled", [str(binary), str(folder / "server.yaml")])
+
+    def answers() -> bool:
+        if process.poll() is not None:
+            log = (folder / "lastmiled.log").read_text().strip().splitlines()[-5:]
+            raise LabError(f"{node.name}: lastmiled ended at start:\n  " + "\n  ".join(log))
+        return bool(show(lab, node.name, "version"))
+
+    wait_for(f"{node.name}: lastmiled starts", answers, 20)
+
+
+def command(lab: Lab, node: str, *words: str) -> str:
+    socket = lab.folder(node) / "lastmile.sock"
+    return lab.run(node, str(BUILD / "lastmile"), "--socket", str(socket), *words)
+
+
+def show(lab: Lab, node: str, what: str) -> dict:
+    """The JSON of a `show` command; an empty answer while the daemon is not ready."""
+    words = ["version"] if what == "version" else ["show", *what.split()]
+    try:
+        return json.loads(command(lab, node, *words, "--json"))
+    except (LabError, ValueError):
+        return {}
+
+
+def established(lab: Lab, node: str) -> set[str]:
+    neighbors = show(lab, node, "bgp").get("neighbors", [])
+    return {n["name"] for n in neighbors if n.get("state") == "Established"}
+
+
+def next_hops(lab: Lab, node: str, prefix: str) -> list[dict]:
+    """The live next hops of the best route for a prefix."""
+    for route in show(lab, node, f"routes {prefix}").get("routes", []):
+        if route.get("prefix") == prefix and route.get("best"):
+            return [hop for hop in route.get("next_hops", []) if hop.get("alive")]
+    return []
