@@ -1,0 +1,137 @@
+#include "controlplane/io/neighbor_watch.h"
+
+#include <fmt/format.h>
+#include <libmnl/libmnl.h>
+#include <linux/neighbour.h>
+#include <linux/rtnetlink.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+namespace lastmile {
+namespace {
+
+// An address can be used while the kernel believes it, also while it makes sure (RFC 4861 7.3.2).
+constexpr unsigned kUsable = NUD_REACHABLE | NUD_STALE | NUD_DELAY | NUD_PROBE | NUD_PERMANENT;
+
+int copy_attribute(const nlattr* attribute, void* data) {
+  auto& table = *static_cast<std::array<const nlattr*, NDA_MAX + 1>*>(data);
+  const auto type = mnl_attr_get_type(attribute);
+  if (type <= NDA_MAX) table[type] = attribute;
+  return MNL_CB_OK;
+}
+
+std::optional<IpAddress> address_of(const nlattr* attribute, unsigned char family) {
+  const auto* bytes = static_cast<const std::uint8_t*>(mnl_attr_get_payload(attribute));
+  const auto size = mnl_attr_get_payload_len(attribute);
+  if (family == AF_INET && size == 4) {
+    return Ipv4Address::from_wire(std::span<const std::uint8_t, 4>{bytes, 4});
+  }
+  if (family == AF_INET6 && size == 16) {
+    return Ipv6Address::from_wire(std::span<const std::uint8_t, 16>{bytes, 16});
+  }
+  return std::nullopt;
+}
+
+int read_neighbor(const nlmsghdr* header, void* data) {
+  if (header->nlmsg_type != RTM_NEWNEIGH && header->nlmsg_type != RTM_DELNEIGH) return MNL_CB_OK;
+  if (mnl_nlmsg_get_payload_len(header) < sizeof(ndmsg)) return MNL_CB_OK;
+  const auto* neighbor = static_cast<const ndmsg*>(mnl_nlmsg_get_payload(header));
+  std::array<const nlattr*, NDA_MAX + 1> attributes{};
+  mnl_attr_parse(header, sizeof *neighbor, copy_attribute, &attributes);
+  if (attributes[NDA_DST] == nullptr) return MNL_CB_OK;
+  const auto address = address_of(attributes[NDA_DST], neighbor->ndm_family);
+  if (!address) return MNL_CB_OK;
+
+  NeighborWatch::Entry entry{static_cast<unsigned>(neighbor->ndm_ifindex), *address, std::nullopt};
+  const bool gone = header->nlmsg_type == RTM_DELNEIGH || (neighbor->ndm_state & NUD_FAILED) != 0;
+  if (!gone) {
+    // Incomplete: the kernel is asking; it will tell how that ended.
+    if ((neighbor->ndm_state & kUsable) == 0 || attributes[NDA_LLADDR] == nullptr ||
+        mnl_attr_get_payload_len(attributes[NDA_LLADDR]) != 6) {
+      return MNL_CB_OK;
+    }
+    MacAddress::Bytes mac;
+    std::memcpy(mac.data(), mnl_attr_get_payload(attributes[NDA_LLADDR]), mac.size());
+    entry.mac = MacAddress{mac};
+  }
+  (*static_cast<const NeighborWatch::Receiver*>(data))(entry);
+  return MNL_CB_OK;
+}
+
+}  // namespace
+
+void NeighborWatch::Close::operator()(mnl_socket* socket) const {
+  mnl_socket_close(socket);
+}
+NeighborWatch::NeighborWatch(NeighborWatch&&) noexcept = default;
+NeighborWatch& NeighborWatch::operator=(NeighborWatch&&) noexcept = default;
+NeighborWatch::~NeighborWatch() = default;
+
+tl::expected<NeighborWatch, std::string> NeighborWatch::open() {
+  mnl_socket* socket = mnl_socket_open2(NETLINK_ROUTE, SOCK_NONBLOCK | SOCK_CLOEXEC);
+  if (socket == nullptr || mnl_socket_bind(socket, 1U << (RTNLGRP_NEIGH - 1), 0) != 0) {
+    const std::string reason = std::strerror(errno);
+    if (socket != nullptr) mnl_socket_close(socket);
+    return tl::unexpected(fmt::format("the kernel's neighbor table: {}", reason));
+  }
+  NeighborWatch watch{socket};
+  watch.refresh();
+  return watch;
+}
+
+int NeighborWatch::fd() const {
+  return mnl_socket_get_fd(socket_.get());
+}
+
+void NeighborWatch::receive(const Receiver& receiver) {
+  std::array<char, 16384> buffer;
+  while (true) {
+    const ssize_t size = mnl_socket_recvfrom(socket_.get(), buffer.data(), buffer.size());
+    if (size < 0) {
+      if (errno == EINTR) continue;
+      if (errno != ENOBUFS) return;
+      refresh();  // the kernel dropped messages because we were slow
+      continue;
+    }
+    // Sequence and port are not checked: events and answers to refresh() come the same way.
+    mnl_cb_run(buffer.data(), static_cast<std::size_t>(size), 0, 0, read_neighbor,
+               const_cast<Receiver*>(&receiver));
+  }
+}
+
+void NeighborWatch::resolve(unsigned ifindex, const IpAddress& address) {
+  std::array<char, 256> buffer{};
+  nlmsghdr* header = mnl_nlmsg_put_header(buffer.data());
+  header->nlmsg_type = RTM_NEWNEIGH;
+  header->nlmsg_flags = NLM_F_REQUEST | NLM_F_CREATE;
+  header->nlmsg_seq = ++sequence_;
+  auto* neighbor = static_cast<ndmsg*>(mnl_nlmsg_put_extra_header(header, sizeof(ndmsg)));
+  neighbor->ndm_ifindex = static_cast<int>(ifindex);
+  neighbor->ndm_flags = NTF_USE;
+  if (const auto* v4 = std::get_if<Ipv4Address>(&address)) {
+    neighbor->ndm_family = AF_INET;
+    const auto wire = v4->to_wire();
+    mnl_attr_put(header, NDA_DST, wire.size(), wire.data());
+  } else {
+    const auto& v6 = std::get<Ipv6Address>(address);
+    neighbor->ndm_family = AF_INET6;
+    mnl_attr_put(header, NDA_DST, v6.bytes().size(), v6.bytes().data());
+  }
+  // Not acknowledged: if it fails (link down), whoever needs the address asks again.
+  mnl_socket_sendto(socket_.get(), header, header->nlmsg_len);
+}
+
+void NeighborWatch::refresh() {
+  std::array<char, 64> buffer{};
+  nlmsghdr* header = mnl_nlmsg_put_header(buffer.data());
+  header->nlmsg_type = RTM_GETNEIGH;
+  header->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+  header->nlmsg_seq = ++sequence_;
+  mnl_nlmsg_put_extra_header(header, sizeof(ndmsg));
+  mnl_socket_sendto(socket_.get(), header, header->nlmsg_len);
+}
+
+}  // namespace lastmile

@@ -1,0 +1,60 @@
+// The kernel's table of link-layer neighbors (ARP and ND), by rtnetlink.
+//
+// The kernel resolves addresses on the ports' TAP twins; we read what it learns. Control thread
+// only.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include <tl/expected.hpp>
+
+#include "dataplane/net/ip.h"
+#include "dataplane/net/mac.h"
+
+struct mnl_socket;
+
+namespace lastmile {
+
+class NeighborWatch {
+ public:
+  /// An entry of the kernel's table: `mac` is empty when the neighbor does not answer or is gone.
+  struct Entry {
+    unsigned ifindex = 0;
+    IpAddress address;
+    std::optional<MacAddress> mac;
+  };
+  using Receiver = std::function<void(const Entry&)>;
+
+  /// Subscribes to changes and asks for the whole table, which arrives through receive().
+  [[nodiscard]] static tl::expected<NeighborWatch, std::string> open();
+
+  NeighborWatch(NeighborWatch&&) noexcept;
+  NeighborWatch& operator=(NeighborWatch&&) noexcept;
+  ~NeighborWatch();
+
+  /// Readable when the kernel has something to tell.
+  [[nodiscard]] int fd() const;
+  /// Reads everything there is. After an overrun the whole table is asked for again, so nothing is
+  /// missed for long.
+  void receive(const Receiver& receiver);
+
+  /// Makes the kernel resolve an address as if a packet had to be sent to it (NTF_USE).
+  void resolve(unsigned ifindex, const IpAddress& address);
+  /// Asks for the whole table again.
+  void refresh();
+
+ private:
+  struct Close {
+    void operator()(mnl_socket* socket) const;
+  };
+  explicit NeighborWatch(mnl_socket* socket) : socket_(socket) {}
+
+  std::unique_ptr<mnl_socket, Close> socket_;
+  std::uint32_t sequence_ = 0;
+};
+
+}  // namespace lastmile
