@@ -3,8 +3,8 @@ from __future__ import annotations
 
 import subprocess
 
-from . import frr, lastmile, servers, topology
-from .netns import Lab, LabError, run, wait_for
+from . import frr, lastmile, topology
+from .netns import Lab, LabError, wait_for
 
 
 def up(lab: Lab) -> None:
@@ -45,5 +45,3 @@ def shell(lab: Lab, name: str) -> int:
         lab.in_node(name) + ["env", environment, path, f"PS1={name}# ", "bash", "--norc"]
     )
 
-
-__all__ = ["up", "status", "shell", "servers", "run"]

@@ -7,9 +7,10 @@ import shutil
 from pathlib import Path
 
 from . import topology
-from .netns import Lab, LabError, run, wait_for
+from .netns import Lab, LabError, wait_for
 
 DAEMONS = Path("/usr/lib/frr")
+RUN, ETC = Path("/var/run/frr"), Path("/etc/frr")
 RA_INTERVAL = 30  # seconds; a session must not wait for it
 
 FABRIC = """\
@@ -81,38 +82,46 @@ def start(lab: Lab, node: topology.Node, addresses: list[str]) -> None:
     """Starts FRR's daemons in the node's namespace and loads the configuration by vtysh."""
     if not (DAEMONS / "bgpd").exists():
         raise LabError("FRR is not installed; run: sudo tools/setup")
-    folder = lab.folder(node.name)
     for address in addresses:
         lab.run(node.name, "ip", "address", "replace", address, "dev", "lo")
-    (folder / "frr.conf").write_text(configuration(node, folder))
-    (folder / "vtysh.conf").write_text("service integrated-vtysh-config\n")
-    frr = pwd.getpwnam("frr")
-    shutil.chown(folder, frr.pw_uid, frr.pw_gid)
-    for file in folder.iterdir():
-        shutil.chown(file, frr.pw_uid, frr.pw_gid)
+    space = lab.namespace(node.name)
+    owner = pwd.getpwnam("frr")
+    log = lab.folder(node.name)
+    for folder in (RUN / space, ETC / space, log):
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.chown(folder, owner.pw_uid, owner.pw_gid)
+    (ETC / space / "frr.conf").write_text(configuration(node, log))
+    (ETC / space / "vtysh.conf").write_text("service integrated-vtysh-config\n")
+    for file in (ETC / space).iterdir():
+        shutil.chown(file, owner.pw_uid, owner.pw_gid)
     # FRR 10 moved part of the configuration into mgmtd.
     for daemon in ("mgmtd", "zebra", "bgpd", "bfdd"):
         if not (DAEMONS / daemon).exists():
             continue
-        command = [
-            str(DAEMONS / daemon), "-A", "127.0.0.1", "-P", "0", "--vty_socket", str(folder),
-            "-z", str(folder / "zserv.api"), "-i", str(folder / f"{daemon}.pid"),
-            "-f", "/dev/null", "--log", f"file:{folder}/{daemon}.frr.log",
-        ]  # fmt: skip
-        lab.start(node.name, daemon, command)
-        wait_for(f"{node.name}: {daemon} starts", (folder / f"{daemon}.vty").exists, 20)
-    lab.run(node.name, "vtysh", "--vty_socket", str(folder), "--config_dir", str(folder), "-b")
+        lab.start(
+            node.name,
+            daemon,
+            [str(DAEMONS / daemon), "-N", space, "-A", "127.0.0.1", "-P", "0",
+             "--log", f"file:{log}/{daemon}.frr.log"],
+        )  # fmt: skip
+        wait_for(f"{node.name}: {daemon} starts", (RUN / space / f"{daemon}.vty").exists, 20)
+    lab.run(node.name, "vtysh", "-N", space, "-b")
+
+
+def remove(lab: Lab, node: str) -> None:
+    """Removes the folders that FRR's daemons used in a node."""
+    for top in (RUN, ETC):
+        shutil.rmtree(top / lab.namespace(node), ignore_errors=True)
 
 
 def vtysh(lab: Lab, node: str, command: str) -> str:
-    return lab.run(node, "vtysh", "--vty_socket", str(lab.folder(node)), "-c", command)
+    return lab.run(node, "vtysh", "-N", lab.namespace(node), "-c", command)
 
 
 def show(lab: Lab, node: str, command: str) -> dict:
     """The answer to a `show … json` command; an empty one while the daemon has nothing to say."""
-    text = lab.run(
-        node, "vtysh", "--vty_socket", str(lab.folder(node)), "-c", f"{command} json", check=False
-    )
+    space = lab.namespace(node)
+    text = lab.run(node, "vtysh", "-N", space, "-c", f"{command} json", check=False)
     try:
         return json.loads(text)
     except ValueError:
@@ -128,5 +137,3 @@ def established(lab: Lab, node: str) -> set[str]:
 def has_route(lab: Lab, node: str, prefix: str) -> bool:
     return bool(show(lab, node, f"show ip route {prefix}"))
 
-
-__all__ = ["configuration", "start", "vtysh", "show", "established", "has_route", "run"]

@@ -155,6 +155,8 @@ class Lab:
 
     def remove(self) -> None:
         """Ends our processes and removes our namespaces; what is already gone is no error."""
+        from . import frr
+
         for node in topology.NODES:
             for name in self.processes(node.name):
                 self.stop(node.name, name)
@@ -162,6 +164,7 @@ class Lab:
         for node in topology.NODES:
             if self.namespace(node.name) in known:
                 run("ip", "netns", "delete", self.namespace(node.name), check=False)
+            frr.remove(self, node.name)
         shutil.rmtree(self.state, ignore_errors=True)
         if STATE_ROOT.exists() and not any(STATE_ROOT.iterdir()):
             STATE_ROOT.rmdir()
