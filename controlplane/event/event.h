@@ -48,9 +48,10 @@ enum class TimerKind : std::uint8_t {
   // Router advertisements (RFC 4861 section 6.2); owner: PortId
   kRouterAdvertisement,
   kRouterSolicitation,
-  kRouterLifetime,
   // Link-layer resolution; owner: NextHopId
   kResolve,
+  // The next slice of the RIB's work, after other events had their turn; owner: 0
+  kRibWork,
 };
 struct TimerKey {
   TimerKind kind;

@@ -1,0 +1,116 @@
+#include "controlplane/control_plane.h"
+
+#include <unistd.h>
+
+#include <array>
+#include <string_view>
+#include <type_traits>
+
+namespace lastmile {
+namespace {
+
+constexpr TimerKey kWork{TimerKind::kRibWork, 0};
+
+/// This router as every OPEN introduces it; the name is for the FQDN capability.
+bgp::Speaker speaker(const Config& config) {
+  std::array<char, 256> buffer{};
+  if (gethostname(buffer.data(), buffer.size() - 1) != 0) buffer[0] = '\0';
+  const std::string_view name{buffer.data()};
+  const std::size_t dot = name.find('.');
+  return {config.router.asn, config.router.id, std::string{name.substr(0, dot)},
+          dot == std::string_view::npos ? "" : std::string{name.substr(dot + 1)}};
+}
+
+}  // namespace
+
+ControlPlane::ControlPlane(const Config& config, const std::vector<Port>& ports, FibClient& fib,
+                           const Outside& outside, std::uint32_t seed)
+    : config_(config),
+      timers_(outside.timers),
+      discovery_(outside.neighborhood, outside.timers, *this, seed),
+      sessions_(speaker(config), bgp::peer_settings(config), outside.transport, outside.timers,
+                seed),
+      plane_(fib),
+      rib_(config, plane_, sessions_, outside.neighborhood, outside.timers) {
+  for (const Port& port : ports) discovery_.add_port(port.id, port.mac.link_local());
+}
+
+ControlPlane::~ControlPlane() = default;
+
+void ControlPlane::start(TimePoint now) {
+  sessions_.start(rib_, now);
+  for (const PortConfig& port : config_.ports) {
+    const LinkChanged down{port.id, LinkState::kDown};
+    rib_.on_link_changed(down);
+    sessions_.handle(Event{now, down});
+  }
+  work(now);
+}
+
+void ControlPlane::stop(const std::string& reason, TimePoint now) {
+  sessions_.stop(reason, now);
+}
+
+void ControlPlane::handle(const Event& event) {
+  dispatch(event);
+  work(event.at);
+}
+
+void ControlPlane::dispatch(const Event& event) {
+  std::visit(
+      [&](const auto& what) {
+        using What = std::decay_t<decltype(what)>;
+        if constexpr (std::is_same_v<What, LinkChanged>) {
+          // Liveness before everything else: packets are being lost now.
+          rib_.on_link_changed(what);
+          sessions_.handle(event);
+          discovery_.handle(what, event.at);
+        } else if constexpr (std::is_same_v<What, TimerExpired>) {
+          timer_expired(event, what);
+        } else if constexpr (std::is_same_v<What, RouterAdvertisementHeard> ||
+                             std::is_same_v<What, RouterSolicitationHeard>) {
+          discovery_.handle(what, event.at);
+        } else if constexpr (std::is_same_v<What, LinkLayerNeighborChanged>) {
+          rib_.on_link_layer_neighbor(what, event.at);
+        } else if constexpr (std::is_same_v<What, ResolutionWanted>) {
+          rib_.on_resolution_wanted(what);
+        } else if constexpr (std::is_same_v<What, FibProgressed>) {
+          rib_.on_fib_progressed();
+        } else if constexpr (!std::is_same_v<What, CommandReceived>) {
+          sessions_.handle(event);
+        }
+      },
+      event.what);
+}
+
+void ControlPlane::timer_expired(const Event& event, const TimerExpired& expired) {
+  switch (expired.timer.kind) {
+    case TimerKind::kRibWork:
+      break;  // work() follows every event
+    case TimerKind::kResolve:
+      rib_.on_timer(expired, event.at);
+      break;
+    case TimerKind::kRouterAdvertisement:
+    case TimerKind::kRouterSolicitation:
+      discovery_.handle(expired, event.at);
+      break;
+    default:
+      sessions_.handle(event);
+  }
+}
+
+void ControlPlane::work(TimePoint now) {
+  if (rib_.work(rib::kSliceRoutes, now)) timers_.arm(kWork, Duration::zero());
+}
+
+void ControlPlane::on_neighbor_discovered(PortId port, const Ipv6Address& address, TimePoint now) {
+  sessions_.discovered(port, address, now);
+  rib_.on_neighbor_discovered(port, IpAddress{address});
+}
+
+void ControlPlane::on_neighbor_lost(PortId port, TimePoint now) {
+  sessions_.discovery_lost(port, now);
+  rib_.on_neighbor_discovered(port, std::nullopt);
+}
+
+}  // namespace lastmile

@@ -1,0 +1,80 @@
+// The whole control plane: neighbors, BGP sessions, the RIB, and who hears of what.
+//
+//   ControlPlane control(config, ports, fib_client, {transport, timers, neighborhood}, seed);
+//   control.start(now);
+//   loop.set_handler([&](Event&& event) { control.handle(event); });
+//
+//      LinkChanged ──────────> RIB (liveness first), sessions, router discovery
+//      RouterAdvertisement… ─> router discovery ── neighbor found ──> sessions, RIB
+//      Connection…, Bytes… ──> sessions ── established, update, down ──> RIB
+//      LinkLayerNeighbor… ───> RIB (next hops)
+//      FibProgressed ────────> RIB (announce what forwards)
+//
+// A function of its events: no clock, no socket, no thread. Work that would take long (decisions
+// over a full table) is cut into slices by a timer of zero length, so other events come in between.
+//
+// All functions: control thread only.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "controlplane/bgp/session/session_manager.h"
+#include "controlplane/config/config.h"
+#include "controlplane/event/effects.h"
+#include "controlplane/neighbors/router_discovery.h"
+#include "controlplane/rib/rib.h"
+#include "dataplane/update/fib_client.h"
+
+namespace lastmile {
+
+class ControlPlane final : private NeighborObserver {
+ public:
+  /// A port as the drivers opened it.
+  struct Port {
+    PortId id;
+    MacAddress mac;  ///< the kernel twin has the same, so this gives our link-local address
+  };
+  /// All outlive the control plane.
+  struct Outside {
+    Transport& transport;
+    Timers& timers;
+    Neighborhood& neighborhood;
+  };
+
+  /// `seed` is for the jitter of timers; the same seed and events give the same run.
+  ControlPlane(const Config& config, const std::vector<Port>& ports, FibClient& fib,
+               const Outside& outside, std::uint32_t seed);
+  ~ControlPlane() override;
+
+  /// Installs the configuration's own routes and starts the sessions. Ports count as down until a
+  /// LinkChanged says otherwise.
+  void start(TimePoint now);
+  /// Anything but CommandReceived, which is the control socket's (controlplane/control).
+  void handle(const Event& event);
+  /// Ends every session with Cease/Administrative Shutdown.
+  void stop(const std::string& reason, TimePoint now);
+
+  // For `show`.
+  [[nodiscard]] const bgp::SessionManager& sessions() const { return sessions_; }
+  [[nodiscard]] const rib::Rib& rib() const { return rib_; }
+  [[nodiscard]] const RouterDiscovery& discovery() const { return discovery_; }
+
+ private:
+  void on_neighbor_discovered(PortId port, const Ipv6Address& address, TimePoint now) override;
+  void on_neighbor_lost(PortId port, TimePoint now) override;
+
+  void dispatch(const Event& event);
+  void timer_expired(const Event& event, const TimerExpired& expired);
+  void work(TimePoint now);
+
+  const Config& config_;
+  Timers& timers_;
+  RouterDiscovery discovery_;
+  bgp::SessionManager sessions_;
+  rib::FibClientPlane plane_;
+  rib::Rib rib_;
+};
+
+}  // namespace lastmile
