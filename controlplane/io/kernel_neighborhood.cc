@@ -46,6 +46,7 @@ void KernelNeighborhood::read(int descriptor) {
     table_.receive([this](const NeighborWatch::Entry& entry) {
       for (const Port& port : ports_) {
         if (port.ifindex != entry.ifindex) continue;
+        remember(port.twin.port, entry);
         deliver_(LinkLayerNeighborChanged{port.twin.port, entry.address, entry.mac});
       }
     });
@@ -69,6 +70,19 @@ KernelNeighborhood::Port* KernelNeighborhood::find(PortId port) {
   const auto found =
       std::ranges::find_if(ports_, [port](const Port& p) { return p.twin.port == port; });
   return found == ports_.end() ? nullptr : &*found;
+}
+
+void KernelNeighborhood::remember(PortId port, const NeighborWatch::Entry& entry) {
+  const auto known = std::ranges::find_if(neighbors_, [&](const Neighbor& n) {
+    return n.port == port && n.entry.address == entry.address;
+  });
+  if (entry.state == NeighborWatch::State::kGone) {
+    if (known != neighbors_.end()) neighbors_.erase(known);
+  } else if (known == neighbors_.end()) {
+    neighbors_.push_back({port, entry});
+  } else {
+    known->entry = entry;
+  }
 }
 
 void KernelNeighborhood::send_router_advertisement(PortId port, std::optional<Ipv6Address> to) {

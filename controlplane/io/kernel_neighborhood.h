@@ -35,6 +35,14 @@ class KernelNeighborhood : public Neighborhood {
   void send_router_advertisement(PortId port, std::optional<Ipv6Address> to) override;
   void send_router_solicitation(PortId port) override;
   void resolve(PortId port, const IpAddress& address) override;
+  /// What the kernel last said of a neighbor.
+  struct Neighbor {
+    PortId port;
+    NeighborWatch::Entry entry;
+  };
+  /// All that it has not given up, in no order.
+  [[nodiscard]] const std::vector<Neighbor>& neighbors() const { return neighbors_; }
+
   /// Asks the kernel for its whole table again, for a consumer that has just begun to listen.
   void refresh() { table_.refresh(); }
 
@@ -47,10 +55,12 @@ class KernelNeighborhood : public Neighborhood {
 
   KernelNeighborhood(NeighborWatch table, Deliver deliver);
   Port* find(PortId port);
+  void remember(PortId port, const NeighborWatch::Entry& entry);
 
   NeighborWatch table_;
   Deliver deliver_;
   std::vector<Port> ports_;
+  std::vector<Neighbor> neighbors_;
 };
 
 }  // namespace lastmile

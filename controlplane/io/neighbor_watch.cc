@@ -16,6 +16,14 @@ namespace {
 // An address can be used while the kernel believes it, also while it makes sure (RFC 4861 7.3.2).
 constexpr unsigned kUsable = NUD_REACHABLE | NUD_STALE | NUD_DELAY | NUD_PROBE | NUD_PERMANENT;
 
+NeighborWatch::State state_of(unsigned nud) {
+  if ((nud & NUD_FAILED) != 0) return NeighborWatch::State::kFailed;
+  if ((nud & NUD_PERMANENT) != 0) return NeighborWatch::State::kPermanent;
+  if ((nud & NUD_STALE) != 0) return NeighborWatch::State::kStale;
+  if ((nud & (NUD_DELAY | NUD_PROBE)) != 0) return NeighborWatch::State::kProbing;
+  return NeighborWatch::State::kReachable;
+}
+
 int copy_attribute(const nlattr* attribute, void* data) {
   auto& table = *static_cast<std::array<const nlattr*, NDA_MAX + 1>*>(data);
   const auto type = mnl_attr_get_type(attribute);
@@ -45,7 +53,10 @@ int read_neighbor(const nlmsghdr* header, void* data) {
   const auto address = address_of(attributes[NDA_DST], neighbor->ndm_family);
   if (!address) return MNL_CB_OK;
 
-  NeighborWatch::Entry entry{static_cast<unsigned>(neighbor->ndm_ifindex), *address, std::nullopt};
+  NeighborWatch::Entry entry{static_cast<unsigned>(neighbor->ndm_ifindex), *address, std::nullopt,
+                             header->nlmsg_type == RTM_DELNEIGH
+                                 ? NeighborWatch::State::kGone
+                                 : state_of(neighbor->ndm_state)};
   const bool gone = header->nlmsg_type == RTM_DELNEIGH || (neighbor->ndm_state & NUD_FAILED) != 0;
   if (!gone) {
     // Incomplete: the kernel is asking; it will tell how that ended.
@@ -62,6 +73,18 @@ int read_neighbor(const nlmsghdr* header, void* data) {
 }
 
 }  // namespace
+
+const char* to_string(NeighborWatch::State state) {
+  switch (state) {
+    case NeighborWatch::State::kReachable: return "reachable";
+    case NeighborWatch::State::kStale: return "stale";
+    case NeighborWatch::State::kProbing: return "probing";
+    case NeighborWatch::State::kPermanent: return "permanent";
+    case NeighborWatch::State::kFailed: return "failed";
+    case NeighborWatch::State::kGone: return "gone";
+  }
+  return "unknown";
+}
 
 void NeighborWatch::Close::operator()(mnl_socket* socket) const {
   mnl_socket_close(socket);

@@ -21,11 +21,14 @@ namespace lastmile {
 
 class NeighborWatch {
  public:
+  /// What the kernel thinks of a neighbor (RFC 4861 section 7.3.2, and its own additions).
+  enum class State : std::uint8_t { kReachable, kStale, kProbing, kPermanent, kFailed, kGone };
   /// An entry of the kernel's table: `mac` is empty when the neighbor does not answer or is gone.
   struct Entry {
     unsigned ifindex = 0;
     IpAddress address;
     std::optional<MacAddress> mac;
+    State state = State::kGone;
   };
   using Receiver = std::function<void(const Entry&)>;
 
@@ -56,5 +59,7 @@ class NeighborWatch {
   std::unique_ptr<mnl_socket, Close> socket_;
   std::uint32_t sequence_ = 0;
 };
+/// "reachable", "stale", ...
+[[nodiscard]] const char* to_string(NeighborWatch::State state);
 
 }  // namespace lastmile

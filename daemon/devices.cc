@@ -1,0 +1,132 @@
+#include "daemon/devices.h"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+
+#include "controlplane/bgp/session/settings.h"
+#include "dataplane/net/format.h"
+
+namespace lastmile {
+namespace {
+
+PortOptions port_options(const PortConfig& port, const DataplaneConfig& dataplane) {
+  PortOptions options;
+  options.name = port.name;
+  options.device = port.device;
+  options.mtu = port.mtu;
+  options.rx_queues = static_cast<std::uint16_t>(dataplane.workers);
+  options.tx_queues = static_cast<std::uint16_t>(dataplane.workers);
+  return options;
+}
+
+/// What DPDK's memory has to hold: each port's pools, and those of its twin; the host interface.
+std::size_t memory_wanted(const Config& config) {
+  constexpr std::size_t kForDpdkItself = std::size_t{64} << 20;
+  std::size_t bytes = kForDpdkItself;
+  for (const PortConfig& port : config.ports) {
+    bytes += 2 * Port::memory_bytes(port_options(port, config.dataplane));
+  }
+  PortOptions host;
+  host.mtu = config.host.mtu;
+  return bytes + Port::memory_bytes(host);
+}
+
+std::vector<std::string> pci_devices(const Config& config) {
+  std::vector<std::string> devices;
+  for (const PortConfig& port : config.ports) {
+    const auto device = DeviceString::parse(port.device);
+    if (device && device->is_pci()) devices.push_back(device->name());
+  }
+  return devices;
+}
+
+/// The kernel interface under a device that only borrows it; nullopt for all others.
+std::optional<std::string> borrowed_interface(const std::string& text) {
+  const auto device = DeviceString::parse(text);
+  if (!device || !(device->is("net_af_packet") || device->is("net_af_xdp"))) return std::nullopt;
+  return device->argument("iface");
+}
+
+const IpAddress& address_of(const IpPrefix& prefix, IpAddress& out) {
+  std::visit([&out](const auto& p) { out = p.address(); }, prefix);
+  return out;
+}
+
+}  // namespace
+
+PortZone zone_of(const Config& config, PortId port) {
+  const auto peers = bgp::peer_settings(config);
+  const bool has_peer =
+      std::ranges::any_of(peers, [port](const bgp::PeerSettings& p) { return p.port == port; });
+  return has_peer ? PortZone::kUplink : PortZone::kLocal;
+}
+
+Result<std::unique_ptr<Devices>> Devices::open(const Config& config) {
+  EalOptions options;
+  options.pci_devices = pci_devices(config);
+  options.memory_bytes = memory_wanted(config);
+  auto eal = Eal::start(options);
+  if (!eal) return tl::unexpected(eal.error());
+  spdlog::info("{}", eal->summary());
+
+  std::unique_ptr<Devices> devices{new Devices{std::move(*eal)}};
+  auto far_side = PrivateNamespace::create();
+  if (!far_side) return tl::unexpected(far_side.error());
+  devices->far_side_.emplace(std::move(*far_side));
+  if (auto done = devices->open_ports(config); !done) return tl::unexpected(done.error());
+  if (auto done = devices->open_host(config); !done) return tl::unexpected(done.error());
+  return devices;
+}
+
+Result<void> Devices::open_ports(const Config& config) {
+  for (const PortConfig& wanted : config.ports) {
+    OpenPort open{.id = wanted.id, .guard = {}, .port = {}, .twin = {}};
+    // The guard comes first: it remembers the interface as it was before the driver changes it.
+    if (const auto interface = borrowed_interface(wanted.device)) {
+      auto guard = InterfaceGuard::create(wanted.name, *interface);
+      if (!guard) return tl::unexpected(guard.error());
+      open.guard.emplace(std::move(*guard));
+    }
+    auto port = Port::open(port_options(wanted, config.dataplane), pools_);
+    if (!port) return tl::unexpected(port.error());
+    open.port.emplace(std::move(*port));
+    if (auto started = open.port->start(); !started) return started;
+
+    TwinOptions twin_options;
+    twin_options.port = wanted.name;
+    twin_options.mac = open.port->facts().mac;
+    twin_options.mtu = wanted.mtu;
+    for (const auto& address : wanted.addresses) {
+      twin_options.addresses.push_back({address.address, address.length});
+    }
+    auto twin = Twin::create(twin_options, *far_side_, pools_);
+    if (!twin) return tl::unexpected(twin.error());
+    open.twin.emplace(std::move(*twin));
+    spdlog::info("port {}: {} ({}), MTU {}, kernel twin {}", wanted.name, wanted.device,
+                 open.port->facts().mac, wanted.mtu, open.twin->interface_name());
+    ports_.push_back(std::move(open));
+  }
+  return {};
+}
+
+Result<void> Devices::open_host(const Config& config) {
+  HostInterfaceOptions options;
+  options.interface = config.host.interface;
+  options.mtu = config.host.mtu;
+  options.default_route_metric = config.host.default_route_metric;
+  auto host = HostInterface::create(options, *far_side_, pools_);
+  if (!host) return tl::unexpected(host.error());
+  host_.emplace(std::move(*host));
+
+  IpAddress address;
+  for (const IpPrefix& loopback : config.loopbacks) {
+    if (auto added = host_->add_address(address_of(loopback, address)); !added) return added;
+  }
+  for (const ServiceConfig& service : config.services) {
+    if (auto added = host_->add_address(address_of(service.address, address)); !added) return added;
+  }
+  return {};
+}
+
+}  // namespace lastmile

@@ -1,0 +1,57 @@
+// The devices of a configuration, opened: ports, their kernel twins, the host interface.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "controlplane/config/config.h"
+#include "dataplane/worker/port.h"
+#include "drivers/eal/eal.h"
+#include "drivers/exception/host_interface.h"
+#include "drivers/exception/interface_guard.h"
+#include "drivers/exception/twin.h"
+#include "drivers/ports/port.h"
+
+namespace lastmile {
+
+/// One port of the configuration. Members go in reverse order: twin, port, guard.
+struct OpenPort {
+  PortId id;
+  std::optional<InterfaceGuard> guard;  ///< only over kernel interfaces (af_packet, af_xdp)
+  std::optional<Port> port;
+  std::optional<Twin> twin;
+};
+
+/// Owns everything of drivers/. Goes after the workers: they poll these devices. Control thread only.
+class Devices {
+ public:
+  /// Opens everything; ports are started. On an error nothing stays behind.
+  [[nodiscard]] static Result<std::unique_ptr<Devices>> open(const Config& config);
+
+  Devices(const Devices&) = delete;
+  Devices& operator=(const Devices&) = delete;
+
+  [[nodiscard]] const Eal& eal() const { return eal_; }
+  [[nodiscard]] std::vector<OpenPort>& ports() { return ports_; }
+  [[nodiscard]] const std::vector<OpenPort>& ports() const { return ports_; }
+  [[nodiscard]] HostInterface& host() { return *host_; }
+  [[nodiscard]] const HostInterface& host() const { return *host_; }
+
+ private:
+  explicit Devices(Eal eal) : eal_(std::move(eal)) {}
+  [[nodiscard]] Result<void> open_ports(const Config& config);
+  [[nodiscard]] Result<void> open_host(const Config& config);
+
+  Eal eal_;
+  PacketPools pools_;
+  std::optional<PrivateNamespace> far_side_;
+  std::vector<OpenPort> ports_;
+  std::optional<HostInterface> host_;
+};
+
+/// Which side of the router a port is on: an uplink if a BGP neighbor is reached through it.
+[[nodiscard]] PortZone zone_of(const Config& config, PortId port);
+
+}  // namespace lastmile

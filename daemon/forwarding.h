@@ -1,0 +1,46 @@
+// The data plane of a running router: tables, FIB writer, workers.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <tl/expected.hpp>
+
+#include "controlplane/config/config.h"
+#include "daemon/devices.h"
+#include "dataplane/forwarding/tables.h"
+#include "dataplane/update/fib_channel.h"
+#include "dataplane/update/fib_client.h"
+#include "dataplane/update/fib_writer.h"
+#include "dataplane/worker/worker.h"
+
+namespace lastmile {
+
+/// Members go in reverse order: workers stop before the writer, the writer before the tables.
+class Forwarding {
+ public:
+  /// Makes the tables and the workers, on `devices`, which outlive this. Throws std::bad_alloc or
+  /// std::system_error when there are no resources.
+  Forwarding(const Config& config, const Devices& devices);
+
+  /// Starts the FIB writer and the workers; the error is a sentence.
+  [[nodiscard]] tl::expected<void, std::string> start();
+
+  [[nodiscard]] ForwardingTables& tables() { return tables_; }
+  [[nodiscard]] const ForwardingTables& tables() const { return tables_; }
+  [[nodiscard]] const FibChannel& channel() const { return channel_; }
+  [[nodiscard]] const FibWriter& writer() const { return writer_; }
+  [[nodiscard]] FibClient& client() { return client_; }
+  [[nodiscard]] const FibClient& client() const { return client_; }
+  [[nodiscard]] const std::vector<std::unique_ptr<Worker>>& workers() const { return workers_; }
+
+ private:
+  ForwardingTables tables_;
+  FibChannel channel_;
+  FibClient client_;
+  FibWriter writer_;
+  std::vector<std::unique_ptr<Worker>> workers_;
+};
+
+}  // namespace lastmile

@@ -1,0 +1,99 @@
+#include "daemon/link_monitor.h"
+
+#include <spdlog/spdlog.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+
+namespace lastmile {
+namespace {
+
+// A driver that is asked answers from memory, so asking often costs next to nothing.
+constexpr long kPollNanoseconds = 10'000'000;
+
+bool knows_itself(const OpenPort& port) {
+  return port.port->facts().link_source == LinkSource::kDriver;
+}
+
+}  // namespace
+
+LinkMonitor::LinkMonitor(EventLoop& loop, Devices& devices, LinkWatcher watcher, int timer)
+    : loop_(loop), devices_(devices), watcher_(std::move(watcher)), timer_(timer) {
+  loop_.watch(watcher_.fd(), [this] {
+    const auto read = watcher_.read([this](const LinkEvent& event) { on_kernel_link(event); });
+    if (!read) spdlog::error("link state: {}", read.error().message);
+  });
+  if (timer_ < 0) return;
+  loop_.watch(timer_, [this] {
+    std::uint64_t expirations = 0;
+    if (::read(timer_, &expirations, sizeof expirations) > 0) poll_drivers();
+  });
+}
+
+LinkMonitor::~LinkMonitor() {
+  loop_.unwatch(watcher_.fd());
+  if (timer_ < 0) return;
+  loop_.unwatch(timer_);
+  close(timer_);
+}
+
+Result<std::unique_ptr<LinkMonitor>> LinkMonitor::start(EventLoop& loop, Devices& devices) {
+  auto watcher = LinkWatcher::open();
+  if (!watcher) return tl::unexpected(watcher.error());
+  int timer = -1;
+  if (std::ranges::any_of(devices.ports(), knows_itself)) {
+    timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+    const itimerspec period{{0, kPollNanoseconds}, {0, kPollNanoseconds}};
+    if (timer < 0 || timerfd_settime(timer, 0, &period, nullptr) != 0) {
+      return failure(std::string{"link state: no timer: "} + std::strerror(errno), errno);
+    }
+  }
+  return std::unique_ptr<LinkMonitor>{
+      new LinkMonitor{loop, devices, std::move(*watcher), timer}};
+}
+
+Result<void> LinkMonitor::refresh() {
+  poll_drivers();
+  return watcher_.refresh([this](const LinkEvent& event) { on_kernel_link(event); });
+}
+
+Link LinkMonitor::link(PortId port) const {
+  const auto found = links_.find(port);
+  return found == links_.end() ? Link::kDown : found->second;
+}
+
+void LinkMonitor::on_kernel_link(const LinkEvent& event) {
+  for (OpenPort& port : devices_.ports()) {
+    const auto& kernel = port.port->facts().kernel;
+    if (!knows_itself(port) && kernel && kernel->index == event.index) changed(port, event.link);
+  }
+}
+
+void LinkMonitor::poll_drivers() {
+  for (OpenPort& port : devices_.ports()) {
+    if (knows_itself(port)) changed(port, port.port->link());
+  }
+}
+
+void LinkMonitor::changed(OpenPort& port, Link link) {
+  const auto [known, first] = links_.try_emplace(port.id, link);
+  if (!first && known->second == link) return;
+  known->second = link;
+  const std::string& name = port.port->facts().name;
+  spdlog::info("port {}: link {}", name, link == Link::kUp ? "up" : "down");
+  const auto tell = [&] {
+    loop_.deliver(
+        LinkChanged{port.id, link == Link::kUp ? LinkState::kUp : LinkState::kDown});
+  };
+  // Down: packets are being lost, so the control plane first. Up: it will send at once, so the twin
+  // must have its carrier.
+  if (link == Link::kDown) tell();
+  if (auto done = port.twin->set_link(link); !done) {
+    spdlog::warn("port {}: {}", name, done.error().message);
+  }
+  if (link == Link::kUp) tell();
+}
+
+}  // namespace lastmile

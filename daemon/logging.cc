@@ -1,0 +1,52 @@
+#include "daemon/logging.h"
+
+#include <spdlog/pattern_formatter.h>
+#include <spdlog/sinks/stdout_color_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include <array>
+#include <cstdlib>
+#include <memory>
+#include <utility>
+
+namespace lastmile {
+namespace {
+
+/// %* in a pattern: the line's priority as syslog(3) numbers it.
+class SyslogPriority final : public spdlog::custom_flag_formatter {
+ public:
+  void format(const spdlog::details::log_msg& message, const std::tm&,
+              spdlog::memory_buf_t& out) override {
+    // trace, debug, info, warn, err, critical
+    static constexpr std::array<char, 6> kPriority{'7', '7', '6', '4', '3', '2'};
+    const auto level = static_cast<std::size_t>(message.level);
+    out.push_back('<');
+    out.push_back(level < kPriority.size() ? kPriority[level] : '6');
+    out.push_back('>');
+  }
+  [[nodiscard]] std::unique_ptr<custom_flag_formatter> clone() const override {
+    return std::make_unique<SyslogPriority>();
+  }
+};
+
+}  // namespace
+
+bool start_logging(const std::string& level) {
+  auto logger = spdlog::stderr_color_mt("lastmiled");
+  spdlog::set_default_logger(logger);
+  if (std::getenv("JOURNAL_STREAM") != nullptr) {
+    auto formatter = std::make_unique<spdlog::pattern_formatter>();
+    formatter->add_flag<SyslogPriority>('*').set_pattern("%*%v");
+    logger->set_formatter(std::move(formatter));
+  } else {
+    logger->set_pattern("%H:%M:%S.%e %^%-5l%$ %v");
+  }
+  const auto wanted = spdlog::level::from_str(level);
+  // spdlog answers "off" for a name that it does not know.
+  if (wanted == spdlog::level::off && level != "off") return false;
+  logger->set_level(wanted);
+  logger->flush_on(spdlog::level::trace);
+  return true;
+}
+
+}  // namespace lastmile

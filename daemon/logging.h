@@ -1,0 +1,13 @@
+// Where log lines go: standard error, in a form fit for who reads it.
+#pragma once
+
+#include <string>
+
+namespace lastmile {
+
+/// Lines on a terminal carry time and level; under systemd the journal adds its own time, and the
+/// level goes in front as it expects it (sd-daemon(3): "<6>text"). `level`: one of spdlog's names.
+/// False if there is no such level. Call once, before any thread is started.
+[[nodiscard]] bool start_logging(const std::string& level);
+
+}  // namespace lastmile

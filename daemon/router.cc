@@ -1,0 +1,192 @@
+#include "daemon/router.h"
+
+#include <spdlog/spdlog.h>
+
+#include <chrono>
+#include <optional>
+#include <random>
+#include <system_error>
+#include <utility>
+
+#include "controlplane/control/command_table.h"
+#include "controlplane/control/control_server.h"
+#include "controlplane/control/respond.h"
+#include "controlplane/control_plane.h"
+#include "controlplane/io/asio_timers.h"
+#include "controlplane/io/asio_transport.h"
+#include "controlplane/io/event_loop.h"
+#include "controlplane/io/kernel_neighborhood.h"
+#include "daemon/devices.h"
+#include "daemon/forwarding.h"
+#include "daemon/link_monitor.h"
+#include "daemon/show.h"
+#include "dataplane/net/format.h"
+
+namespace lastmile {
+namespace {
+
+using std::chrono::milliseconds;
+
+// How long peers may take to hear that we go.
+constexpr Duration kFarewell = milliseconds{1000};
+constexpr Duration kFarewellStep = milliseconds{10};
+
+std::vector<PortTwin> transport_twins(const Devices& devices) {
+  std::vector<PortTwin> twins;
+  for (const OpenPort& port : devices.ports()) {
+    twins.push_back({port.id, port.twin->interface_name()});
+  }
+  return twins;
+}
+
+std::vector<KernelNeighborhood::Twin> neighborhood_twins(const Devices& devices) {
+  std::vector<KernelNeighborhood::Twin> twins;
+  for (const OpenPort& port : devices.ports()) {
+    twins.push_back({port.id, port.twin->interface_name(), port.port->facts().mac});
+  }
+  return twins;
+}
+
+std::vector<ControlPlane::Port> control_ports(const Devices& devices) {
+  std::vector<ControlPlane::Port> ports;
+  for (const OpenPort& port : devices.ports()) ports.push_back({port.id, port.port->facts().mac});
+  return ports;
+}
+
+}  // namespace
+
+// Members go in reverse order: first what delivers events, then what handles them, then the threads,
+// last the devices.
+struct Router::Parts {
+  Parts(Config c, std::unique_ptr<Devices> d)
+      : config(std::move(c)), devices(std::move(d)), forwarding(config, *devices), timers(loop) {}
+  ~Parts();
+
+  Config config;
+  std::unique_ptr<Devices> devices;
+  Forwarding forwarding;
+  EventLoop loop;
+  AsioTimers timers;
+  std::optional<AsioTransport> transport;
+  std::optional<KernelNeighborhood> neighborhood;
+  std::optional<ControlPlane> control;
+  std::unique_ptr<LinkMonitor> links;
+  std::optional<Show> show;
+  CommandTable commands;
+  std::unique_ptr<ControlServer> server;
+
+  tl::expected<void, std::string> wire(const Options& options);
+  void handle(const Event& event);
+  void watch_data_plane();
+  void watch_neighborhood();
+};
+
+Router::Parts::~Parts() {
+  // What is still on its way must not find half a router.
+  loop.set_handler([](Event&&) {});
+  if (!neighborhood) return;
+  for (const int fd : neighborhood->descriptors()) loop.unwatch(fd);
+}
+
+tl::expected<void, std::string> Router::Parts::wire(const Options& options) {
+  transport.emplace(loop, transport_twins(*devices));
+  if (config.bgp.enabled) {
+    if (auto listening = transport->listen_everywhere(options.bgp_port); !listening) {
+      return listening;
+    }
+  }
+  auto opened = KernelNeighborhood::open(
+      neighborhood_twins(*devices),
+      [this](decltype(Event::what) what) { loop.deliver(std::move(what)); });
+  if (!opened) return tl::unexpected(opened.error());
+  neighborhood.emplace(std::move(*opened));
+
+  control.emplace(config, control_ports(*devices), forwarding.client(),
+                  ControlPlane::Outside{*transport, timers, *neighborhood}, std::random_device{}());
+  auto monitor = LinkMonitor::start(loop, *devices);
+  if (!monitor) return tl::unexpected(monitor.error().message);
+  links = std::move(*monitor);
+
+  show.emplace(Show::Sources{config, options.config_path, *devices, forwarding, *control, *links,
+                             *neighborhood});
+  add_show_commands(commands, *show);
+  ControlServer::Options socket;
+  socket.socket = config.control.socket;
+  socket.group = config.control.group;
+  auto listening = ControlServer::open(loop.context(), socket,
+                                       [this](const Event& event) { handle(event); });
+  if (!listening) return tl::unexpected(listening.error());
+  server = std::move(*listening);
+
+  loop.set_handler([this](Event&& event) { handle(event); });
+  loop.on_signal([this](int signal) {
+    spdlog::info("signal {}: ending all sessions", signal);
+    loop.stop();
+  });
+  if (auto started = forwarding.start(); !started) return started;
+  watch_data_plane();
+  watch_neighborhood();
+  control->start(loop.now());
+  if (auto seen = links->refresh(); !seen) return tl::unexpected(seen.error().message);
+  neighborhood->refresh();
+  return {};
+}
+
+void Router::Parts::handle(const Event& event) {
+  if (const auto* command = std::get_if<CommandReceived>(&event.what)) {
+    server->reply(command->command, commands.dispatch(command->request));
+    return;
+  }
+  control->handle(event);
+}
+
+void Router::Parts::watch_data_plane() {
+  loop.watch(forwarding.channel().event_fd(), [this] { loop.deliver(FibProgressed{}); });
+  for (const auto& worker : forwarding.workers()) {
+    loop.watch(worker->event_fd(), [this, &worker = *worker] {
+      worker.drain_events([this](const WorkerEvent& event) {
+        const auto& wanted = std::get<ResolutionRequest>(event);
+        loop.deliver(ResolutionWanted{wanted.port, wanted.next_hop, wanted.destination});
+      });
+    });
+  }
+}
+
+void Router::Parts::watch_neighborhood() {
+  for (const int fd : neighborhood->descriptors()) {
+    loop.watch(fd, [this, fd] { neighborhood->read(fd); });
+  }
+}
+
+Router::Router(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+
+Router::~Router() = default;
+
+tl::expected<std::unique_ptr<Router>, std::string> Router::build(Config config,
+                                                                 const Options& options) {
+  auto devices = Devices::open(config);
+  if (!devices) return tl::unexpected(devices.error().message);
+  try {
+    auto parts = std::make_unique<Parts>(std::move(config), std::move(*devices));
+    if (auto wired = parts->wire(options); !wired) return tl::unexpected(wired.error());
+    return std::unique_ptr<Router>{new Router{std::move(parts)}};
+  } catch (const std::system_error& error) {
+    return tl::unexpected(std::string{"cannot make the forwarding tables: "} + error.what());
+  } catch (const std::bad_alloc&) {
+    return tl::unexpected(std::string{"not enough memory for the forwarding tables; lower "
+                                      "dataplane.max-routes"});
+  }
+}
+
+void Router::run() {
+  Parts& parts = *parts_;
+  spdlog::info("router {} (AS {}) runs", parts.config.router.id, parts.config.router.asn.value());
+  parts.loop.run();
+  parts.control->stop("router is stopping", parts.loop.now());
+  for (Duration waited{0}; waited < kFarewell && !parts.transport->idle(); waited += kFarewellStep) {
+    parts.loop.run_for(kFarewellStep);
+  }
+  spdlog::info("stopped");
+}
+
+}  // namespace lastmile

@@ -1,0 +1,282 @@
+#include "daemon/show.h"
+
+#include <rte_version.h>
+
+#include <algorithm>
+#include <charconv>
+#include <string_view>
+#include <utility>
+
+#include "dataplane/net/format.h"
+#include "dataplane/worker/counters.h"
+
+namespace lastmile {
+namespace {
+
+using std::chrono::duration_cast;
+using std::chrono::seconds;
+
+std::vector<WorkerSnapshot> snapshots(const Forwarding& forwarding) {
+  std::vector<WorkerSnapshot> result;
+  for (const auto& worker : forwarding.workers()) result.push_back(snapshot(worker->counters()));
+  return result;
+}
+
+const char* origin_name(bgp::Origin origin) {
+  switch (origin) {
+    case bgp::Origin::kIgp: return "igp";
+    case bgp::Origin::kEgp: return "egp";
+    case bgp::Origin::kIncomplete: return "incomplete";
+  }
+  return "";
+}
+
+template <class Communities>
+std::vector<std::string> names(const Communities& communities) {
+  std::vector<std::string> result;
+  for (const auto& community : communities) result.push_back(to_string(community));
+  return result;
+}
+
+// A page's cursor is "FAMILY:INDEX" of the RIB's walk; opaque to everybody else.
+std::string cursor_text(const rib::RouteCursor& cursor) {
+  if (cursor.done) return "";
+  return fmt::format("{}:{}", static_cast<unsigned>(cursor.family), cursor.index);
+}
+
+rib::RouteCursor cursor_of(std::string_view text) {
+  rib::RouteCursor cursor;
+  const std::size_t colon = text.find(':');
+  if (colon == std::string_view::npos) return cursor;
+  unsigned family = 0;
+  std::from_chars(text.data(), text.data() + colon, family);
+  std::from_chars(text.data() + colon + 1, text.data() + text.size(), cursor.index);
+  cursor.family = family == 0 ? bgp::Family::kIpv4Unicast : bgp::Family::kIpv6Unicast;
+  return cursor;
+}
+
+std::uint32_t prefixes_known(const rib::RibSummary& summary) {
+  std::uint32_t sum = 0;
+  for (const std::uint32_t count : summary.prefixes) sum += count;
+  return sum;
+}
+
+std::uint64_t sum(const rib::PathCounts& counts) {
+  std::uint64_t total = 0;
+  for (const std::uint32_t count : counts) total += count;
+  return total;
+}
+
+}  // namespace
+
+Show::Show(Sources sources) : from_(std::move(sources)), started_(ControlClock::now()) {}
+
+std::string Show::port_name(PortId port) const { return from_.config.ports[port.value()].name; }
+
+VersionView Show::version() const {
+  VersionView view;
+  view.version = LASTMILE_VERSION;
+  view.dpdk = rte_version();
+  view.uptime = duration_cast<seconds>(ControlClock::now() - started_);
+  view.router_id = to_string(from_.config.router.id);
+  view.asn = from_.config.router.asn.value();
+  view.config = from_.config_path;
+  return view;
+}
+
+std::vector<PortView> Show::ports() const {
+  const auto workers = snapshots(from_.forwarding);
+  std::vector<PortView> views;
+  for (const OpenPort& open : from_.devices.ports()) {
+    const PortConfig& config = from_.config.ports[open.id.value()];
+    const auto& facts = open.port->facts();
+    PortView view;
+    view.name = config.name;
+    view.device = config.device;
+    view.driver = facts.driver;
+    view.twin = open.twin->interface_name();
+    view.mac = facts.mac;
+    view.mtu = facts.mtu;
+    view.addresses.push_back(to_string(facts.mac.link_local()) + "/64");
+    for (const auto& address : config.addresses) {
+      view.addresses.push_back(fmt::format("{}/{}", address.address, address.length));
+    }
+    view.link_up = from_.links.link(open.id) == Link::kUp;
+    const PortStatistics device = open.port->statistics();
+    view.rx_missed = device.missed;
+    view.rx_errors = device.receive_errors;
+    view.tx_dropped = device.transmit_errors;
+    for (const WorkerSnapshot& worker : workers) {
+      const auto& port = worker.ports[open.id.value()];
+      view.rx_packets += port.received_packets;
+      view.rx_bytes += port.received_bytes;
+      view.tx_packets += port.sent_packets + port.injected_packets;
+      view.tx_bytes += port.sent_bytes;
+    }
+    views.push_back(std::move(view));
+  }
+  return views;
+}
+
+std::vector<NeighborView> Show::bgp_neighbors() const {
+  std::vector<NeighborView> views;
+  for (const bgp::PeerStatus& status : from_.control.sessions().status(ControlClock::now())) {
+    NeighborView view;
+    view.name = status.name;
+    if (status.id.value() < from_.config.bgp.neighbors.size()) {
+      view.description = from_.config.bgp.neighbors[status.id.value()].description;
+    }
+    if (status.port) view.port = port_name(*status.port);
+    view.address = status.address;
+    if (status.negotiated) {
+      view.remote_asn = status.negotiated->remote_asn;
+      view.remote_id = status.negotiated->remote_identifier;
+      view.hold_time = status.negotiated->hold_time;
+      for (const bgp::Family family : status.negotiated->families) {
+        view.families.emplace_back(family == bgp::Family::kIpv4Unicast ? "ipv4" : "ipv6");
+      }
+    } else if (status.expected_asn.kind == RemoteAsn::Kind::kNumber) {
+      view.remote_asn = status.expected_asn.number;
+    }
+    view.state = to_string(status.state);
+    if (status.state == bgp::SessionState::kEstablished) {
+      view.uptime = duration_cast<seconds>(status.uptime);
+    }
+    const rib::PeerCounts counts = from_.control.rib().counts(status.id);
+    view.received = sum(counts.received);
+    view.accepted = sum(counts.accepted);
+    view.advertised = sum(counts.advertised);
+    view.messages_received = status.history.received.total();
+    view.messages_sent = status.history.sent.total();
+    view.established_count = status.history.established;
+    view.last_error = status.history.last_error.empty() ? status.detail : status.history.last_error;
+    views.push_back(std::move(view));
+  }
+  return views;
+}
+
+RouteView Show::view(const rib::RouteView& route) const {
+  RouteView view{.prefix = route.prefix, .source = to_string(route.source)};
+  view.neighbor = route.peer_name;
+  view.best = route.best;
+  view.multipath = route.multipath && !route.best;
+  view.reason = !route.refusal.empty()  ? route.refusal
+                : !route.fib_error.empty() ? route.fib_error
+                                           : route.why;
+  for (const rib::NextHopView& hop : route.next_hops) {
+    NextHopView next_hop;
+    if (hop.port) next_hop.port = port_name(*hop.port);
+    next_hop.address = hop.address;
+    next_hop.weight = hop.weight;
+    next_hop.alive = hop.alive;
+    next_hop.backup = route.backup;
+    view.next_hops.push_back(std::move(next_hop));
+  }
+  if (route.source == rib::SourceKind::kBgp) {
+    view.as_path = to_string(route.attributes.as_path);
+    view.origin = origin_name(route.attributes.origin);
+    view.med = route.attributes.med;
+    view.local_preference = route.local_preference;
+    view.communities = names(route.attributes.communities);
+    view.large_communities = names(route.attributes.large_communities);
+  }
+  view.age = duration_cast<seconds>(route.age);
+  return view;
+}
+
+RoutePage Show::routes(const RouteQuery& query) const {
+  const rib::Rib& rib = from_.control.rib();
+  const TimePoint now = ControlClock::now();
+  RoutePage page;
+  const auto add = [&](const rib::RouteView& route) { page.routes.push_back(view(route)); };
+
+  rib::RouteQuery asked;
+  if (const auto* prefix = std::get_if<IpPrefix>(&query.what)) asked.prefix = *prefix;
+  if (const auto* address = std::get_if<IpAddress>(&query.what)) asked.address = *address;
+  const bool all = std::holds_alternative<std::monostate>(query.what);
+  // A table that fits on a page comes sorted; a larger one in its own order, page by page.
+  if (!all || (query.cursor.empty() && prefixes_known(rib.summary()) <= query.limit)) {
+    for (const rib::RouteView& route : rib.routes(asked, now)) add(route);
+    return page;
+  }
+  rib::RouteCursor cursor = cursor_of(query.cursor);
+  rib.walk(cursor, query.limit, now, add);
+  page.next = cursor_text(cursor);
+  return page;
+}
+
+FibView Show::fib() const {
+  const ForwardingTables& tables = from_.forwarding.tables();
+  const rib::RibSummary summary = from_.control.rib().summary();
+  const auto family = [&](const FibStats& stats, std::uint64_t max_routes) {
+    return FibFamilyView{stats.routes, max_routes, summary.groups, stats.second_level_used,
+                         stats.second_level_total};
+  };
+  FibView view;
+  view.ipv4 = family(tables.ipv4.stats(), from_.config.dataplane.max_routes_ipv4);
+  view.ipv6 = family(tables.ipv6.stats(), from_.config.dataplane.max_routes_ipv6);
+  view.next_hops = summary.next_hops;
+  const FibQueueStatus queue = from_.forwarding.client().queue_status();
+  view.queue_depth = queue.depth;
+  view.queue_applied = queue.applied;
+  view.queue_coalesced = queue.coalesced;
+  view.failures = from_.forwarding.writer().stats().failures;
+  return view;
+}
+
+std::vector<LinkLayerView> Show::link_layer_neighbors() const {
+  std::vector<LinkLayerView> views;
+  for (const auto& neighbor : from_.neighborhood.neighbors()) {
+    LinkLayerView view{.port = port_name(neighbor.port), .address = neighbor.entry.address};
+    view.mac = neighbor.entry.mac;
+    view.state = to_string(neighbor.entry.state);
+    const auto router = from_.control.discovery().neighbor(neighbor.port);
+    view.router = router && IpAddress{*router} == neighbor.entry.address;
+    views.push_back(std::move(view));
+  }
+  std::ranges::sort(views, [](const LinkLayerView& a, const LinkLayerView& b) {
+    return std::tie(a.port, a.address) < std::tie(b.port, b.address);
+  });
+  return views;
+}
+
+std::vector<WorkerView> Show::workers() const {
+  std::vector<WorkerView> views;
+  unsigned id = 0;
+  for (const WorkerSnapshot& worker : snapshots(from_.forwarding)) {
+    WorkerView view;
+    view.id = id;
+    if (id < from_.config.dataplane.cpus.size()) view.cpu = from_.config.dataplane.cpus[id];
+    ++id;
+    view.rx_packets = worker.packets;
+    for (const auto& port : worker.ports) view.tx_packets += port.sent_packets;
+    view.tx_packets += worker.host.sent_packets;
+    for (const std::uint64_t count : worker.punts) view.punted += count;
+    view.cycles_per_packet = worker.cycles_per_packet();
+    view.packets_per_vector = worker.vectors == 0 ? 0
+                                                  : static_cast<double>(worker.packets) /
+                                                        static_cast<double>(worker.vectors);
+    view.idle_share = worker.idle_share();
+    for (std::size_t i = 0; i < kDropReasonCount; ++i) {
+      if (worker.drops[i] == 0) continue;
+      const auto& facts = drop_reason_facts(static_cast<DropReason>(i));
+      view.drops.push_back({std::string{facts.name}, std::string{facts.help}, worker.drops[i]});
+    }
+    views.push_back(std::move(view));
+  }
+  return views;
+}
+
+std::vector<DropView> Show::drops() const {
+  std::vector<DropView> views;
+  const auto workers = snapshots(from_.forwarding);
+  for (std::size_t i = 0; i < kDropReasonCount; ++i) {
+    const auto& facts = drop_reason_facts(static_cast<DropReason>(i));
+    DropView view{std::string{facts.name}, std::string{facts.help}, 0};
+    for (const WorkerSnapshot& worker : workers) view.packets += worker.drops[i];
+    views.push_back(std::move(view));
+  }
+  return views;
+}
+
+}  // namespace lastmile

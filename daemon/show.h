@@ -1,0 +1,50 @@
+// What the operator's commands see: the parts' own status, put into the views of
+// controlplane/control/views.h.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "controlplane/control/views.h"
+#include "controlplane/control_plane.h"
+#include "controlplane/io/kernel_neighborhood.h"
+#include "daemon/devices.h"
+#include "daemon/forwarding.h"
+#include "daemon/link_monitor.h"
+
+namespace lastmile {
+
+/// Reads only; no call blocks or disturbs a worker. Control thread only.
+class Show final : public ShowSource {
+ public:
+  /// All outlive this.
+  struct Sources {
+    const Config& config;
+    std::string config_path;
+    const Devices& devices;
+    const Forwarding& forwarding;
+    const ControlPlane& control;
+    const LinkMonitor& links;
+    const KernelNeighborhood& neighborhood;
+  };
+  explicit Show(Sources sources);
+
+  [[nodiscard]] VersionView version() const override;
+  [[nodiscard]] std::vector<PortView> ports() const override;
+  [[nodiscard]] std::vector<NeighborView> bgp_neighbors() const override;
+  [[nodiscard]] RoutePage routes(const RouteQuery& query) const override;
+  [[nodiscard]] FibView fib() const override;
+  [[nodiscard]] std::vector<LinkLayerView> link_layer_neighbors() const override;
+  [[nodiscard]] std::vector<WorkerView> workers() const override;
+  [[nodiscard]] std::vector<DropView> drops() const override;
+
+ private:
+  [[nodiscard]] std::string port_name(PortId port) const;
+  [[nodiscard]] RouteView view(const rib::RouteView& route) const;
+
+  Sources from_;
+  TimePoint started_;
+};
+
+}  // namespace lastmile
