@@ -15,9 +15,10 @@ namespace {
 // cache and the page tables, near enough for the lines to be there still.
 constexpr std::size_t kPrefetchAhead = 8;
 
-// How often a sleeping writer looks whether readers have moved on. Nobody waits for it; identifiers
-// come back a little later.
-constexpr std::chrono::microseconds kRestCheck{2000};
+// How often a sleeping writer looks whether readers have moved on: soon at first, because a busy
+// worker passes a quiescent state every few microseconds, then less and less.
+constexpr std::chrono::microseconds kFirstRestCheck{50};
+constexpr std::chrono::microseconds kLastRestCheck{5000};
 constexpr std::chrono::microseconds kForever{-1};
 
 template <class... Cases>
@@ -50,12 +51,21 @@ void FibWriter::stop() {
 }
 
 void FibWriter::run() {
+  std::chrono::microseconds rest_check = kFirstRestCheck;
   while (!stopping_.load(std::memory_order_relaxed)) {
-    if (run_once() != 0) continue;
+    if (run_once() != 0) {
+      rest_check = kFirstRestCheck;
+      continue;
+    }
     channel_.writer_bell.arm();
     // Only what was rung before `arm` can be missed by the bell, and only a look can find it.
     if (has_work() || stopping_.load(std::memory_order_relaxed)) continue;
-    channel_.writer_bell.wait(resting_.empty() && unsent_.empty() ? kForever : kRestCheck);
+    if (resting_.empty() && unsent_.empty()) {
+      channel_.writer_bell.wait(kForever);
+    } else {
+      channel_.writer_bell.wait(rest_check);
+      rest_check = std::min(2 * rest_check, kLastRestCheck);
+    }
   }
 }
 
