@@ -49,19 +49,18 @@ LASTMILE_AVX2 __m256i lookup8(const FibView<Entry>& view, __m256i addresses,
 
 template <FibEntry Entry>
 LASTMILE_AVX2 void lookup_all(const FibView<Entry>& view, const std::uint32_t* addresses,
-                              std::uint16_t* groups, unsigned count) {
-  const __m256i default_group =
-      _mm256_set1_epi32(__atomic_load_n(view.default_group, __ATOMIC_RELAXED));
+                              std::uint16_t* groups, unsigned count, std::uint16_t default_group) {
+  const __m256i otherwise = _mm256_set1_epi32(default_group);
   unsigned done = 0;
   for (; count - done >= 2 * kLanes; done += 2 * kLanes) {
     const auto* from = reinterpret_cast<const __m256i*>(addresses + done);
-    const __m256i low = lookup8(view, _mm256_loadu_si256(from), default_group);
-    const __m256i high = lookup8(view, _mm256_loadu_si256(from + 1), default_group);
+    const __m256i low = lookup8(view, _mm256_loadu_si256(from), otherwise);
+    const __m256i high = lookup8(view, _mm256_loadu_si256(from + 1), otherwise);
     // packus works within 128-bit halves; the permutation puts the quarters in order.
     const __m256i packed = _mm256_permute4x64_epi64(_mm256_packus_epi32(low, high), 0xd8);
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(groups + done), packed);
   }
-  bulk_lookup_scalar(view, addresses + done, groups + done, count - done);
+  bulk_lookup_scalar(view, addresses + done, groups + done, count - done, default_group);
 }
 
 }  // namespace
@@ -69,13 +68,13 @@ LASTMILE_AVX2 void lookup_all(const FibView<Entry>& view, const std::uint32_t* a
 // GCC drops the target attribute of an explicitly instantiated template: plain functions instead.
 [[gnu::target("avx2")]] void bulk_lookup_avx2(const FibView<std::uint16_t>& view,
                                               const std::uint32_t* addresses, std::uint16_t* groups,
-                                              unsigned count) {
-  lookup_all(view, addresses, groups, count);
+                                              unsigned count, std::uint16_t default_group) {
+  lookup_all(view, addresses, groups, count, default_group);
 }
 [[gnu::target("avx2")]] void bulk_lookup_avx2(const FibView<std::uint32_t>& view,
                                               const std::uint32_t* addresses, std::uint16_t* groups,
-                                              unsigned count) {
-  lookup_all(view, addresses, groups, count);
+                                              unsigned count, std::uint16_t default_group) {
+  lookup_all(view, addresses, groups, count, default_group);
 }
 
 }  // namespace lastmile

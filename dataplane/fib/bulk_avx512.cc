@@ -52,19 +52,18 @@ LASTMILE_AVX512 inline __m512i lookup16(const FibView<Entry>& view, __m512i addr
 
 template <FibEntry Entry>
 LASTMILE_AVX512 inline void lookup_all(const FibView<Entry>& view, const std::uint32_t* addresses,
-                                       std::uint16_t* groups, unsigned count) {
-  const __m512i default_group =
-      _mm512_set1_epi32(__atomic_load_n(view.default_group, __ATOMIC_RELAXED));
+                                       std::uint16_t* groups, unsigned count,
+                                       std::uint16_t default_group) {
+  const __m512i otherwise = _mm512_set1_epi32(default_group);
   unsigned done = 0;
   for (; count - done >= kLanes; done += kLanes) {
-    const __m512i found =
-        lookup16(view, _mm512_loadu_si512(addresses + done), default_group, 0xffff);
+    const __m512i found = lookup16(view, _mm512_loadu_si512(addresses + done), otherwise, 0xffff);
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(groups + done), _mm512_cvtepi32_epi16(found));
   }
   if (done < count) {
     const auto lanes = static_cast<__mmask16>((1U << (count - done)) - 1);
     const __m512i found =
-        lookup16(view, _mm512_maskz_loadu_epi32(lanes, addresses + done), default_group, lanes);
+        lookup16(view, _mm512_maskz_loadu_epi32(lanes, addresses + done), otherwise, lanes);
     _mm512_mask_cvtepi32_storeu_epi16(groups + done, lanes, found);
   }
 }
@@ -74,13 +73,13 @@ LASTMILE_AVX512 inline void lookup_all(const FibView<Entry>& view, const std::ui
 // GCC drops the target attribute of an explicitly instantiated template: plain functions instead.
 LASTMILE_AVX512 void bulk_lookup_avx512(const FibView<std::uint16_t>& view,
                                         const std::uint32_t* addresses, std::uint16_t* groups,
-                                        unsigned count) {
-  lookup_all(view, addresses, groups, count);
+                                        unsigned count, std::uint16_t default_group) {
+  lookup_all(view, addresses, groups, count, default_group);
 }
 LASTMILE_AVX512 void bulk_lookup_avx512(const FibView<std::uint32_t>& view,
                                         const std::uint32_t* addresses, std::uint16_t* groups,
-                                        unsigned count) {
-  lookup_all(view, addresses, groups, count);
+                                        unsigned count, std::uint16_t default_group) {
+  lookup_all(view, addresses, groups, count, default_group);
 }
 
 }  // namespace lastmile

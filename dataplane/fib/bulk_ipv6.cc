@@ -49,8 +49,7 @@ void lookup_block(const FibView<Entry>& view, const Ipv6Address* addresses, std:
 
 template <FibEntry Entry>
 void bulk_lookup_ipv6(const FibView<Entry>& view, const Ipv6Address* addresses,
-                      std::uint16_t* groups, unsigned count) {
-  const std::uint16_t default_group = __atomic_load_n(view.default_group, __ATOMIC_RELAXED);
+                      std::uint16_t* groups, unsigned count, std::uint16_t default_group) {
   unsigned done = 0;
   for (; count - done >= kBlock; done += kBlock) {
     lookup_block(view, addresses + done, groups + done, kBlock, default_group);
@@ -61,8 +60,8 @@ void bulk_lookup_ipv6(const FibView<Entry>& view, const Ipv6Address* addresses,
 }
 
 template void bulk_lookup_ipv6(const FibView<std::uint16_t>&, const Ipv6Address*, std::uint16_t*,
-                               unsigned);
+                               unsigned, std::uint16_t);
 template void bulk_lookup_ipv6(const FibView<std::uint32_t>&, const Ipv6Address*, std::uint16_t*,
-                               unsigned);
+                               unsigned, std::uint16_t);
 
 }  // namespace lastmile

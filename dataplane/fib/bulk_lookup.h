@@ -19,11 +19,11 @@ enum class LookupKernel : std::uint8_t {
 };
 [[nodiscard]] const char* to_string(LookupKernel kernel);
 
-/// Looks up `count` addresses; writes a group number for each. `addresses` and `groups` may not
-/// overlap and need no alignment.
+/// Looks up `count` addresses; writes a group number for each, `default_group` where there is none
+/// but the default. `addresses` and `groups` may not overlap and need no alignment.
 template <class Raw, FibEntry Entry>
 using BulkLookup = void (*)(const FibView<Entry>& view, const Raw* addresses, std::uint16_t* groups,
-                            unsigned count);
+                            unsigned count, std::uint16_t default_group);
 
 /// What a bulk lookup reads addresses as: IPv4 in host order, IPv6 as the value type (wire order).
 template <class Address>
@@ -46,17 +46,17 @@ template <class Address, FibEntry Entry>
 // The kernels themselves, each in a file of its own.
 template <FibEntry Entry>
 void bulk_lookup_scalar(const FibView<Entry>& view, const std::uint32_t* addresses,
-                        std::uint16_t* groups, unsigned count);
+                        std::uint16_t* groups, unsigned count, std::uint16_t default_group);
 void bulk_lookup_avx2(const FibView<std::uint16_t>& view, const std::uint32_t* addresses,
-                      std::uint16_t* groups, unsigned count);
+                      std::uint16_t* groups, unsigned count, std::uint16_t default_group);
 void bulk_lookup_avx2(const FibView<std::uint32_t>& view, const std::uint32_t* addresses,
-                      std::uint16_t* groups, unsigned count);
+                      std::uint16_t* groups, unsigned count, std::uint16_t default_group);
 void bulk_lookup_avx512(const FibView<std::uint16_t>& view, const std::uint32_t* addresses,
-                        std::uint16_t* groups, unsigned count);
+                        std::uint16_t* groups, unsigned count, std::uint16_t default_group);
 void bulk_lookup_avx512(const FibView<std::uint32_t>& view, const std::uint32_t* addresses,
-                        std::uint16_t* groups, unsigned count);
+                        std::uint16_t* groups, unsigned count, std::uint16_t default_group);
 template <FibEntry Entry>
 void bulk_lookup_ipv6(const FibView<Entry>& view, const Ipv6Address* addresses,
-                      std::uint16_t* groups, unsigned count);
+                      std::uint16_t* groups, unsigned count, std::uint16_t default_group);
 
 }  // namespace lastmile

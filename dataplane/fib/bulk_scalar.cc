@@ -24,8 +24,7 @@ std::uint16_t finish(const FibView<Entry>& view, Entry entry, std::uint32_t addr
 
 template <FibEntry Entry>
 void bulk_lookup_scalar(const FibView<Entry>& view, const std::uint32_t* addresses,
-                        std::uint16_t* groups, unsigned count) {
-  const std::uint16_t default_group = __atomic_load_n(view.default_group, __ATOMIC_RELAXED);
+                        std::uint16_t* groups, unsigned count, std::uint16_t default_group) {
   unsigned done = 0;
   for (; count - done >= kBlock; done += kBlock) {
     std::array<Entry, kBlock> entries;
@@ -43,8 +42,8 @@ void bulk_lookup_scalar(const FibView<Entry>& view, const std::uint32_t* address
 }
 
 template void bulk_lookup_scalar(const FibView<std::uint16_t>&, const std::uint32_t*,
-                                 std::uint16_t*, unsigned);
+                                 std::uint16_t*, unsigned, std::uint16_t);
 template void bulk_lookup_scalar(const FibView<std::uint32_t>&, const std::uint32_t*,
-                                 std::uint16_t*, unsigned);
+                                 std::uint16_t*, unsigned, std::uint16_t);
 
 }  // namespace lastmile

@@ -20,7 +20,8 @@
 //   - The default route is not in the tables. An entry of 0 means "nothing but the default", and
 //   the
 //     default itself is one word: it is changed at once for all addresses, and a router with little
-//     more than a default route touches no table memory at all.
+//     more than a default route touches no table memory at all. A lookup still answers as of one
+//     moment (see DefaultRoute).
 //
 // How the writer does it (fib_writer.h)
 //   The tables alone can't tell which prefix an entry came from. The writer keeps a shadow: a tree
@@ -89,7 +90,10 @@ class Fib {
   /// The same for `count` addresses (IPv4: host order). Any count, any alignment; vectors of 64
   /// and more hide memory latency best.
   void lookup_bulk(const Raw* addresses, std::uint16_t* groups, unsigned count) const {
-    bulk_(view_, addresses, groups, count);
+    with_stable_default(view_, [&](std::uint16_t default_group) {
+      bulk_(view_, addresses, groups, count, default_group);
+      return 0;
+    });
   }
   /// The tables, for readers that keep their own copy of the pointers.
   [[nodiscard]] const FibView<Entry>& view() const { return view_; }
@@ -144,7 +148,7 @@ class Fib {
   BulkLookup<Raw, Entry> bulk_;
 
   // writer: writes (rarely); workers: read. Alone on its line.
-  alignas(64) std::uint16_t default_group_ = 0;
+  alignas(64) DefaultRoute default_;
 
   // writer only, except the entries (writer: writes; workers: read) and the counters.
   alignas(64) MappedArray<Entry> first_;

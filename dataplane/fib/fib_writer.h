@@ -86,7 +86,7 @@ Fib<Address, Entry, GracePeriods>::Fib(GracePeriods& grace_periods, const FibLim
   if (limits.second_level_groups > std::min(Code::kMaxSecondLevel, detail::kMaxGathered)) {
     throw std::invalid_argument("more second-level groups than a FIB entry can number");
   }
-  view_ = {first_.data(), second_.entries(), &default_group_};
+  view_ = {first_.data(), second_.entries(), &default_};
   bulk_ = bulk_lookup<Address, Entry>(kernel);
 }
 
@@ -259,7 +259,7 @@ template <class Address, FibEntry Entry, class GracePeriods>
 void Fib<Address, Entry, GracePeriods>::paint(const Path& path, const Place& place,
                                               const Address& address, Entry value) {
   if (place.position == PrefixNode::kBase) {  // the default route
-    __atomic_store_n(&default_group_, static_cast<std::uint16_t>(value), __ATOMIC_RELEASE);
+    default_.set(static_cast<std::uint16_t>(value));
   } else if (place.level >= kFirstLevelBytes) {
     paint_slots(path.entries[place.level], *path.nodes[place.level], place.position, value);
   } else {
