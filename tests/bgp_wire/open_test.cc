@@ -1,0 +1,194 @@
+// OPEN: what is read from it, and the NOTIFICATION that each kind of bad one gets, octet for octet.
+#include <gtest/gtest.h>
+
+#include "controlplane/bgp/wire/capabilities.h"
+#include "tests/bgp_wire/octets_fixture.h"
+
+namespace lastmile::bgp::test {
+namespace {
+
+const std::string kHead = "04 fde9 0009 0a000101 ";  // version 4, AS 65001, hold 9 s, 10.0.1.1
+
+tl::expected<Message, Notification> decode_open_body(const std::string& body) {
+  const Bytes bytes = message(1, hex(body));
+  return decode(exact_copy(bytes, bytes.size()), {});
+}
+
+struct BadOpen {
+  const char* name;
+  std::string body;
+  const char* notification;  // the whole body of it: code, subcode, data
+};
+
+const std::vector<BadOpen> kBadOpens{
+    {"Version3", "03 fde9 0009 0a000101 00", "02 01 0004"},
+    {"Version5", "05 fde9 0009 0a000101 00", "02 01 0004"},
+    {"AsZero", "04 0000 0009 0a000101 00", "02 02"},
+    {"AsZeroInCapability", kHead + "08 02 06 41 04 00000000", "02 02"},
+    {"HoldTime1", "04 fde9 0001 0a000101 00", "02 06"},
+    {"HoldTime2", "04 fde9 0002 0a000101 00", "02 06"},
+    {"IdentifierZero", "04 fde9 0009 00000000 00", "02 03"},
+    {"UnknownParameter", kHead + "03 07 01 00", "02 04"},
+    {"AuthenticationParameter", kHead + "03 01 01 00", "02 04"},
+    {"ParametersShorterThanTheirLength", kHead + "04 02 00", "02 00"},
+    {"ParametersLongerThanTheirLength", kHead + "02 02 00 00", "02 00"},
+    {"BytesBehindNoParameters", kHead + "00 02 00", "02 00"},
+    {"ParameterHeaderCut", kHead + "01 02", "02 00"},
+    {"ParameterOverrun", kHead + "03 02 05 00", "02 00"},
+    {"CapabilityHeaderCut", kHead + "03 02 01 02", "02 00"},
+    {"CapabilityOverrun", kHead + "04 02 02 02 01", "02 00"},
+    {"MultiprotocolLength3", kHead + "07 02 05 01 03 0001 00", "02 00"},
+    {"RouteRefreshLength1", kHead + "05 02 03 02 01 00", "02 00"},
+    {"ExtendedNextHopLength5", kHead + "09 02 07 05 05 0001 0001 00", "02 00"},
+    {"ExtendedMessageLength1", kHead + "05 02 03 06 01 00", "02 00"},
+    {"FourOctetAsnLength2", kHead + "06 02 04 41 02 fde9", "02 00"},
+    {"FourOctetAsnLength0", kHead + "04 02 02 41 00", "02 00"},
+    {"ExtendedFormCut", kHead + "ff ff 00", "02 00"},
+    {"ExtendedFormNoLength", kHead + "ff ff", "02 00"},
+    {"ExtendedFormWrongLength", kHead + "ff ff 0004 02 0000", "02 00"},
+    {"ExtendedFormParameterHeaderCut", kHead + "ff ff 0002 02 00", "02 00"},
+    {"ExtendedFormUnknownParameter", kHead + "ff ff 0003 07 0000", "02 04"},
+};
+
+class OpenErrors : public testing::TestWithParam<BadOpen> {};
+
+TEST_P(OpenErrors, Notification) {
+  const auto decoded = decode_open_body(GetParam().body);
+  ASSERT_FALSE(decoded.has_value());
+  EXPECT_EQ(to_hex(encode(decoded.error())), to_hex(message(3, hex(GetParam().notification))));
+}
+
+INSTANTIATE_TEST_SUITE_P(Table, OpenErrors, testing::ValuesIn(kBadOpens),
+                         [](const auto& parameter) { return parameter.param.name; });
+
+Open decoded_open(const std::string& body) {
+  const auto decoded = decode_open_body(body);
+  EXPECT_TRUE(decoded.has_value()) << to_string(decoded.error());
+  return decoded ? std::get<Open>(*decoded) : Open{};
+}
+
+TEST(Open, Plain) {
+  const Open open = decoded_open(kHead + "00");
+  EXPECT_EQ(open.asn, Asn{65001});
+  EXPECT_EQ(open.hold_time_s, 9);
+  EXPECT_EQ(open.identifier, Ipv4Address(10, 0, 1, 1));
+  EXPECT_EQ(open.capabilities, Capabilities{});
+}
+
+TEST(Open, HoldTimeZeroMeansNone) {
+  EXPECT_EQ(decoded_open("04 fde9 0000 0a000101 00").hold_time_s, 0);
+  EXPECT_EQ(decoded_open("04 fde9 0003 0a000101 00").hold_time_s, 3);
+}
+
+// As FRR sends it: one parameter for each capability.
+TEST(Open, OneParameterForEachCapability) {
+  const Open open = decoded_open(
+      kHead + "28 02 06 01 04 0001 00 01  02 02 80 00  02 02 02 00  02 06 41 04 00010001" +
+      "02 08 05 06 0001 0001 0002  02 04 45 02 0001");
+  EXPECT_EQ(open.asn, Asn{65537});
+  EXPECT_EQ(open.capabilities.multiprotocol, std::vector{Family::kIpv4Unicast});
+  EXPECT_EQ(open.capabilities.extended_next_hop, std::vector{Family::kIpv4Unicast});
+  EXPECT_TRUE(open.capabilities.route_refresh);
+  EXPECT_FALSE(open.capabilities.extended_message);
+  ASSERT_EQ(open.capabilities.unknown.size(), 2U);
+  EXPECT_EQ(open.capabilities.unknown[0].code, 128);
+  EXPECT_EQ(open.capabilities.unknown[1].code, 69);
+  EXPECT_EQ(capability_name(69), "add-path");
+  EXPECT_EQ(capability_name(200), "capability 200");
+}
+
+TEST(Open, DuplicatesAddNothing) {
+  const Open open = decoded_open(kHead + "1e 02 1c 01 04 0001 00 01  01 04 0001 00 01  " +
+                                 "41 04 00010001 41 04 00010002 02 00 02 00");
+  EXPECT_EQ(open.capabilities.multiprotocol, std::vector{Family::kIpv4Unicast});
+  EXPECT_EQ(open.asn, Asn{65537}) << "the first one stands";
+  EXPECT_TRUE(open.capabilities.unknown.empty());
+}
+
+TEST(Open, FamiliesThatWeDoNotCarryAreKeptAside) {
+  const Open open = decoded_open(kHead + "1c 02 1a 01 04 0019 00 46  01 04 0002 00 01 " +
+                                 "05 0c 0001 0080 0002  0001 0001 0002");
+  EXPECT_EQ(open.capabilities.multiprotocol, std::vector{Family::kIpv6Unicast});
+  EXPECT_EQ(open.capabilities.extended_next_hop, std::vector{Family::kIpv4Unicast});
+  ASSERT_EQ(open.capabilities.unknown.size(), 2U);
+  EXPECT_EQ(open.capabilities.unknown[0], (Capabilities::Unknown{1, hex("0019 00 46")}));
+  EXPECT_EQ(open.capabilities.unknown[1], (Capabilities::Unknown{5, hex("0001 0080 0002")}));
+}
+
+TEST(Open, HostName) {
+  const Open open = decoded_open(kHead + "0e 02 0c 49 0a 05 6c65616631 03 6c6162");
+  EXPECT_EQ(open.capabilities.hostname, "leaf1");
+  EXPECT_EQ(open.capabilities.domain_name, "lab");
+}
+
+TEST(Open, HostNameThatDoesNotAddUpIsNoError) {
+  const Open open = decoded_open(kHead + "06 02 04 49 02 05 6c");
+  EXPECT_EQ(open.capabilities.hostname, "");
+  ASSERT_EQ(open.capabilities.unknown.size(), 1U);
+}
+
+// RFC 9072: the type decides, whatever the old length says.
+TEST(Open, ExtendedParameterLengths) {
+  EXPECT_EQ(decoded_open(kHead + "ff ff 0009 02 0006 41 04 00010001").asn, Asn{65537});
+  EXPECT_EQ(decoded_open(kHead + "01 ff 0009 02 0006 41 04 00010001").asn, Asn{65537});
+  EXPECT_EQ(decoded_open(kHead + "ff ff 0000").asn, Asn{65001});
+}
+
+Open full_open() {
+  Open open;
+  open.asn = Asn{4200000001};
+  open.hold_time_s = 9;
+  open.identifier = Ipv4Address{10, 0, 1, 1};
+  Capabilities& capabilities = open.capabilities;
+  capabilities.multiprotocol = {Family::kIpv4Unicast, Family::kIpv6Unicast};
+  capabilities.route_refresh = true;
+  capabilities.extended_next_hop = {Family::kIpv4Unicast};
+  capabilities.extended_message = true;
+  capabilities.four_octet_asn = open.asn;
+  capabilities.hostname = "bms1";
+  capabilities.domain_name = "lab.example";
+  capabilities.unknown = {{200, {1, 2, 3}}};
+  return open;
+}
+
+TEST(Open, RoundTrip) {
+  for (const Open& open : {full_open(), Open{Asn{1}, 0, Ipv4Address{1}, {}}}) {
+    const auto decoded = decode(encode(open), {});
+    ASSERT_TRUE(decoded.has_value());
+    EXPECT_EQ(std::get<Open>(*decoded), open);
+  }
+}
+
+TEST(Open, FourOctetAsnIsAsTransInTheOldField) {
+  const Bytes bytes = encode(full_open());
+  EXPECT_EQ(bytes[kHeaderSize + 1] << 8 | bytes[kHeaderSize + 2], 23456);
+}
+
+// Around the length where the old form ends.
+TEST(Open, ParametersAroundTheOldLimit) {
+  for (unsigned size = 240; size <= 255; ++size) {
+    Open open{Asn{1}, 9, Ipv4Address{1}, {}};
+    open.capabilities.unknown = {{200, Bytes(size, 7)}};
+    const auto decoded = decode(encode(open), {});
+    ASSERT_TRUE(decoded.has_value()) << size;
+    EXPECT_EQ(std::get<Open>(*decoded), open);
+  }
+  Open open{Asn{1}, 9, Ipv4Address{1}, {}};
+  for (std::uint8_t code = 200; code < 210; ++code) {
+    open.capabilities.unknown.push_back({code, Bytes(250, code)});
+  }
+  EXPECT_EQ(std::get<Open>(*decode(encode(open), {})), open);
+}
+
+TEST(Open, EveryTruncationIsAnError) {
+  const Bytes bytes = encode(full_open());
+  for (std::size_t size = kHeaderSize; size < bytes.size(); ++size) {
+    Bytes cut = exact_copy(bytes, size);
+    cut[17] = static_cast<std::uint8_t>(size);
+    cut[16] = 0;
+    EXPECT_FALSE(decode(cut, {}).has_value()) << size;
+  }
+}
+
+}  // namespace
+}  // namespace lastmile::bgp::test
