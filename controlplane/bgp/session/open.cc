@@ -11,6 +11,9 @@ namespace {
 /// What this router carries, in order of announcement.
 constexpr Family kOurFamilies[] = {Family::kIpv4Unicast, Family::kIpv6Unicast};
 
+/// Code of the capability (RFC 4760 section 8).
+constexpr std::uint8_t kMultiprotocol = 1;
+
 /// RFC 4271 section 4.2: zero, or at least three seconds.
 constexpr bool acceptable_hold_time(std::uint16_t seconds) {
   return seconds == 0 || seconds >= 3;
@@ -51,7 +54,6 @@ std::vector<Family> intersection(const std::vector<Family>& ours,
 /// Capabilities of families that the codec doesn't know are among the unknown ones: a peer with
 /// nothing but those must not be taken for one that announces none.
 bool announces_only_foreign_families(const Open& open) {
-  constexpr std::uint8_t kMultiprotocol = 1;
   return open.capabilities.multiprotocol.empty() &&
          std::any_of(open.capabilities.unknown.begin(), open.capabilities.unknown.end(),
                      [](const auto& unknown) { return unknown.code == kMultiprotocol; });
