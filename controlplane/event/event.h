@@ -40,11 +40,12 @@ enum class TimerKind : std::uint8_t {
   // BGP, one set for each peer (RFC 4271 section 10); owner: PeerId
   kConnectRetry,
   kIdleHold,
-  kDelayOpen,
   kAdvertisement,
   // BGP, one set for each connection of a peer, because two may be in OpenSent; owner: ConnectionId
+  kDelayOpen,
   kHold,
   kKeepalive,
+  kSendHold,  // RFC 9687
   // Router advertisements (RFC 4861 section 6.2); owner: PortId
   kRouterAdvertisement,
   kRouterSolicitation,

@@ -1,0 +1,172 @@
+// One TCP connection of a peer and the part of the finite state machine that talks on it:
+//
+//                 begin()                OPEN              KEEPALIVE
+//   (TCP is up) ───────────► OpenSent ─────────► OpenConfirm ─────────► Established
+//        │                      ▲                     ▲
+//        └───► DelayOpen ───────┘ DelayOpen expires   │
+//                  └──────────────────────────────────┘ OPEN
+//
+// and from each of them to Closed. A peer may have two connections at once, one that it opened and
+// one that we opened, until they collide (RFC 4271 section 6.8); so hold and keepalive timers, the
+// reader of the byte stream and what was negotiated belong to the connection, and finding a
+// connection in the first place belongs to the peer (peer.h).
+//
+// A connection closes its transport and stops its timers the moment it ends, but stays in place,
+// Closed, until its owner has looked at `ending()`: so it may be ended from inside any of the
+// owner's functions.
+//
+// Event numbers in comments are those of RFC 4271 section 8.1.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <tl/expected.hpp>
+
+#include "controlplane/bgp/session/open.h"
+#include "controlplane/bgp/session/retry.h"
+#include "controlplane/bgp/session/status.h"
+#include "controlplane/bgp/wire/message.h"
+#include "controlplane/event/effects.h"
+
+namespace lastmile::bgp {
+
+class Connection;
+
+/// The peer, as its connections see it. The calls come from inside Connection::receive.
+class ConnectionOwner {
+ public:
+  virtual ~ConnectionOwner() = default;
+  /// Is this OPEN acceptable, and what follows from it? An error is sent and ends the connection.
+  virtual tl::expected<Negotiated, Notification> check_open(const Connection& connection,
+                                                            const Open& theirs) = 0;
+  /// The connection is in OpenConfirm. The owner resolves collisions, which may end it.
+  virtual void on_open_confirm(Connection& connection, TimePoint now) = 0;
+  virtual void on_established(Connection& connection, TimePoint now) = 0;
+  virtual void on_update(Connection& connection, Update& update, TimePoint now) = 0;
+  virtual void on_route_refresh(Connection& connection, const RouteRefresh& refresh,
+                                TimePoint now) = 0;
+};
+
+class Connection {
+ public:
+  enum class Origin : std::uint8_t { kOutgoing, kIncoming };
+  enum class State : std::uint8_t { kDelayOpen, kOpenSent, kOpenConfirm, kEstablished, kClosed };
+
+  /// How it ended, for whoever decides what to do next.
+  struct Ending {
+    enum class Cause : std::uint8_t {
+      kNotificationSent,
+      kNotificationReceived,
+      kTransport,  ///< the other side closed, or the connection broke
+      kDropped,    ///< we closed without a word: the link is down, or nobody can listen
+    };
+    Cause cause = Cause::kDropped;
+    State before = State::kClosed;  ///< the state in which it ended
+    Notification notification;      ///< sent or received
+    std::string reason;             ///< for people
+  };
+
+  /// What a connection needs from outside itself; all of it outlives the connection.
+  struct Context {
+    ConnectionOwner& owner;
+    Transport& transport;
+    Timers& timers;
+    Jitter& jitter;
+    PeerHistory& history;
+    const PeerSettings& settings;
+  };
+
+  /// While OPEN is awaited: RFC 4271 section 8.2.2 suggests 4 minutes.
+  static constexpr Duration kLargeHoldTime = std::chrono::minutes{4};
+  /// RFC 9687 section 4: the greater of 8 minutes and twice the hold time.
+  static constexpr Duration kSendHoldTime = std::chrono::minutes{8};
+  /// A hold timer that fires this late tells of our own delay, not of the peer's (see
+  /// hold_expired).
+  static constexpr Duration kLate = std::chrono::milliseconds{100};
+
+  Connection(const Context& context, ConnectionId id, Origin origin, Endpoint local,
+             Endpoint remote)
+      : ctx_(context), id_(id), origin_(origin), local_(local), remote_(remote) {}
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  // --- events -------------------------------------------------------------------------------
+
+  /// TCP is up (events 16 and 17). `open` is what we say, now or after the DelayOpen timer.
+  void begin(const Open& open, TimePoint now);
+  void receive(std::span<const std::uint8_t> bytes, TimePoint now);
+  /// The other side closed, or the connection broke (event 18).
+  void transport_closed(const std::string& reason, TimePoint now);
+  void drained();
+  /// A timer of this connection expired: kDelayOpen, kHold, kKeepalive or kSendHold.
+  void timer_expired(TimerKind kind, TimePoint now);
+
+  // --- what the owner may ask -----------------------------------------------------------------
+
+  /// Ends the connection with a NOTIFICATION.
+  void close_with(const Notification& notification, TimePoint now);
+  /// Ends it without a word.
+  void drop(const std::string& reason);
+  /// Sends encoded UPDATEs; Established only.
+  void send_updates(std::vector<std::uint8_t> encoded);
+  void send_route_refresh(const RouteRefresh& refresh);
+
+  [[nodiscard]] ConnectionId id() const { return id_; }
+  [[nodiscard]] Origin origin() const { return origin_; }
+  [[nodiscard]] State state() const { return state_; }
+  [[nodiscard]] const Endpoint& local() const { return local_; }
+  [[nodiscard]] const Endpoint& remote() const { return remote_; }
+  [[nodiscard]] const Open& sent_open() const { return sent_; }
+  /// The peer's; meaningful from OpenConfirm on.
+  [[nodiscard]] const Open& received_open() const { return received_; }
+  [[nodiscard]] const Negotiated& negotiated() const { return negotiated_; }
+  [[nodiscard]] Duration keepalive() const { return keepalive_; }
+  [[nodiscard]] const Ending& ending() const { return ending_; }
+
+ private:
+  void send(std::vector<std::uint8_t> bytes);
+  void send_open();
+  void send_keepalive();
+  void accept_open(const Open& theirs, TimePoint now);
+
+  // One for each state: what a message means there.
+  void in_delay_open(Message& message, TimePoint now);
+  void in_open_sent(Message& message, TimePoint now);
+  void in_open_confirm(Message& message, TimePoint now);
+  void in_established(Message& message, TimePoint now);
+  void handle(Message& message, TimePoint now);
+  void unexpected(const Message& message, TimePoint now);
+  void notified(const Notification& notification, TimePoint now);
+  void note_faults(const Update& update);
+
+  void restart_hold(Duration after, TimePoint now);
+  void restart_keepalive();
+  void hold_expired(TimePoint now);
+  void send_hold_expired();
+  [[nodiscard]] TimerKey timer(TimerKind kind) const { return {kind, id_.value()}; }
+
+  void end(Ending ending);
+
+  const Context ctx_;
+  const ConnectionId id_;
+  const Origin origin_;
+  const Endpoint local_, remote_;
+  State state_ = State::kDelayOpen;
+  MessageReader reader_;
+  CodecContext codec_;
+  Open sent_, received_;
+  Negotiated negotiated_;
+  Duration keepalive_{0};
+  std::optional<TimePoint> hold_deadline_;
+  bool hold_second_chance_ = true;  ///< see hold_expired()
+  bool send_hold_armed_ = false;
+  Ending ending_;
+};
+
+[[nodiscard]] SessionState to_session_state(Connection::State state, Connection::Origin origin);
+
+}  // namespace lastmile::bgp

@@ -1,0 +1,150 @@
+#include "controlplane/bgp/session/open.h"
+
+#include <algorithm>
+#include <tuple>
+
+#include "controlplane/bgp/wire/notification.h"
+
+namespace lastmile::bgp {
+namespace {
+
+/// What this router carries, in order of announcement.
+constexpr Family kOurFamilies[] = {Family::kIpv4Unicast, Family::kIpv6Unicast};
+
+/// Code of the capability (RFC 4760 section 8).
+constexpr std::uint8_t kMultiprotocol = 1;
+
+/// RFC 4271 section 4.2: zero, or at least three seconds.
+constexpr bool acceptable_hold_time(std::uint16_t seconds) {
+  return seconds == 0 || seconds >= 3;
+}
+
+bool expected_asn(const Speaker& speaker, const RemoteAsn& expected, Asn asn) {
+  if (asn == Asn{0}) return false;  // RFC 7607 section 2
+  switch (expected.kind) {
+    case RemoteAsn::Kind::kExternal:
+      return asn != speaker.asn;
+    case RemoteAsn::Kind::kInternal:
+      return asn == speaker.asn;
+    case RemoteAsn::Kind::kNumber:
+      return asn == expected.number;
+  }
+  return false;
+}
+
+bool contains(const std::vector<Family>& families, Family family) {
+  return std::find(families.begin(), families.end(), family) != families.end();
+}
+
+/// A speaker that announces no family speaks IPv4 unicast (RFC 4760 section 8).
+std::vector<Family> families_of(const Open& open) {
+  if (open.capabilities.multiprotocol.empty()) return {Family::kIpv4Unicast};
+  return open.capabilities.multiprotocol;
+}
+
+std::vector<Family> intersection(const std::vector<Family>& ours,
+                                 const std::vector<Family>& theirs) {
+  std::vector<Family> both;
+  for (Family family : ours) {
+    if (contains(theirs, family)) both.push_back(family);
+  }
+  return both;
+}
+
+/// Capabilities of families that the codec doesn't know are among the unknown ones: a peer with
+/// nothing but those must not be taken for one that announces none.
+bool announces_only_foreign_families(const Open& open) {
+  return open.capabilities.multiprotocol.empty() &&
+         std::any_of(open.capabilities.unknown.begin(), open.capabilities.unknown.end(),
+                     [](const auto& unknown) { return unknown.code == kMultiprotocol; });
+}
+
+/// The data of Unsupported Capability: the capabilities that we miss (RFC 5492 section 5), encoded
+/// as in OPEN: code, length, AFI, reserved, SAFI.
+std::vector<std::uint8_t> missing_families() {
+  return {1, 4, 0, 1, 0, 1, 1, 4, 0, 2, 0, 1};
+}
+
+NextHop next_hop_self(const PeerSettings& settings, const IpAddress& local) {
+  NextHop own = settings.own_addresses;
+  if (const auto* v4 = std::get_if<Ipv4Address>(&local)) {
+    own.v4 = *v4;
+  } else {
+    const auto& v6 = std::get<Ipv6Address>(local);
+    (v6.is_link_local() ? own.link_local : own.global) = v6;
+  }
+  return own;
+}
+
+}  // namespace
+
+Open make_open(const Speaker& speaker, const PeerSettings& settings, const IpAddress& local,
+               CapabilityUse use) {
+  Open open;
+  open.asn = speaker.asn;
+  open.hold_time_s = static_cast<std::uint16_t>(settings.timers.hold.count());
+  open.identifier = speaker.identifier;
+  if (use == CapabilityUse::kOmit) return open;
+  Capabilities& can = open.capabilities;
+  can.multiprotocol.assign(std::begin(kOurFamilies), std::end(kOurFamilies));
+  can.route_refresh = true;
+  if (std::holds_alternative<Ipv6Address>(local)) can.extended_next_hop = {Family::kIpv4Unicast};
+  can.four_octet_asn = speaker.asn;
+  can.hostname = speaker.hostname;
+  can.domain_name = speaker.domain_name;
+  return open;
+}
+
+tl::expected<Negotiated, Notification> negotiate(const Speaker& speaker,
+                                                 const PeerSettings& settings, const Open& ours,
+                                                 const Open& theirs, const Endpoint& local,
+                                                 const Endpoint& remote) {
+  if (!expected_asn(speaker, settings.remote_asn, theirs.asn)) {
+    return tl::unexpected(notification(OpenError::kBadPeerAs));
+  }
+  const bool external = theirs.asn != speaker.asn;
+  // Unique within an AS (RFC 6286 section 2.1); between AS numbers equal ones are fine.
+  if (theirs.identifier.is_unspecified() ||
+      (!external && theirs.identifier == speaker.identifier)) {
+    return tl::unexpected(notification(OpenError::kBadBgpIdentifier));
+  }
+  if (!acceptable_hold_time(theirs.hold_time_s)) {
+    return tl::unexpected(notification(OpenError::kUnacceptableHoldTime));
+  }
+
+  Negotiated result;
+  result.remote_asn = theirs.asn;
+  result.remote_identifier = theirs.identifier;
+  result.external = external;
+  result.hold_time = std::chrono::seconds{std::min(ours.hold_time_s, theirs.hold_time_s)};
+  result.families = announces_only_foreign_families(theirs)
+                        ? std::vector<Family>{}
+                        : intersection(families_of(ours), families_of(theirs));
+  if (result.families.empty()) {
+    return tl::unexpected(notification(OpenError::kUnsupportedCapability, missing_families()));
+  }
+  const Capabilities& we = ours.capabilities;
+  const Capabilities& they = theirs.capabilities;
+  result.codec.four_octet_asn = we.four_octet_asn && they.four_octet_asn;
+  result.codec.external_peer = external;
+  result.codec.extended_message = we.extended_message && they.extended_message;
+  result.codec.extended_next_hop =
+      intersection(intersection(we.extended_next_hop, they.extended_next_hop), result.families);
+  result.peer_route_refresh = they.route_refresh;
+  result.local = local;
+  result.remote = remote;
+  result.local_next_hop = next_hop_self(settings, local.address);
+  return result;
+}
+
+Duration keepalive_interval(const BgpTimers& timers, std::chrono::seconds hold_time) {
+  if (hold_time.count() == 0) return Duration{0};
+  const Duration third = Duration{hold_time} / 3;
+  return timers.keepalive.count() == 0 ? third : std::min<Duration>(third, timers.keepalive);
+}
+
+bool local_speaker_prevails(const Speaker& speaker, const Open& theirs) {
+  return std::tuple(speaker.identifier, speaker.asn) > std::tuple(theirs.identifier, theirs.asn);
+}
+
+}  // namespace lastmile::bgp

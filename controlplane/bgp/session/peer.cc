@@ -1,0 +1,311 @@
+// What happens to a peer from outside, and what its connections ask of it. The search for a
+// connection and what follows the end of one are in peer_seek.cc.
+#include "controlplane/bgp/session/peer.h"
+
+#include <spdlog/spdlog.h>
+
+#include <utility>
+
+#include "controlplane/bgp/wire/notification.h"
+#include "dataplane/net/format.h"
+
+namespace lastmile::bgp {
+namespace {
+
+constexpr Duration kFaultLogInterval = std::chrono::seconds{10};
+
+bool is_link_local(const IpAddress& address) {
+  const auto* v6 = std::get_if<Ipv6Address>(&address);
+  return v6 != nullptr && v6->is_link_local();
+}
+
+}  // namespace
+
+Peer::Peer(const Context& context, PeerId id, PeerSettings settings, std::uint64_t seed)
+    : ctx_(context),
+      id_(id),
+      settings_(std::move(settings)),
+      jitter_(seed),
+      backoff_(settings_.timers.connect_retry) {
+  if (settings_.address) use_address(settings_.address, AddressSource::kConfigured);
+}
+
+// --- administration and the link -----------------------------------------------------------------
+
+void Peer::start(TimePoint now) {
+  turn(now, [&] {
+    if (std::exchange(enabled_, true)) return;
+    backoff_.forget();
+    if (may_seek()) seek(now);
+  });
+}
+
+void Peer::shutdown(const std::string& message, TimePoint now) {
+  turn(now, [&] {
+    enabled_ = false;
+    end_all(administrative_shutdown(message), now);
+    stop_seeking();
+  });
+}
+
+void Peer::reset(const Notification& notification, TimePoint now) {
+  turn(now, [&] { end_all(notification, now); });
+}
+
+void Peer::link_down(TimePoint now) {
+  turn(now, [&] {
+    link_ = LinkState::kDown;
+    // No NOTIFICATION: there is no link to carry it.
+    for (Slot& s : slots_) {
+      if (s) s->drop("link is down");
+    }
+    stop_seeking();
+  });
+}
+
+void Peer::link_up(TimePoint now) {
+  turn(now, [&] {
+    if (std::exchange(link_, LinkState::kUp) == LinkState::kUp) return;
+    backoff_.forget();
+    capability_use_ = CapabilityUse::kAnnounce;  // who knows who is there now
+    if (may_seek()) seek(now);
+  });
+}
+
+void Peer::set_discovered(const Ipv6Address& address, TimePoint now) {
+  turn(now, [&] {
+    discovered_ = address;
+    if (address_source_ == AddressSource::kConfigured) return;
+    if (established() != nullptr && address_ != IpAddress{address}) return;
+    if (address_ != IpAddress{address}) {
+      end_all(notification(CeaseReason::kOtherConfigurationChange), now);
+      reap(now);
+      may_seek() ? rest() : stop_seeking();
+      backoff_.forget();
+      capability_use_ = CapabilityUse::kAnnounce;
+    } else if (std::exchange(address_source_, AddressSource::kDiscovered) !=
+               AddressSource::kIncoming) {
+      return;
+    }
+    use_address(address, AddressSource::kDiscovered);
+    if (may_seek() && !past_open()) seek(now);
+  });
+}
+
+void Peer::discovery_lost(TimePoint now) {
+  turn(now, [&] {
+    discovered_.reset();
+    // A connection that stands needs no router advertisement to prove it: its own timers do.
+    if (address_source_ != AddressSource::kDiscovered || furthest() != nullptr) return;
+    use_address(std::nullopt, AddressSource::kNone);
+    if (seek_ != Seek::kIdle) rest();
+  });
+}
+
+// --- connections
+// -----------------------------------------------------------------------------------
+
+bool Peer::matches(const Endpoint& remote) const {
+  if (address_ != remote.address) return false;
+  return !is_link_local(remote.address) || remote.port == settings_.port;
+}
+
+bool Peer::adopts(const Endpoint& remote) const {
+  return !address_ && settings_.port && remote.port == settings_.port &&
+         is_link_local(remote.address);
+}
+
+Peer::Welcome Peer::accepted(ConnectionId id, const Endpoint& local, const Endpoint& remote,
+                             TimePoint now) {
+  Welcome welcome = Welcome::kRefused;
+  turn(now, [&] {
+    const bool collides = established() != nullptr;
+    if (collides || !may_seek() || seek_ == Seek::kIdle) {
+      // RFC 4271 section 6.8 (Established), RFC 4486 section 4 (Connection Rejected).
+      const Notification why = notification(collides ? CeaseReason::kConnectionCollision
+                                                     : CeaseReason::kConnectionRejected);
+      ctx_.transport.send(id, encode(why));
+      ctx_.transport.close(id);
+      history_.last_sent = {why, now};
+      ++history_.sent.notification;
+      return;
+    }
+    welcome = Welcome::kAccepted;
+    if (!address_) use_address(remote.address, AddressSource::kIncoming);
+    if (Slot& old = slot(Connection::Origin::kIncoming)) {
+      // Nobody opens a second connection before giving up on the first.
+      old->close_with(notification(CeaseReason::kConnectionCollision), now);
+      ctx_.connection_peers.erase(old->id());
+      old.reset();
+    }
+    open_connection(id, Connection::Origin::kIncoming, local, remote, now);
+  });
+  return welcome;
+}
+
+void Peer::opened(ConnectionId id, const Endpoint& local, const Endpoint& remote, TimePoint now) {
+  turn(now, [&] {
+    if (dialing_ != id) return;
+    dialing_.reset();
+    rest();
+    open_connection(id, Connection::Origin::kOutgoing, local, remote, now);
+  });
+}
+
+void Peer::failed(ConnectionId id, const std::string& reason, TimePoint now) {
+  turn(now, [&] {
+    if (dialing_ != id) return;
+    ctx_.connection_peers.erase(id);
+    dialing_.reset();
+    note_error("connect: " + reason, now);
+    rest();
+    plan(Aftermath::kRetry, now);
+  });
+}
+
+void Peer::closed(ConnectionId id, const std::string& reason, TimePoint now) {
+  turn(now, [&] {
+    if (Connection* connection = find(id)) connection->transport_closed(reason, now);
+  });
+}
+
+void Peer::received(ConnectionId id, std::span<const std::uint8_t> bytes, TimePoint now) {
+  turn(now, [&] {
+    if (Connection* connection = find(id)) connection->receive(bytes, now);
+  });
+}
+
+void Peer::drained(ConnectionId id, TimePoint now) {
+  turn(now, [&] {
+    Connection* connection = find(id);
+    if (connection == nullptr) return;
+    connection->drained();
+    if (connection != established() || !std::exchange(send_paused_, false)) return;
+    ctx_.observer.on_writable(id_, now);
+  });
+}
+
+void Peer::connection_timer_expired(ConnectionId id, TimerKind kind, TimePoint now) {
+  turn(now, [&] {
+    if (Connection* connection = find(id)) connection->timer_expired(kind, now);
+  });
+}
+
+void Peer::open_connection(ConnectionId id, Connection::Origin origin, const Endpoint& local,
+                           const Endpoint& remote, TimePoint now) {
+  const Connection::Context context{*this,   ctx_.transport, ctx_.timers,
+                                    jitter_, history_,       settings_};
+  Connection& connection = slot(origin).emplace(context, id, origin, local, remote);
+  ctx_.connection_peers.insert_or_assign(id, id_);
+  connection.begin(make_open(ctx_.speaker, settings_, local.address, capability_use_), now);
+}
+
+// --- what connections ask
+// ----------------------------------------------------------------------------
+
+tl::expected<Negotiated, Notification> Peer::check_open(const Connection& connection,
+                                                        const Open& theirs) {
+  return negotiate(ctx_.speaker, settings_, connection.sent_open(), theirs, connection.local(),
+                   connection.remote());
+}
+
+/// RFC 4271 section 6.8. The search for collisions is here and not where a connection opens,
+/// because only now the identifiers are known. A connection that still waits for its OPEN is left
+/// alone: either its OPEN brings it here too, or this one becomes Established first.
+void Peer::on_open_confirm(Connection& connection, TimePoint now) {
+  backoff_.reached();
+  Connection* other = other_than(connection);
+  if (other != nullptr && other->state() == Connection::State::kOpenConfirm) {
+    const bool ours_stays = local_speaker_prevails(ctx_.speaker, connection.received_open());
+    const auto stays = ours_stays ? Connection::Origin::kOutgoing : Connection::Origin::kIncoming;
+    Connection& loser = connection.origin() == stays ? *other : connection;
+    loser.close_with(notification(CeaseReason::kConnectionCollision), now);
+  }
+  rest();
+}
+
+void Peer::on_established(Connection& connection, TimePoint now) {
+  if (Connection* other = other_than(connection)) {
+    other->close_with(notification(CeaseReason::kConnectionCollision), now);
+  }
+  established_at_ = now;
+  send_paused_ = false;
+  ++history_.established;
+  logged_error_.clear();
+  const Negotiated& negotiated = connection.negotiated();
+  note_state(now);
+  spdlog::info("bgp {}: Established with {} (AS {})", settings_.name, connection.remote().address,
+               negotiated.remote_asn.value());
+  ctx_.observer.on_established(id_, negotiated, now);
+}
+
+void Peer::on_update(Connection&, Update& update, TimePoint now) {
+  if (!update.faults.empty()) {
+    const std::string& reason = update.faults.front().reason;
+    history_.last_error = reason;
+    history_.last_error_at = now;
+    if (!fault_logged_at_ || now - *fault_logged_at_ >= kFaultLogInterval) {
+      fault_logged_at_ = now;
+      spdlog::warn("bgp {}: malformed attribute in UPDATE: {}", settings_.name, reason);
+    }
+  }
+  ctx_.observer.on_update(id_, update, now);
+}
+
+void Peer::on_route_refresh(Connection&, const RouteRefresh& refresh, TimePoint now) {
+  ctx_.observer.on_route_refresh(id_, refresh, now);
+}
+
+// --- for the routing side
+// --------------------------------------------------------------------------
+
+void Peer::send_updates(std::vector<std::uint8_t> encoded) {
+  Connection* connection = established();
+  if (connection == nullptr) return;
+  connection->send_updates(std::move(encoded));
+  if (ctx_.transport.queued(connection->id()) > kSendMark) send_paused_ = true;
+}
+
+bool Peer::writable() const {
+  return state() == SessionState::kEstablished && !send_paused_;
+}
+
+// --- look-up
+// ---------------------------------------------------------------------------------------
+
+Connection* Peer::find(ConnectionId id) {
+  for (Slot& s : slots_) {
+    if (s && s->id() == id && s->state() != Connection::State::kClosed) return &*s;
+  }
+  return nullptr;
+}
+
+Connection* Peer::other_than(const Connection& connection) {
+  for (Slot& s : slots_) {
+    if (s && &*s != &connection && s->state() != Connection::State::kClosed) return &*s;
+  }
+  return nullptr;
+}
+
+const Connection* Peer::furthest() const {
+  const Connection* best = nullptr;
+  for (const Slot& s : slots_) {
+    if (!s || s->state() == Connection::State::kClosed) continue;
+    if (best == nullptr || s->state() > best->state()) best = &*s;
+  }
+  return best;
+}
+
+bool Peer::past_open() const {
+  const Connection* best = furthest();
+  return best != nullptr && best->state() >= Connection::State::kOpenConfirm;
+}
+
+Connection* Peer::established() {
+  for (Slot& s : slots_) {
+    if (s && s->state() == Connection::State::kEstablished) return &*s;
+  }
+  return nullptr;
+}
+
+}  // namespace lastmile::bgp

@@ -1,0 +1,45 @@
+// What the session layer needs to know of the configuration: who we are, and for each peer whom to
+// expect, where, and how patiently.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "controlplane/config/config.h"
+#include "controlplane/event/event.h"
+
+namespace lastmile::bgp {
+
+/// This router, as every OPEN introduces it.
+struct Speaker {
+  Asn asn;
+  BgpIdentifier identifier;
+  std::string hostname, domain_name;  ///< for the FQDN capability; empty: not announced
+};
+
+struct PeerSettings {
+  std::string name;
+  /// The port whose link carries the session: link-down there ends it at once. Empty for a peer
+  /// behind routers.
+  std::optional<PortId> port;
+  /// Empty: unnumbered, the peer is whoever is discovered on `port`.
+  std::optional<IpAddress> address;
+  RemoteAsn remote_asn;
+  BgpTimers timers;
+  /// Wait for the peer's OPEN before sending ours (RFC 4271 section 8.1.1, DelayOpenTime); 0:
+  /// don't.
+  Duration delay_open{0};
+  bool passive = false;        ///< never dial, only accept
+  std::uint8_t hop_limit = 1;  ///< of the packets of connections that we dial
+  std::optional<IpAddress> source;
+  std::uint16_t tcp_port = 179;  ///< where we dial
+  /// Our own addresses on `port` beside the session's local one; for next hop self.
+  NextHop own_addresses;
+};
+
+/// The peers of a configuration, in the order of its neighbors, which is the order of their PeerId.
+/// A numbered peer gets the port whose subnet its address is in.
+[[nodiscard]] std::vector<PeerSettings> peer_settings(const Config& config);
+
+}  // namespace lastmile::bgp

@@ -1,0 +1,61 @@
+// The system calls under AsioTransport: sockets set up as BGP wants them. Errors are text with the
+// system's reason.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include <unistd.h>
+#include <tl/expected.hpp>
+
+#include "controlplane/io/socket_address.h"
+
+namespace lastmile {
+
+/// Owns a file descriptor.
+class FileDescriptor {
+ public:
+  FileDescriptor() = default;
+  explicit FileDescriptor(int fd) : fd_(fd) {}
+  FileDescriptor(FileDescriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  FileDescriptor& operator=(FileDescriptor&& other) noexcept {
+    std::swap(fd_, other.fd_);
+    return *this;
+  }
+  ~FileDescriptor() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  [[nodiscard]] int get() const { return fd_; }
+  [[nodiscard]] int release() { return std::exchange(fd_, -1); }
+
+ private:
+  int fd_ = -1;
+};
+
+using SocketResult = tl::expected<FileDescriptor, std::string>;
+
+/// A listening, non-blocking socket for one address family.
+[[nodiscard]] SocketResult open_listener(const SocketAddress& local);
+
+struct DialOptions {
+  std::optional<SocketAddress> source;
+  const std::string* interface = nullptr;  ///< bind to this device
+  std::uint8_t hop_limit = 1;
+};
+/// A socket on its way to `remote`: writable when it has arrived, or failed.
+[[nodiscard]] SocketResult open_dialer(const SocketAddress& remote, const DialOptions& options);
+
+/// What a session's socket needs beyond what it inherits: no Nagle, and network control's DSCP.
+void set_session_options(int fd, int family);
+
+/// The outcome of a connect that was under way: 0 or an errno.
+[[nodiscard]] int pending_error(int fd);
+[[nodiscard]] SocketAddress local_address(int fd);
+[[nodiscard]] SocketAddress remote_address(int fd);
+
+/// "Connection refused".
+[[nodiscard]] std::string describe(int error);
+
+}  // namespace lastmile
