@@ -15,6 +15,8 @@ namespace lastmile::rib {
 using AttributeId = StrongId<struct AttributeTag, std::uint32_t>;
 /// Whoever offers paths: one incarnation of a BGP session, the static routes, … (source.h).
 using SourceId = StrongId<struct SourceTag, std::uint16_t>;
+/// Numbers the sessions since start; never reused, other than a SourceId.
+using Incarnation = StrongId<struct IncarnationTag, std::uint32_t>;
 /// An interned set of next hops (target_table.h). 0 is none.
 using TargetId = StrongId<struct TargetTag, std::uint16_t>;
 
