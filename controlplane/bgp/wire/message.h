@@ -62,6 +62,8 @@ struct Aggregator {
 };
 
 /// The path attributes that all routes of an UPDATE share; NLRI and next hop are not among them.
+/// What has no order on the wire (communities, `unknown`) comes out of the decoder sorted and
+/// without duplicates, so that equal sets are equal values and hash alike.
 struct PathAttributes {
   Origin origin = Origin::kIgp;
   AsPath as_path;
@@ -83,8 +85,20 @@ struct PathAttributes {
     friend bool operator==(const Unknown&, const Unknown&) = default;
   };
   std::vector<Unknown> unknown;
+  /// Known optional transitive attributes that somebody on the way did not know: once set, Partial
+  /// is not cleared (RFC 4271 section 5).
+  struct Partial {
+    bool aggregator = false;
+    bool communities = false;
+    bool extended_communities = false;
+    bool large_communities = false;
+    friend bool operator==(const Partial&, const Partial&) = default;
+  };
+  Partial partial;
   friend bool operator==(const PathAttributes&, const PathAttributes&) = default;
 };
+/// 64 well-mixed bits, the same on every run: equal attributes hash alike, so that a table of them
+/// (interning) needs no other help. About as cheap as one pass over the attributes.
 [[nodiscard]] std::uint64_t hash_value(const PathAttributes& attributes);
 
 /// An attribute that was malformed and what RFC 7606 made of it.
@@ -93,6 +107,7 @@ struct AttributeFault {
   std::uint8_t code = 0;
   Outcome outcome = Outcome::kTreatAsWithdraw;
   std::string reason;  ///< for the log and `last_error`, with the RFC clause
+  friend bool operator==(const AttributeFault&, const AttributeFault&) = default;
 };
 
 struct Update {
@@ -111,7 +126,9 @@ struct Update {
   std::vector<Reach> reach;          ///< empty after treat-as-withdraw: the routes are in `unreach`
   PathAttributes attributes;         ///< meaningful if `reach` is not empty
   std::optional<Family> end_of_rib;  ///< RFC 4724 section 2
+  /// In the order of the message; the first few, if a peer sends nothing but faults.
   std::vector<AttributeFault> faults;
+  friend bool operator==(const Update&, const Update&) = default;
 };
 
 struct Keepalive {
@@ -129,8 +146,12 @@ struct Notification {
 [[nodiscard]] std::string to_string(const Notification& notification);
 
 struct RouteRefresh {
+  /// For a family that we don't carry, and for a subtype that nobody has defined: a receiver
+  /// ignores it (RFC 2918 section 4, RFC 7313 section 5). MessageReader skips such messages.
+  static constexpr std::uint8_t kIgnored = 255;
+
   Family family = Family::kIpv4Unicast;
-  std::uint8_t subtype = 0;  ///< RFC 7313: 0 request, 1 begin, 2 end
+  std::uint8_t subtype = 0;  ///< RFC 7313: 0 request, 1 begin, 2 end; or kIgnored
   friend bool operator==(const RouteRefresh&, const RouteRefresh&) = default;
 };
 
@@ -145,18 +166,23 @@ struct CodecContext {
   std::vector<Family> extended_next_hop;  ///< families for which an IPv6 next hop is allowed
 };
 
-/// Cuts a byte stream into messages and decodes them.
+/// Cuts a byte stream into messages and decodes them. Taking a message out moves no bytes, and
+/// appending moves at most the started message at the end: the work is linear in the stream however
+/// it was cut. Not thread-safe; one for each connection.
 class MessageReader {
  public:
   void append(std::span<const std::uint8_t> bytes);
-  /// The next message; an error carries the NOTIFICATION to send (then the stream is unusable);
-  /// nullopt when a whole message has not arrived yet.
+  /// The next message; an error carries the NOTIFICATION to send (then the stream is unusable: the
+  /// same error comes again); nullopt when a whole message has not arrived yet. A header that
+  /// cannot be right is an error as soon as its 19 octets are there. The context is looked at for
+  /// each message, because OPEN changes it.
   [[nodiscard]] std::optional<tl::expected<Message, Notification>> next(
       const CodecContext& context);
 
  private:
   std::vector<std::uint8_t> buffer_;
-  std::size_t consumed_ = 0;
+  std::size_t consumed_ = 0;  // octets of `buffer_` that have been given out as messages
+  std::optional<Notification> error_;
 };
 
 /// Decodes one whole message, header included.
@@ -167,8 +193,12 @@ class MessageReader {
 [[nodiscard]] std::vector<std::uint8_t> encode(const Keepalive& keepalive);
 [[nodiscard]] std::vector<std::uint8_t> encode(const Notification& notification);
 [[nodiscard]] std::vector<std::uint8_t> encode(const RouteRefresh& refresh);
-/// As many messages as the size limit needs, one behind the other. IPv4 goes into the classic
-/// fields if its next hop is IPv4, else into MP_REACH_NLRI (RFC 8950).
+/// As many messages as the size limit needs, one behind the other: withdrawals first, then each
+/// `reach`, then End-of-RIB. IPv4 goes into the classic fields if its next hop is IPv4 (or unset:
+/// 0.0.0.0), else into MP_REACH_NLRI (RFC 8950); whether the peer agreed to that is the caller's
+/// business. IPv4 withdrawals are always classic. A message carries one kind of NLRI, and
+/// MP_REACH_NLRI stands in front (RFC 7606 section 5.1). Routes whose attributes are too big for
+/// any message are withdrawn (RFC 4271 section 9.2). `faults` are not encoded.
 [[nodiscard]] std::vector<std::uint8_t> encode(const Update& update, const CodecContext& context);
 [[nodiscard]] std::vector<std::uint8_t> encode_end_of_rib(Family family);
 

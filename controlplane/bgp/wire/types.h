@@ -30,7 +30,7 @@ inline constexpr Asn kAsTrans{23456};
 /// BGP Identifier: 4 octets, unique within the AS, not zero (RFC 6286).
 using BgpIdentifier = Ipv4Address;
 
-/// The address families that we carry. The numbers on the wire are in capabilities.cc.
+/// The address families that we carry. The numbers on the wire are in family.cc.
 enum class Family : std::uint8_t { kIpv4Unicast, kIpv6Unicast };
 inline constexpr unsigned kFamilyCount = 2;
 [[nodiscard]] const char* to_string(Family family);
@@ -57,9 +57,11 @@ struct AsPath {
   [[nodiscard]] unsigned length() const;
   /// How often `asn` appears, for the loop check (RFC 4271 section 9.1.2).
   [[nodiscard]] unsigned count(Asn asn) const;
-  /// The neighbor that the route came from: leftmost AS of the first sequence; nullopt if none.
+  /// The neighbor that the route came from: leftmost AS of the path, confederation segments aside;
+  /// nullopt if the path is empty or starts with a set.
   [[nodiscard]] std::optional<Asn> first() const;
-  /// The AS that originated the route: last AS of the path.
+  /// The AS that originated the route: last AS of the path, confederation segments aside; nullopt
+  /// if the path is empty or ends in a set (RFC 6811 section 2).
   [[nodiscard]] std::optional<Asn> origin() const;
   /// Puts `asn` in front `times` times, opening a new segment where the first is full or no
   /// sequence.

@@ -1,0 +1,247 @@
+#include "controlplane/bgp/wire/capabilities.h"
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+
+#include <fmt/format.h>
+
+#include "controlplane/bgp/wire/family.h"
+
+namespace lastmile::bgp {
+namespace {
+
+constexpr std::size_t kMaxValue = 255;  // a capability's length is one octet
+
+// The numbers are IANA's "Capability Codes".
+enum Code : std::uint8_t {
+  kMultiprotocol = 1,
+  kRouteRefreshCode = 2,
+  kExtendedNextHop = 5,
+  kExtendedMessage = 6,
+  kFourOctetAsn = 65,
+  kFqdn = 73,
+};
+
+void keep(std::uint8_t code, Octets value, Capabilities& to) {
+  const Capabilities::Unknown unknown{code, {value.begin(), value.end()}};
+  if (std::find(to.unknown.begin(), to.unknown.end(), unknown) == to.unknown.end()) {
+    to.unknown.push_back(unknown);
+  }
+}
+
+void add(Family family, std::vector<Family>& to) {
+  if (std::find(to.begin(), to.end(), family) == to.end()) to.push_back(family);
+}
+
+// Writes one capability around whatever `value` writes.
+template <class Value>
+void write(std::uint8_t code, OctetWriter& out, std::size_t length, Value value) {
+  out.u8(code);
+  out.u8(static_cast<std::uint8_t>(length));
+  value();
+}
+
+// RFC 4760 section 8: AFI, a reserved octet, SAFI.
+void decode_multiprotocol(Octets value, Capabilities& to) {
+  OctetReader in(value);
+  const std::uint16_t afi = in.u16();
+  in.u8();
+  const std::uint8_t safi = in.u8();
+  if (const auto family = family_from_codes(afi, safi)) {
+    add(*family, to.multiprotocol);
+  } else {
+    keep(kMultiprotocol, value, to);
+  }
+}
+void encode_multiprotocol(const Capabilities& from, OctetWriter& out) {
+  for (const Family family : from.multiprotocol) {
+    write(kMultiprotocol, out, 4, [&] {
+      const FamilyCodes codes = family_codes(family);
+      out.u16(codes.afi);
+      out.u8(0);
+      out.u8(codes.safi);
+    });
+  }
+}
+
+void decode_route_refresh(Octets, Capabilities& to) {
+  to.route_refresh = true;
+}
+void encode_route_refresh(const Capabilities& from, OctetWriter& out) {
+  if (from.route_refresh) write(kRouteRefreshCode, out, 0, [] {});
+}
+
+// RFC 8950 section 4: tuples of NLRI AFI, NLRI SAFI (two octets here), next hop AFI.
+constexpr std::size_t kTupleSize = 6;
+void decode_extended_next_hop(Octets value, Capabilities& to) {
+  for (OctetReader in(value); !in.empty();) {
+    const Octets tuple = in.take(kTupleSize);
+    OctetReader fields(tuple);
+    const std::uint16_t afi = fields.u16();
+    const std::uint16_t safi = fields.u16();
+    const std::uint16_t next_hop_afi = fields.u16();
+    const auto family =
+        safi <= 0xff ? family_from_codes(afi, static_cast<std::uint8_t>(safi)) : std::nullopt;
+    if (family && next_hop_afi == kAfiIpv6) {
+      add(*family, to.extended_next_hop);
+    } else {
+      keep(kExtendedNextHop, tuple, to);
+    }
+  }
+}
+void encode_extended_next_hop(const Capabilities& from, OctetWriter& out) {
+  if (from.extended_next_hop.empty()) return;
+  write(kExtendedNextHop, out, from.extended_next_hop.size() * kTupleSize, [&] {
+    for (const Family family : from.extended_next_hop) {
+      const FamilyCodes codes = family_codes(family);
+      out.u16(codes.afi);
+      out.u16(codes.safi);
+      out.u16(kAfiIpv6);
+    }
+  });
+}
+
+void decode_extended_message(Octets, Capabilities& to) {
+  to.extended_message = true;
+}
+void encode_extended_message(const Capabilities& from, OctetWriter& out) {
+  if (from.extended_message) write(kExtendedMessage, out, 0, [] {});
+}
+
+void decode_four_octet_asn(Octets value, Capabilities& to) {
+  if (!to.four_octet_asn) to.four_octet_asn = Asn{OctetReader(value).u32()};
+}
+void encode_four_octet_asn(const Capabilities& from, OctetWriter& out) {
+  if (from.four_octet_asn) {
+    write(kFourOctetAsn, out, 4, [&] { out.u32(from.four_octet_asn->value()); });
+  }
+}
+
+// draft-walton-bgp-hostname-capability: host name and domain name, each behind a length octet.
+// Purely for the operator's eyes, so one that does not add up is kept as bytes, not an error.
+void decode_fqdn(Octets value, Capabilities& to) {
+  OctetReader in(value);
+  std::array<std::string, 2> names;
+  for (std::string& name : names) {
+    if (in.empty()) return keep(kFqdn, value, to);
+    const std::size_t length = in.u8();
+    if (length > in.left()) return keep(kFqdn, value, to);
+    const Octets text = in.take(length);
+    name.assign(text.begin(), text.end());
+  }
+  const bool named = !to.hostname.empty() || !to.domain_name.empty();
+  if (named || !in.empty() || (names[0].empty() && names[1].empty())) {
+    return keep(kFqdn, value, to);
+  }
+  to.hostname = std::move(names[0]);
+  to.domain_name = std::move(names[1]);
+}
+void encode_fqdn(const Capabilities& from, OctetWriter& out) {
+  if (from.hostname.empty() && from.domain_name.empty()) return;
+  const std::string_view host = std::string_view(from.hostname).substr(0, kMaxValue - 2);
+  const std::string_view domain =
+      std::string_view(from.domain_name).substr(0, kMaxValue - 2 - host.size());
+  write(kFqdn, out, 2 + host.size() + domain.size(), [&] {
+    for (const std::string_view name : {host, domain}) {
+      out.u8(static_cast<std::uint8_t>(name.size()));
+      for (const char c : name) out.u8(static_cast<std::uint8_t>(c));
+    }
+  });
+}
+
+enum class Length : std::uint8_t { kAny, kExactly, kMultipleOf };
+
+struct CapabilityDescriptor {
+  std::uint8_t code;
+  const char* name;
+  Length rule = Length::kAny;
+  std::size_t length = 0;
+  void (*decode)(Octets value, Capabilities& to) = nullptr;  // null: known by name only
+  void (*encode)(const Capabilities& from, OctetWriter& out) = nullptr;
+};
+
+constexpr std::array kCapabilities{
+    CapabilityDescriptor{kMultiprotocol, "multiprotocol", Length::kExactly, 4, decode_multiprotocol,
+                         encode_multiprotocol},
+    CapabilityDescriptor{kRouteRefreshCode, "route-refresh", Length::kExactly, 0,
+                         decode_route_refresh, encode_route_refresh},
+    CapabilityDescriptor{3, "outbound-route-filtering"},
+    CapabilityDescriptor{kExtendedNextHop, "extended-next-hop", Length::kMultipleOf, kTupleSize,
+                         decode_extended_next_hop, encode_extended_next_hop},
+    CapabilityDescriptor{kExtendedMessage, "extended-message", Length::kExactly, 0,
+                         decode_extended_message, encode_extended_message},
+    CapabilityDescriptor{7, "bgpsec"},
+    CapabilityDescriptor{8, "multiple-labels"},
+    CapabilityDescriptor{9, "role"},
+    CapabilityDescriptor{64, "graceful-restart"},
+    CapabilityDescriptor{kFourOctetAsn, "four-octet-asn", Length::kExactly, 4,
+                         decode_four_octet_asn, encode_four_octet_asn},
+    CapabilityDescriptor{67, "dynamic-capability"},
+    CapabilityDescriptor{68, "multisession"},
+    CapabilityDescriptor{69, "add-path"},
+    CapabilityDescriptor{70, "enhanced-route-refresh"},
+    CapabilityDescriptor{71, "long-lived-graceful-restart"},
+    CapabilityDescriptor{kFqdn, "fqdn", Length::kAny, 0, decode_fqdn, encode_fqdn},
+    CapabilityDescriptor{74, "bfd-strict-mode"},
+    CapabilityDescriptor{75, "software-version"},
+    CapabilityDescriptor{76, "paths-limit"},
+    CapabilityDescriptor{77, "link-local-next-hop"},
+    CapabilityDescriptor{128, "route-refresh-old"},  // before RFC 2918; some still announce it
+};
+
+const CapabilityDescriptor* find(std::uint8_t code) {
+  for (const CapabilityDescriptor& row : kCapabilities) {
+    if (row.code == code) return &row;
+  }
+  return nullptr;
+}
+
+bool fits(const CapabilityDescriptor& row, std::size_t length) {
+  switch (row.rule) {
+    case Length::kAny:
+      return true;
+    case Length::kExactly:
+      return length == row.length;
+    case Length::kMultipleOf:
+      return length % row.length == 0;
+  }
+  return false;
+}
+
+}  // namespace
+
+bool decode_capabilities(Octets value, Capabilities& to) {
+  for (OctetReader in(value); !in.empty();) {
+    if (in.left() < 2) return false;
+    const std::uint8_t code = in.u8();
+    const std::size_t length = in.u8();
+    if (length > in.left()) return false;
+    const Octets body = in.take(length);
+    const CapabilityDescriptor* row = find(code);
+    if (row == nullptr || row->decode == nullptr) {
+      keep(code, body, to);
+      continue;
+    }
+    if (!fits(*row, length)) return false;
+    row->decode(body, to);
+  }
+  return true;
+}
+
+void encode_capabilities(const Capabilities& capabilities, OctetWriter& out) {
+  for (const CapabilityDescriptor& row : kCapabilities) {
+    if (row.encode != nullptr) row.encode(capabilities, out);
+  }
+  for (const Capabilities::Unknown& unknown : capabilities.unknown) {
+    if (unknown.value.size() > kMaxValue) continue;  // cannot have come from a peer
+    write(unknown.code, out, unknown.value.size(), [&] { out.octets(unknown.value); });
+  }
+}
+
+std::string capability_name(std::uint8_t code) {
+  const CapabilityDescriptor* row = find(code);
+  return row != nullptr ? row->name : fmt::format("capability {}", code);
+}
+
+}  // namespace lastmile::bgp

@@ -1,0 +1,216 @@
+// UPDATE to bytes (RFC 4271 section 4.3), cut into messages of at most the agreed size.
+#include <algorithm>
+
+#include "controlplane/bgp/wire/attribute_values.h"
+#include "controlplane/bgp/wire/family.h"
+#include "controlplane/bgp/wire/header.h"
+#include "controlplane/bgp/wire/nlri.h"
+
+namespace lastmile::bgp {
+namespace {
+
+// Header, withdrawn routes length, total path attribute length.
+constexpr std::size_t kUpdateOverhead = kHeaderSize + 4;
+
+// MP_REACH_NLRI and MP_UNREACH_NLRI always get a length of two octets: it is filled in afterwards.
+constexpr std::uint8_t kMpFlags = kFlagOptional | kFlagExtendedLength;
+
+bool sent_to(const AttributeDescriptor& row, const CodecContext& context) {
+  switch (row.peers) {
+    case AttributeDescriptor::Peers::kAll:
+      return true;
+    case AttributeDescriptor::Peers::kInternal:
+      return !context.external_peer;
+    case AttributeDescriptor::Peers::kTwoOctet:
+      return !context.four_octet_asn;
+  }
+  return false;
+}
+
+void write_attribute(std::uint8_t flags, std::uint8_t code, Octets value, OctetWriter& out) {
+  const bool wide = value.size() > 0xff;
+  out.u8(static_cast<std::uint8_t>(wide ? flags | kFlagExtendedLength : flags));
+  out.u8(code);
+  if (wide) {
+    out.u16(static_cast<std::uint16_t>(value.size()));
+  } else {
+    out.u8(static_cast<std::uint8_t>(value.size()));
+  }
+  out.octets(value);
+}
+
+// All attributes but those that hold NLRI, in ascending order of code (RFC 4271 section 5). Unknown
+// ones are merged in where they belong.
+std::vector<std::uint8_t> encode_attributes(const EncodeSource& source) {
+  std::vector<const PathAttributes::Unknown*> unknown;
+  for (const auto& attribute : source.attributes.unknown) unknown.push_back(&attribute);
+  std::sort(unknown.begin(), unknown.end(),
+            [](const auto* a, const auto* b) { return a->code < b->code; });
+  auto next_unknown = unknown.begin();
+
+  std::vector<std::uint8_t> attributes;
+  std::vector<std::uint8_t> value;
+  OctetWriter out(attributes);
+  const auto write_unknown_below = [&](unsigned code) {
+    for (; next_unknown != unknown.end() && (*next_unknown)->code < code; ++next_unknown) {
+      write_attribute((*next_unknown)->flags, (*next_unknown)->code, (*next_unknown)->value, out);
+    }
+  };
+  for (const AttributeDescriptor& row : attribute_table()) {
+    if (row.encode == nullptr || !sent_to(row, source.context)) continue;
+    write_unknown_below(static_cast<unsigned>(row.code));
+    value.clear();
+    OctetWriter value_out(value);
+    if (!row.encode(source, value_out)) continue;
+    const bool partial = row.partial != nullptr && source.attributes.partial.*row.partial;
+    write_attribute(static_cast<std::uint8_t>(row.flags | (partial ? kFlagPartial : 0)),
+                    static_cast<std::uint8_t>(row.code), value, out);
+  }
+  write_unknown_below(256);
+  return attributes;
+}
+
+// Appends UPDATE messages to `out`, each filled up to the limit with prefixes of one list.
+class UpdatePacker {
+ public:
+  UpdatePacker(std::vector<std::uint8_t>& octets, const CodecContext& context)
+      : octets_(octets), out_(octets), context_(context), limit_(message_limit(context)) {}
+
+  void withdraw(const std::vector<Nlri<Ipv4Address>>& list) {
+    pack(list, [&](auto fill) {
+      const std::size_t length = out_.hold_u16();
+      fill(2);  // leaves room for the total path attribute length
+      out_.fill_u16(length);
+      out_.u16(0);
+    });
+  }
+
+  void withdraw(const std::vector<Nlri<Ipv6Address>>& list) {
+    const FamilyCodes codes = family_codes(Family::kIpv6Unicast);
+    pack(list, [&](auto fill) {
+      out_.u16(0);
+      const std::size_t total = out_.hold_u16();
+      const std::size_t length = begin_mp(AttributeCode::kMpUnreachNlri, codes);
+      fill(0);
+      out_.fill_u16(length);
+      out_.fill_u16(total);
+    });
+  }
+
+  void announce(const Update::Reach& reach, const PathAttributes& attributes) {
+    std::visit([&](const auto& list) { announce_list(reach, list, attributes); }, reach.nlri);
+  }
+
+ private:
+  // One message after the other until the list is used up; `body` writes what stands around the
+  // prefixes and calls its argument where they go, with how many octets come behind them.
+  template <class List, class Body>
+  void pack(const List& list, Body body) {
+    for (std::size_t next = 0; next < list.size();) {
+      const std::size_t start = begin_message(out_, MessageType::kUpdate);
+      body([&](std::size_t behind) {
+        while (next < list.size() &&
+               out_.size() - start + encoded_size(list[next]) + behind <= limit_) {
+          encode_nlri(list[next++], out_);
+        }
+      });
+      end_message(octets_, start);
+    }
+  }
+
+  // Returns where the attribute's length is to be filled in.
+  std::size_t begin_mp(AttributeCode code, FamilyCodes codes) {
+    out_.u8(kMpFlags);
+    out_.u8(static_cast<std::uint8_t>(code));
+    const std::size_t length = out_.hold_u16();
+    out_.u16(codes.afi);
+    out_.u8(codes.safi);
+    return length;
+  }
+
+  template <class Address>
+  void announce_list(const Update::Reach& reach, const std::vector<Nlri<Address>>& list,
+                     const PathAttributes& attributes) {
+    const NextHop& next_hop = reach.next_hop;
+    const bool v6_next_hop = next_hop.global.has_value() || next_hop.link_local.has_value();
+    const bool classic = std::is_same_v<Address, Ipv4Address> && (next_hop.v4 || !v6_next_hop);
+    const Ipv4Address v4 = next_hop.v4.value_or(Ipv4Address{});
+    const std::vector<std::uint8_t> encoded =
+        encode_attributes({attributes, context_, classic ? &v4 : nullptr});
+
+    std::vector<std::uint8_t> mp_next_hop;
+    OctetWriter mp_next_hop_out(mp_next_hop);
+    if (!classic) encode_mp_next_hop(next_hop, mp_next_hop_out);
+    // Flags, code, length, AFI, SAFI, next hop, reserved.
+    const std::size_t mp_overhead = classic ? 0 : 4 + 3 + mp_next_hop.size() + 1;
+    if (kUpdateOverhead + mp_overhead + encoded.size() + kMaxNlriSize < Address >> limit_) {
+      // A route that fits into no message is not advertised (RFC 4271 section 9.2), and what the
+      // peer had before is no longer true.
+      return withdraw(list);
+    }
+    octets_.reserve(octets_.size() + encoded.size() + kUpdateOverhead + mp_overhead +
+                    list.size() * kMaxNlriSize<Address>);
+    pack(list, [&](auto fill) {
+      out_.u16(0);
+      const std::size_t total = out_.hold_u16();
+      if (!classic) {
+        // In front of the others, so that a peer finds the routes even if it stumbles over an
+        // attribute (RFC 7606 section 5.1).
+        const std::size_t length =
+            begin_mp(AttributeCode::kMpReachNlri, family_codes(reach.family));
+        out_.octets(mp_next_hop);
+        out_.u8(0);
+        fill(encoded.size());
+        out_.fill_u16(length);
+      }
+      out_.octets(encoded);
+      out_.fill_u16(total);
+      if (classic) fill(0);
+    });
+  }
+
+  std::vector<std::uint8_t>& octets_;
+  OctetWriter out_;
+  const CodecContext& context_;
+  std::size_t limit_;
+};
+
+}  // namespace
+
+std::vector<std::uint8_t> encode(const Update& update, const CodecContext& context) {
+  std::vector<std::uint8_t> octets;
+  UpdatePacker packer(octets, context);
+  // IPv4 withdrawals are classic even where reachable routes go through MP_REACH_NLRI: they have no
+  // next hop, so RFC 8950 changes nothing about them, and every receiver takes them.
+  for (const Update::Unreach& unreach : update.unreach) {
+    std::visit([&](const auto& list) { packer.withdraw(list); }, unreach.nlri);
+  }
+  for (const Update::Reach& reach : update.reach) packer.announce(reach, update.attributes);
+  if (update.end_of_rib) {
+    const std::vector<std::uint8_t> end = encode_end_of_rib(*update.end_of_rib);
+    octets.insert(octets.end(), end.begin(), end.end());
+  }
+  return octets;
+}
+
+std::vector<std::uint8_t> encode_end_of_rib(Family family) {
+  std::vector<std::uint8_t> octets;
+  OctetWriter out(octets);
+  const std::size_t start = begin_message(out, MessageType::kUpdate);
+  out.u16(0);
+  const std::size_t total = out.hold_u16();
+  // An empty UPDATE for IPv4, an MP_UNREACH_NLRI that names nothing else for the others.
+  if (family != Family::kIpv4Unicast) {
+    const FamilyCodes codes = family_codes(family);
+    out.u8(kFlagOptional);
+    out.u8(static_cast<std::uint8_t>(AttributeCode::kMpUnreachNlri));
+    out.u8(3);
+    out.u16(codes.afi);
+    out.u8(codes.safi);
+  }
+  out.fill_u16(total);
+  end_message(octets, start);
+  return octets;
+}
+
+}  // namespace lastmile::bgp
