@@ -19,6 +19,11 @@ enum Presence : std::uint16_t {
   kOriginator = 1U << 7,
   kClusterList = 1U << 8,
   kUnknown = 1U << 9,
+  // No members, only facts.
+  kPartialAggregator = 1U << 10,
+  kPartialCommunities = 1U << 11,
+  kPartialExtendedCommunities = 1U << 12,
+  kPartialLargeCommunities = 1U << 13,
 };
 
 class Packer {
@@ -77,6 +82,10 @@ std::uint16_t presence(const bgp::PathAttributes& a) {
   if (a.originator_id) bits |= kOriginator;
   if (!a.cluster_list.empty()) bits |= kClusterList;
   if (!a.unknown.empty()) bits |= kUnknown;
+  if (a.partial.aggregator) bits |= kPartialAggregator;
+  if (a.partial.communities) bits |= kPartialCommunities;
+  if (a.partial.extended_communities) bits |= kPartialExtendedCommunities;
+  if (a.partial.large_communities) bits |= kPartialLargeCommunities;
   return static_cast<std::uint16_t>(bits);
 }
 
@@ -140,6 +149,10 @@ bgp::PathAttributes unpack(std::span<const std::uint8_t> packed) {
   if ((bits & kLargeCommunities) != 0) a.large_communities = in.get_list<bgp::LargeCommunity>();
   if ((bits & kOriginator) != 0) a.originator_id = Ipv4Address{in.get<std::uint32_t>()};
   if ((bits & kClusterList) != 0) a.cluster_list = in.get_list<Ipv4Address>();
+  a.partial.aggregator = (bits & kPartialAggregator) != 0;
+  a.partial.communities = (bits & kPartialCommunities) != 0;
+  a.partial.extended_communities = (bits & kPartialExtendedCommunities) != 0;
+  a.partial.large_communities = (bits & kPartialLargeCommunities) != 0;
   if ((bits & kUnknown) != 0) {
     a.unknown.resize(in.get<std::uint16_t>());
     for (bgp::PathAttributes::Unknown& unknown : a.unknown) {

@@ -42,9 +42,7 @@ class AttributePool {
 
   /// The set's identifier; equal sets have equal identifiers. One reference for the caller.
   [[nodiscard]] AttributeId intern(const bgp::PathAttributes& attributes);
-  void add_reference(AttributeId id, std::uint32_t count = 1) {
-    entry(id).references += count;
-  }
+  void add_reference(AttributeId id, std::uint32_t count = 1) { entry(id).references += count; }
   void release(AttributeId id);
 
   [[nodiscard]] const AttributeFacts& facts(AttributeId id) const { return entry(id).facts; }

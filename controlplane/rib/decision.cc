@@ -17,7 +17,9 @@ int lower_wins(const T& a, const T& b) {
 // for the first, positive for the second, 0 if it can't tell.
 
 // Ours, not the RFC's: what the operator or the interface says wins over what a protocol says.
-int by_source(const Candidate& a, const Candidate& b) { return lower_wins(a.kind, b.kind); }
+int by_source(const Candidate& a, const Candidate& b) {
+  return lower_wins(a.kind, b.kind);
+}
 
 // "The local speaker SHALL then … select … the route with the highest degree of preference"
 int by_local_preference(const Candidate& a, const Candidate& b) {

@@ -78,8 +78,8 @@ struct Decision {
 void decide(std::span<const Candidate> candidates, const DecisionOptions& options,
             const AttributePool& pool, Decision& result);
 
-/// The rule by which `loser` lost against `best`, where `best` came out of decide(). When they can't
-/// be compared by MED and a third path removed the loser, that is kMed.
+/// The rule by which `loser` lost against `best`, where `best` came out of decide(). When they
+/// can't be compared by MED and a third path removed the loser, that is kMed.
 [[nodiscard]] Rule lost_by(const Candidate& best, const Candidate& loser);
 
 }  // namespace lastmile::rib

@@ -6,7 +6,9 @@
 namespace lastmile::rib {
 namespace {
 
-constexpr unsigned index_of(bgp::Family family) { return static_cast<unsigned>(family); }
+constexpr unsigned index_of(bgp::Family family) {
+  return static_cast<unsigned>(family);
+}
 
 bool same_content(const Path& a, const Path& b) {
   return a.attributes == b.attributes && a.target == b.target && a.refusal == b.refusal &&
@@ -175,8 +177,8 @@ void FamilyRib<Address>::candidates(const Record& record, std::vector<Candidate>
     candidate.kind = source.kind;
     candidate.external = source.external;
     candidate.facts = core_.attributes.facts(paths[i].attributes);
-    candidate.router_id = candidate.facts.originator != 0 ? candidate.facts.originator
-                                                          : source.identifier.value();
+    candidate.router_id =
+        candidate.facts.originator != 0 ? candidate.facts.originator : source.identifier.value();
     candidate.peer_address = source.address;
     candidate.attributes = paths[i].attributes;
     candidates.push_back(candidate);
@@ -290,8 +292,8 @@ bool FamilyRib<Address>::may_announce(const Path& path) const {
 template <class Address>
 void FamilyRib<Address>::note_export(Record& record) {
   const bool before = (record.flags & kExportable) != 0;
-  const bool now = record.forwarding != kNotForwarded &&
-                   may_announce(record.paths.paths(core_.arena).front());
+  const bool now =
+      record.forwarding != kNotForwarded && may_announce(record.paths.paths(core_.arena).front());
   if (now && !before && (record.flags & kConfirmed) == 0) {
     record.flags |= kExportable;
     unconfirmed_.push_back({core_.submitted, record.prefix});

@@ -40,9 +40,8 @@ template <class Address>
 class FamilyRib {
  public:
   using Record = RouteRecord<Address>;
-  static constexpr bgp::Family kFamily = std::is_same_v<Address, Ipv4Address>
-                                             ? bgp::Family::kIpv4Unicast
-                                             : bgp::Family::kIpv6Unicast;
+  static constexpr bgp::Family kFamily =
+      std::is_same_v<Address, Ipv4Address> ? bgp::Family::kIpv4Unicast : bgp::Family::kIpv6Unicast;
 
   explicit FamilyRib(RibCore& core) : core_(core) {}
   ~FamilyRib();

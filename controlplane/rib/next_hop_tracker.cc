@@ -20,7 +20,9 @@ Duration retry_after(unsigned attempts) {
   return std::min(kFirstRetry * (1U << doublings), kLastRetry);
 }
 
-TimerKey timer_of(NextHopId next_hop) { return {TimerKind::kResolve, next_hop.value()}; }
+TimerKey timer_of(NextHopId next_hop) {
+  return {TimerKind::kResolve, next_hop.value()};
+}
 
 bool lives_on_link(NextHopKind kind) {
   return kind == NextHopKind::kForward || kind == NextHopKind::kGlean;
@@ -262,28 +264,34 @@ void NextHopTracker::session_ended(Incarnation session) {
 }
 
 NextHopTracker::Hop* NextHopTracker::find(NextHopId next_hop) {
-  const auto found = std::ranges::find_if(hops_, [&](const Hop& hop) {
-    return hop.references != 0 && hop.next_hop == next_hop;
-  });
+  const auto found = std::ranges::find_if(
+      hops_, [&](const Hop& hop) { return hop.references != 0 && hop.next_hop == next_hop; });
   return found == hops_.end() ? nullptr : &*found;
 }
 
-void NextHopTracker::resolution_wanted(NextHopId next_hop) {
-  Hop* hop = find(next_hop);
-  if (hop == nullptr || !is_neighbor(*hop) || hop->mac || !hop->target) return;
-  neighborhood_.resolve(hop->key.port, *hop->target);
+void NextHopTracker::resolution_wanted(const ResolutionWanted& event) {
+  const Hop* hop = find(event.next_hop);
+  if (hop == nullptr) return;
+  if (hop->key.kind == NextHopKind::kGlean) {
+    neighborhood_.resolve(hop->key.port, event.destination);
+  } else if (is_neighbor(*hop) && !hop->mac && hop->target) {
+    neighborhood_.resolve(hop->key.port, *hop->target);
+  }
 }
 
-void NextHopTracker::resolve_again(NextHopId next_hop) {
+std::optional<NextHopTracker::Silent> NextHopTracker::resolve_again(NextHopId next_hop) {
   Hop* hop = find(next_hop);
-  if (hop == nullptr || !is_neighbor(*hop) || !hop->target || hop->session_ended) return;
-  if (link_layer_.contains({hop->key.port, *hop->target})) return;
+  if (hop == nullptr || !is_neighbor(*hop) || !hop->target || hop->session_ended) return {};
+  if (link_layer_.contains({hop->key.port, *hop->target})) return {};
+  std::optional<Silent> silent;
   if (hop->mac && hop->attempts >= kAttemptsBeforeGivingUp) {
+    silent = Silent{hop->key.port, *hop->target};
     hop->mac.reset();
     plane_.update_next_hop(hop->next_hop, spec(*hop));
     update_yields();
   }
   ask(*hop);
+  return silent;
 }
 
 }  // namespace lastmile::rib

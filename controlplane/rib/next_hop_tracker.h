@@ -43,7 +43,7 @@ using HopId = StrongId<struct HopTag, std::uint16_t>;
 struct HopKey {
   NextHopKind kind = NextHopKind::kForward;  ///< kForward, never kUnresolved, for neighbors
   PortId port;
-  std::optional<IpAddress> address;  ///< kForward without: the neighbor that the port discovered
+  std::optional<IpAddress> address;    ///< kForward without: the neighbor that the port discovered
   std::optional<Incarnation> session;  ///< the BGP session whose end stops the hop
 
   friend auto operator<=>(const HopKey&, const HopKey&) = default;
@@ -73,17 +73,23 @@ class NextHopTracker {
                           const std::optional<MacAddress>& mac);
   void neighbor_discovered(PortId port, const std::optional<IpAddress>& address);
   void session_ended(Incarnation session);
-  /// A worker holds packets for this next hop.
-  void resolution_wanted(NextHopId next_hop);
-  /// The resolve timer of `next_hop` has expired.
-  void resolve_again(NextHopId next_hop);
+  /// A worker holds packets for an unresolved next hop, or met one for a connected destination
+  /// (glean) whose link-layer address is not known.
+  void resolution_wanted(const ResolutionWanted& event);
+  struct Silent {
+    PortId port;
+    IpAddress address;
+  };
+  /// The resolve timer of `next_hop` has expired. Returns the neighbor if it is now given up.
+  std::optional<Silent> resolve_again(NextHopId next_hop);
 
  private:
   struct Hop {
     HopKey key;
     std::uint32_t references = 0;  ///< 0: the number is free
     NextHopId next_hop;
-    std::optional<IpAddress> target;  ///< the address to resolve; none: undiscovered, or no neighbor
+    std::optional<IpAddress>
+        target;  ///< the address to resolve; none: undiscovered, or no neighbor
     std::optional<MacAddress> mac;
     unsigned attempts = 0;       ///< resolutions asked for since the last answer
     bool session_ended = false;  // the reasons for kRouting …

@@ -50,12 +50,11 @@ OwnAddresses::OwnAddresses(const Config& config) {
   for (const PortConfig& port : config.ports) {
     for (const PortConfig::InterfaceAddress& own : port.addresses) {
       add(host_prefix(own.address));
-      subnets_.push_back({std::visit(
-                              [&]<class Address>(const Address& a) {
-                                return IpPrefix{Prefix<Address>(a, own.length)};
-                              },
-                              own.address),
-                          port.id});
+      subnets_.push_back(
+          {std::visit([&]<class Address>(
+                          const Address& a) { return IpPrefix{Prefix<Address>(a, own.length)}; },
+                      own.address),
+           port.id});
     }
   }
   std::ranges::stable_sort(subnets_, [](const Subnet& a, const Subnet& b) {
@@ -84,11 +83,11 @@ std::optional<PortId> OwnAddresses::connected_port(const IpAddress& address) con
 
 bool is_martian(const Ipv4Prefix& prefix) {
   static const std::array kMartians = {
-      Ipv4Prefix{{0, 0, 0, 0}, 8},      // "this" network, RFC 791 section 3.2
-      Ipv4Prefix{{127, 0, 0, 0}, 8},    // loopback, RFC 1122 section 3.2.1.3
+      Ipv4Prefix{{0, 0, 0, 0}, 8},       // "this" network, RFC 791 section 3.2
+      Ipv4Prefix{{127, 0, 0, 0}, 8},     // loopback, RFC 1122 section 3.2.1.3
       Ipv4Prefix{{169, 254, 0, 0}, 16},  // link-local, RFC 3927
-      Ipv4Prefix{{224, 0, 0, 0}, 4},    // multicast, RFC 5771
-      Ipv4Prefix{{240, 0, 0, 0}, 4},    // reserved and limited broadcast, RFC 1112 section 4
+      Ipv4Prefix{{224, 0, 0, 0}, 4},     // multicast, RFC 5771
+      Ipv4Prefix{{240, 0, 0, 0}, 4},     // reserved and limited broadcast, RFC 1112 section 4
   };
   return !prefix.is_default() && in_any(kMartians, prefix);
 }
@@ -105,9 +104,7 @@ bool is_martian(const Ipv6Prefix& prefix) {
 
 IpPrefix host_prefix(const IpAddress& address) {
   return std::visit(
-      []<class Address>(const Address& a) {
-        return IpPrefix{Prefix<Address>(a, Address::kBits)};
-      },
+      []<class Address>(const Address& a) { return IpPrefix{Prefix<Address>(a, Address::kBits)}; },
       address);
 }
 

@@ -27,16 +27,15 @@ class PrefixTable {
   static constexpr std::uint32_t kNotFound = HashIndex::kNotFound;
 
   [[nodiscard]] std::uint32_t find(const Key& prefix) const {
-    return index_.find(hash_value(prefix), [&](std::uint32_t number) {
-      return (*this)[number].prefix == prefix;
-    });
+    return index_.find(hash_value(prefix),
+                       [&](std::uint32_t number) { return (*this)[number].prefix == prefix; });
   }
 
   /// The record's number, and whether it is new (all but its prefix default).
   std::pair<std::uint32_t, bool> find_or_insert(const Key& prefix) {
     const std::uint64_t hash = hash_value(prefix);
-    const std::uint32_t found = index_.find(
-        hash, [&](std::uint32_t number) { return (*this)[number].prefix == prefix; });
+    const std::uint32_t found =
+        index_.find(hash, [&](std::uint32_t number) { return (*this)[number].prefix == prefix; });
     if (found != kNotFound) return {found, false};
     const std::uint32_t number = allocate();
     Record& record = (*this)[number];
