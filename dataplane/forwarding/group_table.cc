@@ -1,0 +1,129 @@
+#include "dataplane/forwarding/group_table.h"
+
+#include <algorithm>
+#include <stdexcept>
+
+#include "dataplane/forwarding/group_layout.h"
+
+namespace lastmile {
+namespace {
+
+// With half of the members dead, one flow in 2^8 is still without a live bucket after this many
+// steps; the scan over the members then finds it one.
+constexpr unsigned kRehashSteps = 8;
+
+// A bijection with good diffusion (finalizer constants of murmur3), so that the flows of a dead
+// member spread over the living ones by their shares.
+std::uint32_t rehash(std::uint32_t hash) {
+  hash ^= hash >> 16;
+  hash *= 0x85ebca6bU;
+  hash ^= hash >> 13;
+  hash *= 0xc2b2ae35U;
+  return hash ^ (hash >> 16);
+}
+
+// Maps a hash to 0 .. count - 1 by its high bits.
+std::size_t scale(std::uint32_t hash, std::size_t count) {
+  return static_cast<std::size_t>((std::uint64_t{hash} * count) >> 32);
+}
+
+}  // namespace
+
+GroupTable::GroupTable(unsigned capacity) {
+  if (capacity < 2 || capacity > kMaxCapacity) {
+    throw std::invalid_argument("group table: capacity must be 2 to 32768");
+  }
+  groups_ = std::vector<Group>(capacity);
+}
+
+GroupTable::~GroupTable() {
+  for (std::size_t i = 0; i < groups_.size(); ++i) {
+    reclaim(GroupId{static_cast<GroupId::Representation>(i)});
+  }
+}
+
+void GroupTable::select(std::span<const std::uint16_t> groups,
+                        std::span<const std::uint32_t> hashes, const NextHopTable& next_hops,
+                        std::span<NextHopId> chosen) const {
+  assert(hashes.size() >= groups.size() && chosen.size() >= groups.size());
+  // First pass: no branch on the packet. Dead choices are rare and mended in a second pass.
+  bool all_alive = true;
+  for (std::size_t i = 0; i < groups.size(); ++i) {
+    const Group& group = groups_[groups[i]];
+    const Shape shape = group.shape.load(std::memory_order_acquire);
+    chosen[i] = group.entries[hashes[i] & shape.mask];
+    all_alive &= next_hops.is_alive(chosen[i]);
+  }
+  if (all_alive) [[likely]]
+    return;
+  for (std::size_t i = 0; i < groups.size(); ++i) {
+    if (!next_hops.is_alive(chosen[i])) {
+      chosen[i] = select(GroupId{groups[i]}, hashes[i], next_hops);
+    }
+  }
+}
+
+NextHopId GroupTable::repair(const Group& group, Shape shape, std::uint32_t hash,
+                             const NextHopTable& next_hops) {
+  const std::size_t buckets = std::size_t{shape.mask} + 1;
+  if (shape.members > 1) {
+    for (unsigned step = 0; step < kRehashSteps; ++step) {
+      hash = rehash(hash + step);
+      const NextHopId choice = group.entries[hash & shape.mask];
+      if (next_hops.is_alive(choice)) return choice;
+    }
+    // Start anywhere, so that the first live member doesn't get them all.
+    const NextHopId* members = group.entries + buckets;
+    const std::size_t start = scale(hash, shape.members);
+    for (std::size_t i = 0; i < shape.members; ++i) {
+      const std::size_t at = start + i;
+      const NextHopId choice = members[at < shape.members ? at : at - shape.members];
+      if (next_hops.is_alive(choice)) return choice;
+    }
+  }
+  const NextHopId* backups = group.entries + buckets + shape.members;
+  for (std::size_t i = 0; i < shape.backups; ++i) {
+    if (next_hops.is_alive(backups[i])) return backups[i];
+  }
+  return kNoLiveNextHop;
+}
+
+GroupTable::View GroupTable::view(GroupId id) const {
+  const Group& group = groups_[id.value()];
+  const Shape shape = group.shape.load(std::memory_order_acquire);
+  if (shape.members == 0) return {};
+  const std::size_t buckets = std::size_t{shape.mask} + 1;
+  return {.buckets = {group.entries, buckets},
+          .members = {group.entries + buckets, shape.members},
+          .backups = {group.entries + buckets + shape.members, shape.backups}};
+}
+
+void GroupTable::publish(GroupId id, const GroupLayout& layout) {
+  Group& group = groups_[id.value()];
+  assert(id != kNoGroup && group.shape.load(std::memory_order_relaxed).members == 0);
+  assert(std::has_single_bit(layout.buckets.size()) && layout.buckets.size() <= kMaxBuckets);
+
+  const std::size_t size = layout.buckets.size() + layout.members.size() + layout.backups.size();
+  NextHopId* entries = size <= Group::kInlineEntries ? group.inline_entries : new NextHopId[size];
+  group.entries = entries;
+  entries = std::copy(layout.buckets.begin(), layout.buckets.end(), entries);
+  entries = std::copy(layout.members.begin(), layout.members.end(), entries);
+  std::copy(layout.backups.begin(), layout.backups.end(), entries);
+
+  group.shape.store({.mask = static_cast<std::uint16_t>(layout.buckets.size() - 1),
+                     .members = static_cast<std::uint8_t>(layout.members.size()),
+                     .backups = static_cast<std::uint8_t>(layout.backups.size())},
+                    std::memory_order_release);
+}
+
+void GroupTable::reclaim(GroupId id) {
+  Group& group = groups_[id.value()];
+  if (group.entries != group.inline_entries) {
+    delete[] group.entries;
+    group.entries = group.inline_entries;
+  }
+  std::fill(std::begin(group.inline_entries), std::end(group.inline_entries), kNoLiveNextHop);
+  group.shape.store({}, std::memory_order_release);
+}
+
+}  // namespace lastmile
