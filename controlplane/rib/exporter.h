@@ -1,0 +1,110 @@
+// Adj-RIB-Out: what each peer has been told, and telling it what is new.
+//
+//   journal of changed prefixes ──> peer's position ──> differs from Adj-RIB-Out? ──> batch by
+//                                                        attribute set ──> UPDATE messages
+//
+// Each peer reads the families' journals at its own pace, so a slow one costs the others nothing.
+// A new peer (and one that asks for a refresh, or has fallen too far behind) walks the whole table
+// once. What was told is compared with what is to be told, so nothing is said twice, and a peer
+// that missed ten changes of a prefix hears of the last one only.
+//
+// Nothing is sent while the peer is not writable(); End-of-RIB (RFC 4724 section 2) follows the
+// initial table, once the routes that waited for the forwarding tables are in it.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <tuple>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "controlplane/bgp/session/session_events.h"
+#include "controlplane/rib/family_rib.h"
+
+namespace lastmile::rib {
+
+/// What a peer has been told of one prefix.
+template <class Address>
+struct Advertised {
+  Prefix<Address> prefix;
+  AttributeId attributes;
+  bool used = false;  ///< PrefixTable's
+};
+
+/// One family of one peer.
+template <class Address>
+struct AdjRibOut {
+  enum class Walk : std::uint8_t {
+    kTable,     ///< over all routes: what is to be told
+    kTold,      ///< over Adj-RIB-Out: what is no longer true
+    kFinished,  ///< from here on the journal is enough
+  };
+  bool negotiated = false;
+  std::optional<bgp::NextHop> next_hop;  ///< none: we have no address that the peer could use
+  PrefixTable<Advertised<Address>> told;
+  Walk walk = Walk::kTable;
+  std::uint32_t cursor = 0;
+  bool repeat = false;  ///< say again what is unchanged: a route refresh (RFC 2918)
+  bool end_of_rib_due = true;
+  std::uint64_t position = 0;  ///< in the journal
+};
+
+class Exporter {
+ public:
+  Exporter(RibCore& core, bgp::Asn own_asn, bgp::PeerOutput& output)
+      : core_(core), own_asn_(own_asn), output_(output) {}
+  ~Exporter();
+  Exporter(const Exporter&) = delete;
+  Exporter& operator=(const Exporter&) = delete;
+
+  using Ribs = std::tuple<FamilyRib<Ipv4Address>&, FamilyRib<Ipv6Address>&>;
+
+  void peer_up(bgp::PeerId peer, const bgp::Negotiated& negotiated, const Ribs& ribs);
+  void peer_down(bgp::PeerId peer);
+  void refresh(bgp::PeerId peer, bgp::Family family);
+
+  /// Sends to all writable peers, looking at no more than `limit` prefixes; returns how many.
+  std::size_t work(const Ribs& ribs, std::size_t limit);
+  [[nodiscard]] bool has_work(const Ribs& ribs) const;
+
+  [[nodiscard]] PathCounts advertised(bgp::PeerId peer) const;
+  template <class Address>
+  [[nodiscard]] std::vector<bgp::PeerId> told(const Prefix<Address>& prefix) const;
+  [[nodiscard]] std::size_t memory_bytes() const;
+
+ private:
+  struct Peer {
+    bool external = true;
+    bgp::CodecContext codec;
+    std::tuple<AdjRibOut<Ipv4Address>, AdjRibOut<Ipv6Address>> out;
+  };
+  template <class Address>
+  struct Batch {
+    std::vector<bgp::Nlri<Address>> withdraw;
+    std::vector<std::pair<AttributeId, Prefix<Address>>> announce;
+  };
+
+  template <class Address>
+  std::size_t work_family(bgp::PeerId id, Peer& peer, FamilyRib<Address>& rib, std::size_t limit);
+  template <class Address>
+  std::size_t gather(Peer& peer, FamilyRib<Address>& rib, std::size_t limit, Batch<Address>& batch);
+  template <class Address>
+  void tell(Peer& peer, const Prefix<Address>& prefix, const Path* path, Batch<Address>& batch);
+  template <class Address>
+  void send(bgp::PeerId id, const Peer& peer, Batch<Address>& batch);
+  template <class Address>
+  [[nodiscard]] bool due(const Peer& peer, const FamilyRib<Address>& rib) const;
+  template <class Address>
+  void trim_journal(FamilyRib<Address>& rib);
+  [[nodiscard]] AttributeId outgoing(AttributeId attributes, bool external);
+
+  RibCore& core_;
+  bgp::Asn own_asn_;
+  bgp::PeerOutput& output_;
+  std::map<bgp::PeerId, Peer> peers_;
+  /// Attributes as in Loc-RIB, and to whom → as announced. Holds references to both.
+  std::map<std::pair<AttributeId, bool>, AttributeId> outgoing_;
+};
+
+}  // namespace lastmile::rib

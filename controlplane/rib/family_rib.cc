@@ -1,0 +1,389 @@
+#include "controlplane/rib/family_rib.h"
+
+#include <algorithm>
+#include <cassert>
+
+namespace lastmile::rib {
+namespace {
+
+constexpr unsigned index_of(bgp::Family family) {
+  return static_cast<unsigned>(family);
+}
+
+bool same_content(const Path& a, const Path& b) {
+  return a.attributes == b.attributes && a.target == b.target && a.refusal == b.refusal &&
+         a.announced == b.announced;
+}
+
+}  // namespace
+
+template <class Address>
+FamilyRib<Address>::~FamilyRib() {
+  for (std::uint32_t number = 0; number < table_.end(); ++number) {
+    Record& record = table_[number];
+    if (!record.used) continue;
+    uninstall(record);
+    while (!record.paths.empty()) drop_path(record, record.paths.size() - 1);
+  }
+}
+
+// --- paths -------------------------------------------------------------------------------------
+
+template <class Address>
+void FamilyRib<Address>::count(const Path& path, int sign) {
+  Source& source = core_.sources[path.source];
+  const auto delta = static_cast<std::uint32_t>(sign);
+  source.held += delta;
+  source.received[index_of(kFamily)] += delta;
+  if (path.refusal == Refusal::kNone) source.accepted[index_of(kFamily)] += delta;
+}
+
+template <class Address>
+void FamilyRib<Address>::mark_dirty(std::uint32_t number) {
+  Record& record = table_[number];
+  if ((record.flags & kDirty) != 0) return;
+  record.flags |= kDirty;
+  dirty_.push_back(number);
+}
+
+template <class Address>
+void FamilyRib<Address>::drop_path(Record& record, std::size_t position) {
+  const Path path = record.paths.paths(core_.arena)[position];
+  count(path, -1);
+  core_.attributes.release(path.attributes);
+  core_.targets.release(path.target);
+  record.paths.remove(core_.arena, position);
+}
+
+template <class Address>
+void FamilyRib<Address>::set_path(const Prefix<Address>& prefix, const Path& path) {
+  const auto [number, fresh] = table_.find_or_insert(prefix);
+  Record& record = table_[number];
+  if (!fresh) {
+    for (Path& known : record.paths.paths(core_.arena)) {
+      if (known.source != path.source || known.path_number != path.path_number) continue;
+      if (same_content(known, path)) return;
+      const bool matters = known.refusal == Refusal::kNone || path.refusal == Refusal::kNone;
+      // New references before old ones are given up: they may be the same.
+      core_.attributes.add_reference(path.attributes);
+      if (path.target != kNoTarget) core_.targets.add_reference(path.target);
+      count(known, -1);
+      core_.attributes.release(known.attributes);
+      core_.targets.release(known.target);
+      known = path;
+      count(path, +1);
+      if (matters) mark_dirty(number);
+      return;
+    }
+  }
+  core_.attributes.add_reference(path.attributes);
+  if (path.target != kNoTarget) core_.targets.add_reference(path.target);
+  record.paths.add(core_.arena, path);
+  count(path, +1);
+  if (path.refusal == Refusal::kNone) mark_dirty(number);
+}
+
+template <class Address>
+void FamilyRib<Address>::remove_path(const Prefix<Address>& prefix, SourceId source,
+                                     std::uint32_t path_number) {
+  const std::uint32_t number = table_.find(prefix);
+  if (number == PrefixTable<Record>::kNotFound) return;
+  Record& record = table_[number];
+  const std::span<const Path> paths = record.paths.paths(core_.arena);
+  for (std::size_t i = 0; i < paths.size(); ++i) {
+    if (paths[i].source != source || paths[i].path_number != path_number) continue;
+    const bool matters = paths[i].refusal == Refusal::kNone;
+    drop_path(record, i);
+    if (matters) mark_dirty(number);
+    erase_if_idle(number);
+    return;
+  }
+}
+
+template <class Address>
+bool FamilyRib<Address>::set_announced(const Prefix<Address>& prefix, SourceId source,
+                                       Announced announced) {
+  const std::uint32_t number = table_.find(prefix);
+  if (number == PrefixTable<Record>::kNotFound) return false;
+  for (Path& path : table_[number].paths.paths(core_.arena)) {
+    if (path.source != source) continue;
+    if (path.announced != announced) {
+      path.announced = announced;
+      mark_dirty(number);
+    }
+    return true;
+  }
+  return false;
+}
+
+template <class Address>
+void FamilyRib<Address>::erase_if_idle(std::uint32_t number) {
+  const Record& record = table_[number];
+  if (record.paths.empty() && record.forwarding == kNotForwarded && (record.flags & kDirty) == 0) {
+    if ((record.flags & kFibFailed) != 0) failed_.erase(record.prefix);
+    table_.erase(number);
+  }
+}
+
+// --- work --------------------------------------------------------------------------------------
+
+template <class Address>
+std::size_t FamilyRib<Address>::decide_dirty(std::size_t limit) {
+  std::size_t done = 0;
+  for (; done < limit && dirty_head_ < dirty_.size(); ++done) decide_record(dirty_[dirty_head_++]);
+  if (dirty_head_ == dirty_.size()) {
+    dirty_.clear();
+    dirty_head_ = 0;
+  }
+  return done;
+}
+
+template <class Address>
+std::size_t FamilyRib<Address>::sweep(std::uint32_t& cursor, std::size_t limit) {
+  std::size_t done = 0;
+  for (; done < limit && cursor < table_.end(); ++done, ++cursor) {
+    Record& record = table_[cursor];
+    if (!record.used || !purge(record)) continue;
+    // A record in the queue is decided in its turn, sooner than the sweep would come back.
+    if ((record.flags & kDirty) == 0) decide_record(cursor);
+  }
+  return done;
+}
+
+/// True if a path was removed.
+template <class Address>
+bool FamilyRib<Address>::purge(Record& record) {
+  bool any = false;
+  for (std::size_t i = record.paths.size(); i-- > 0;) {
+    const Path& path = record.paths.paths(core_.arena)[i];
+    if (core_.sources[path.source].state != SourceState::kDeparting) continue;
+    drop_path(record, i);
+    any = true;
+  }
+  return any;
+}
+
+template <class Address>
+void FamilyRib<Address>::candidates(const Record& record, std::vector<Candidate>& candidates,
+                                    std::vector<std::uint16_t>& positions) const {
+  candidates.clear();
+  positions.clear();
+  const std::span<const Path> paths = record.paths.paths(core_.arena);
+  for (std::size_t i = 0; i < paths.size(); ++i) {
+    if (paths[i].refusal != Refusal::kNone) continue;
+    const Source& source = core_.sources[paths[i].source];
+    if (source.state != SourceState::kActive) continue;
+    Candidate candidate;
+    candidate.kind = source.kind;
+    candidate.external = source.external;
+    candidate.facts = core_.attributes.facts(paths[i].attributes);
+    candidate.router_id =
+        candidate.facts.originator != 0 ? candidate.facts.originator : source.identifier.value();
+    candidate.peer_address = source.address;
+    candidate.attributes = paths[i].attributes;
+    candidates.push_back(candidate);
+    positions.push_back(static_cast<std::uint16_t>(i));
+  }
+}
+
+/// Fills choice_ and puts the best path first. False if there is no candidate.
+template <class Address>
+bool FamilyRib<Address>::choose(Record& record) {
+  candidates(record, candidates_, positions_);
+  if (candidates_.empty()) return false;
+  decide(candidates_, core_.options, core_.attributes, decision_);
+
+  const std::span<Path> paths = record.paths.paths(core_.arena);
+  choice_.primaries.clear();
+  choice_.backups.clear();
+  for (const std::uint16_t i : decision_.primaries) {
+    choice_.primaries.push_back(paths[positions_[i]].target);
+  }
+  const SourceKind kind = candidates_[decision_.primaries.front()].kind;
+  // What is ours, or on our own wire, is reached no other way.
+  if (kind != SourceKind::kLocal && kind != SourceKind::kConnected) {
+    for (const std::uint16_t i : decision_.backups) {
+      choice_.backups.push_back(paths[positions_[i]].target);
+    }
+  }
+  std::swap(paths.front(), paths[positions_[decision_.primaries.front()]]);
+  // Sets: the same members in another order are the same group.
+  if (choice_.primaries.size() > 1) std::ranges::sort(choice_.primaries);
+  if (choice_.backups.size() > 1) std::ranges::sort(choice_.backups);
+  return true;
+}
+
+template <class Address>
+void FamilyRib<Address>::decide_record(std::uint32_t number) {
+  Record& record = table_[number];
+  record.flags &= static_cast<std::uint8_t>(~kDirty);
+  purge(record);
+  if (choose(record)) {
+    install(record);
+  } else {
+    uninstall(record);
+  }
+  note_export(record);
+  erase_if_idle(number);
+}
+
+template <class Address>
+void FamilyRib<Address>::install(Record& record) {
+  auto wanted = core_.groups.acquire(choice_, record.forwarding);
+  if (!wanted && choice_.primaries.size() + choice_.backups.size() > 1) {
+    // Better one next hop than none.
+    choice_.primaries = {record.paths.paths(core_.arena).front().target};
+    choice_.backups.clear();
+    wanted = core_.groups.acquire(choice_, record.forwarding);
+  }
+  if (!wanted) {
+    fail(record, wanted.error());
+    return;
+  }
+  if ((record.flags & kFibFailed) != 0) {
+    record.flags &= static_cast<std::uint8_t>(~kFibFailed);
+    failed_.erase(record.prefix);
+  }
+  const ForwardingId before = record.forwarding;
+  record.forwarding = *wanted;
+  if (before == kNotForwarded || core_.groups.group(before) != core_.groups.group(*wanted)) {
+    core_.submitted = core_.plane.set_route(record.prefix, core_.groups.group(*wanted));
+  }
+  if (before == kNotForwarded) ++installed_;
+  if (core_.groups.release(before)) ++core_.retry_credit;
+}
+
+template <class Address>
+void FamilyRib<Address>::uninstall(Record& record) {
+  if ((record.flags & kFibFailed) != 0) {
+    record.flags &= static_cast<std::uint8_t>(~kFibFailed);
+    failed_.erase(record.prefix);
+  }
+  if ((record.flags & (kExportable | kConfirmed)) == kExportable) {
+    // Its confirmation is still to come, and would be taken for that of a later route.
+    std::erase_if(unconfirmed_, [&](const Unconfirmed& u) { return u.prefix == record.prefix; });
+  }
+  record.flags &= static_cast<std::uint8_t>(~kConfirmed);
+  if (record.forwarding == kNotForwarded) return;
+  core_.submitted = core_.plane.remove_route(record.prefix);
+  core_.groups.release(record.forwarding);
+  record.forwarding = kNotForwarded;
+  --installed_;
+  ++core_.retry_credit;
+}
+
+/// The prefix is not forwarded, and says why.
+template <class Address>
+void FamilyRib<Address>::fail(Record& record, FibError error) {
+  uninstall(record);
+  record.flags |= kFibFailed;
+  failed_[record.prefix] = error;
+}
+
+/// In host mode our own addresses and nothing else; in transit mode nothing is exported without
+/// policy (RFC 8212), and our own addresses are no exception.
+template <class Address>
+bool FamilyRib<Address>::may_announce(const Path& path) const {
+  return core_.mode == RouterMode::kHost && path.announced == Announced::kYes &&
+         core_.sources[path.source].kind == SourceKind::kLocal;
+}
+
+/// Notes a change of what may be announced.
+template <class Address>
+void FamilyRib<Address>::note_export(Record& record) {
+  const bool before = (record.flags & kExportable) != 0;
+  const bool now =
+      record.forwarding != kNotForwarded && may_announce(record.paths.paths(core_.arena).front());
+  if (now && !before && (record.flags & kConfirmed) == 0) {
+    record.flags |= kExportable;
+    unconfirmed_.push_back({core_.submitted, record.prefix});
+    return;  // announced by on_applied()
+  }
+  if (now != before) {
+    record.flags = static_cast<std::uint8_t>(now ? record.flags | kExportable
+                                                 : record.flags & ~unsigned{kExportable});
+  }
+  if (now || before) journal_.entries.push_back(record.prefix);
+}
+
+// --- the forwarding tables' answers --------------------------------------------------------------
+
+template <class Address>
+void FamilyRib<Address>::on_failure(const Prefix<Address>& prefix, FibError error) {
+  const std::uint32_t number = table_.find(prefix);
+  if (number == PrefixTable<Record>::kNotFound) return;
+  Record& record = table_[number];
+  if (record.forwarding == kNotForwarded) return;
+  // The removal is needed in case a later operation for the same prefix did succeed: the group's
+  // reference may only be given up when the tables have no route with it.
+  const std::uint64_t credit = core_.retry_credit;
+  fail(record, error);
+  core_.retry_credit = credit;  // nothing has become free
+  note_export(record);
+}
+
+template <class Address>
+void FamilyRib<Address>::on_applied(FibSequence applied) {
+  while (!unconfirmed_.empty() && unconfirmed_.front().sequence <= applied) {
+    const Prefix<Address> prefix = unconfirmed_.front().prefix;
+    unconfirmed_.pop_front();
+    const std::uint32_t number = table_.find(prefix);
+    if (number == PrefixTable<Record>::kNotFound) continue;
+    Record& record = table_[number];
+    if (record.forwarding == kNotForwarded) continue;
+    record.flags |= kConfirmed;
+    journal_.entries.push_back(prefix);
+  }
+}
+
+template <class Address>
+void FamilyRib<Address>::retry_failed() {
+  for (auto it = failed_.begin(); it != failed_.end() && core_.retry_credit > 0; ++it) {
+    --core_.retry_credit;
+    mark_dirty(table_.find(it->first));
+  }
+}
+
+// --- for export and show -------------------------------------------------------------------------
+
+template <class Address>
+const Path* FamilyRib<Address>::announcement(const Record& record) const {
+  constexpr unsigned kBoth = kConfirmed | kExportable;
+  if (!record.used || (record.flags & kBoth) != kBoth || record.paths.empty()) return nullptr;
+  // Asked again of the path itself: paths may have changed since the decision that set the flags,
+  // and this is the guard that keeps a host from announcing what it has learned.
+  const Path& best = record.paths.paths(core_.arena).front();
+  return may_announce(best) ? &best : nullptr;
+}
+
+template <class Address>
+const Path* FamilyRib<Address>::announcement(const Prefix<Address>& prefix) const {
+  const std::uint32_t number = table_.find(prefix);
+  return number == PrefixTable<Record>::kNotFound ? nullptr : announcement(table_[number]);
+}
+
+template <class Address>
+const FibError* FamilyRib<Address>::fib_error(const Prefix<Address>& prefix) const {
+  const auto found = failed_.find(prefix);
+  return found == failed_.end() ? nullptr : &found->second;
+}
+
+template <class Address>
+std::size_t FamilyRib<Address>::memory_bytes() const {
+  return table_.memory_bytes() + dirty_.capacity() * sizeof(std::uint32_t) +
+         unconfirmed_.size() * sizeof(Unconfirmed) +
+         journal_.entries.capacity() * sizeof(journal_.entries[0]);
+}
+
+template <class Address>
+void FamilyRib<Address>::Journal::trim(std::uint64_t position) {
+  const auto gone = static_cast<std::ptrdiff_t>(std::min(position, end()) - start);
+  if (gone <= 0) return;
+  entries.erase(entries.begin(), entries.begin() + gone);
+  start += static_cast<std::uint64_t>(gone);
+}
+
+template class FamilyRib<Ipv4Address>;
+template class FamilyRib<Ipv6Address>;
+
+}  // namespace lastmile::rib

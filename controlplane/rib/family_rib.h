@@ -1,0 +1,136 @@
+// The routes of one address family: Adj-RIB-In of all peers, decision, Loc-RIB and what the
+// forwarding tables hold, in one record for each prefix.
+//
+//   path comes, changes or goes ──> record is marked dirty ──> decide_dirty(): best paths, group,
+//                                                              set_route or remove_route, journal
+//
+// A prefix that changes ten times before its turn is decided once. The change in the forwarding
+// tables is always from what is there to what is to be: there is no moment without a route when
+// there is another path.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <unordered_map>
+#include <vector>
+
+#include "controlplane/rib/prefix_table.h"
+#include "controlplane/rib/rib_core.h"
+
+namespace lastmile::rib {
+
+template <class Address>
+struct RouteRecord {
+  Prefix<Address> prefix;
+  PathList paths;  ///< after a decision the best path is the first
+  ForwardingId forwarding = kNotForwarded;
+  std::uint8_t flags = 0;
+  bool used = false;  ///< PrefixTable's
+};
+
+/// RouteRecord::flags.
+enum RecordFlag : std::uint8_t {
+  kDirty = 1U << 0,       ///< waits for a decision
+  kConfirmed = 1U << 1,   ///< workers see the route (kept for exportable routes only)
+  kExportable = 1U << 2,  ///< the last decision found a path that may be announced
+  kFibFailed = 1U << 3,   ///< the forwarding tables refused it; the reason is in fib_error()
+};
+
+template <class Address>
+class FamilyRib {
+ public:
+  using Record = RouteRecord<Address>;
+  static constexpr bgp::Family kFamily =
+      std::is_same_v<Address, Ipv4Address> ? bgp::Family::kIpv4Unicast : bgp::Family::kIpv6Unicast;
+
+  explicit FamilyRib(RibCore& core) : core_(core) {}
+  ~FamilyRib();
+  FamilyRib(const FamilyRib&) = delete;
+  FamilyRib& operator=(const FamilyRib&) = delete;
+
+  // --- paths ---
+  /// Adds the path or replaces the one of the same source and number. Takes references of its own
+  /// to the attributes and the target. An identical path is left as it is, with its age.
+  void set_path(const Prefix<Address>& prefix, const Path& path);
+  void remove_path(const Prefix<Address>& prefix, SourceId source, std::uint32_t path_number = 0);
+  /// False if the source has no path to the prefix.
+  bool set_announced(const Prefix<Address>& prefix, SourceId source, Announced announced);
+  void prefetch(const Prefix<Address>& prefix) const { table_.prefetch(prefix); }
+
+  // --- work ---
+  /// Both return how many records they looked at, at most `limit`.
+  std::size_t decide_dirty(std::size_t limit);
+  /// Removes the paths of departing sources from records number `cursor` on, and decides those.
+  std::size_t sweep(std::uint32_t& cursor, std::size_t limit);
+  [[nodiscard]] std::size_t undecided() const { return dirty_.size() - dirty_head_; }
+
+  // --- the forwarding tables' answers ---
+  void on_failure(const Prefix<Address>& prefix, FibError error);
+  void on_applied(FibSequence applied);
+  /// Exportable routes that workers do not see yet.
+  [[nodiscard]] bool awaits_confirmation() const { return !unconfirmed_.empty(); }
+  /// Room has become free: tries refused routes again, at most core.retry_credit.
+  void retry_failed();
+
+  // --- for export and show ---
+  [[nodiscard]] const PrefixTable<Record>& table() const { return table_; }
+  /// The path to announce, or null: exportable, and confirmed by the forwarding tables.
+  [[nodiscard]] const Path* announcement(const Prefix<Address>& prefix) const;
+  [[nodiscard]] const Path* announcement(const Record& record) const;
+  /// The candidates of a record and which of its paths they are.
+  void candidates(const Record& record, std::vector<Candidate>& candidates,
+                  std::vector<std::uint16_t>& positions) const;
+  [[nodiscard]] const FibError* fib_error(const Prefix<Address>& prefix) const;
+  [[nodiscard]] std::size_t failures() const { return failed_.size(); }
+  [[nodiscard]] std::uint32_t installed() const { return installed_; }
+  [[nodiscard]] std::size_t memory_bytes() const;
+
+  /// Prefixes whose announcement may have changed, in order. Position 0 was the first ever.
+  struct Journal {
+    std::vector<Prefix<Address>> entries;
+    std::uint64_t start = 0;  ///< position of entries[0]
+
+    [[nodiscard]] std::uint64_t end() const { return start + entries.size(); }
+    void trim(std::uint64_t position);
+  };
+  [[nodiscard]] Journal& journal() { return journal_; }
+  [[nodiscard]] const Journal& journal() const { return journal_; }
+
+ private:
+  void mark_dirty(std::uint32_t number);
+  void drop_path(Record& record, std::size_t position);
+  void count(const Path& path, int sign);
+  void erase_if_idle(std::uint32_t number);
+  bool purge(Record& record);
+  void decide_record(std::uint32_t number);
+  [[nodiscard]] bool choose(Record& record);
+  void install(Record& record);
+  void uninstall(Record& record);
+  [[nodiscard]] bool may_announce(const Path& path) const;
+  void note_export(Record& record);
+  void fail(Record& record, FibError error);
+
+  struct Unconfirmed {
+    FibSequence sequence;
+    Prefix<Address> prefix;
+  };
+
+  RibCore& core_;
+  PrefixTable<Record> table_;
+  std::vector<std::uint32_t> dirty_;
+  std::size_t dirty_head_ = 0;
+  std::deque<Unconfirmed> unconfirmed_;  ///< in order of sequence
+  std::unordered_map<Prefix<Address>, FibError> failed_;
+  std::uint32_t installed_ = 0;
+  Journal journal_;
+  // Reused from one decision to the next.
+  std::vector<Candidate> candidates_;
+  std::vector<std::uint16_t> positions_;
+  Decision decision_;
+  ForwardingChoice choice_;
+};
+
+extern template class FamilyRib<Ipv4Address>;
+extern template class FamilyRib<Ipv6Address>;
+
+}  // namespace lastmile::rib

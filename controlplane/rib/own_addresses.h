@@ -1,0 +1,46 @@
+// What is ours and what leads where: our loopbacks and services, our ports' addresses and the
+// subnets behind them. The guards and the next-hop checks ask here.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "controlplane/config/config.h"
+#include "dataplane/net/ip.h"
+#include "dataplane/net/strong_id.h"
+
+namespace lastmile::rib {
+
+class OwnAddresses {
+ public:
+  explicit OwnAddresses(const Config& config);
+
+  /// One of our own addresses: of a port, or inside a loopback's or service's prefix.
+  [[nodiscard]] bool is_ours(const IpAddress& address) const;
+  /// `prefix` equals, or is more specific than, a loopback, a service or a port's own address.
+  /// Whoever else announces it would take traffic that is for us.
+  [[nodiscard]] bool takes_ours(const Ipv4Prefix& prefix) const;
+  [[nodiscard]] bool takes_ours(const Ipv6Prefix& prefix) const;
+  /// The port with the longest subnet that `address` is in.
+  [[nodiscard]] std::optional<PortId> connected_port(const IpAddress& address) const;
+
+ private:
+  struct Subnet {
+    IpPrefix prefix;
+    PortId port;
+  };
+  std::vector<Ipv4Prefix> ours_v4_;
+  std::vector<Ipv6Prefix> ours_v6_;
+  std::vector<Subnet> subnets_;  ///< longest first
+};
+
+/// Never valid as a route's destination, whoever announces it: "this" network, loopback,
+/// link-local, multicast, class E (RFC 6890). Private and documentation space is not among them:
+/// fabrics use it. A default route is no martian.
+[[nodiscard]] bool is_martian(const Ipv4Prefix& prefix);
+[[nodiscard]] bool is_martian(const Ipv6Prefix& prefix);
+
+/// The whole address as a prefix.
+[[nodiscard]] IpPrefix host_prefix(const IpAddress& address);
+
+}  // namespace lastmile::rib

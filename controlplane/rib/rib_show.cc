@@ -1,0 +1,211 @@
+#include <algorithm>
+
+#include "controlplane/rib/rib_state.h"
+
+namespace lastmile::rib {
+namespace {
+
+/// "best by shorter AS path", "as good as the best", "lost by lower MED".
+std::string explain(const std::vector<Candidate>& candidates, const Decision& decision,
+                    std::size_t of) {
+  const auto is_in = [&](const std::vector<std::uint16_t>& list) {
+    return std::ranges::find(list, of) != list.end();
+  };
+  const std::size_t best = decision.primaries.front();
+  if (of != best) {
+    const Rule rule = lost_by(candidates[best], candidates[of]);
+    if (is_in(decision.primaries)) {
+      return std::string("equal to the best path; would lose by ") + to_string(rule);
+    }
+    return std::string("lost: the best path has ") + to_string(rule);
+  }
+  if (candidates.size() == 1) return "only path";
+  // The rule that decided against the next-best path: the first backup if there is one.
+  const std::size_t second =
+      decision.backups.empty() ? decision.primaries[1] : decision.backups.front();
+  const Rule rule = lost_by(candidates[best], candidates[second]);
+  return decision.primaries.size() > 1 && decision.backups.empty()
+             ? std::string("best of equals by ") + to_string(rule)
+             : std::string("best by ") + to_string(rule);
+}
+
+}  // namespace
+
+template <class Address>
+void Rib::State::append_views(const FamilyRib<Address>& family, const RouteRecord<Address>& record,
+                              const std::optional<bgp::PeerId>& only, TimePoint now,
+                              std::vector<RouteView>& views) const {
+  std::vector<Candidate> candidates;
+  std::vector<std::uint16_t> positions;
+  Decision decision;
+  family.candidates(record, candidates, positions);
+  decide(candidates, core.options, core.attributes, decision);
+
+  const std::size_t first = views.size();
+  const std::span<const Path> paths = record.paths.paths(const_cast<PathArena&>(core.arena));
+  const bool all_applied = core.plane.applied() >= core.submitted;
+  for (std::size_t i = 0; i < paths.size(); ++i) {
+    const Path& path = paths[i];
+    const Source& source = core.sources[path.source];
+    if (source.state != SourceState::kActive) continue;  // about to be swept
+    if (only && (source.kind != SourceKind::kBgp || source.peer != *only)) continue;
+
+    RouteView view;
+    view.prefix = record.prefix;
+    view.source = source.kind;
+    if (source.kind == SourceKind::kBgp) {
+      view.peer = source.peer;
+      view.peer_name = peers[source.peer.value()].name;
+      view.attributes = core.attributes.attributes(path.attributes);
+    }
+    view.local_preference = core.attributes.facts(path.attributes).local_preference;
+    view.refusal = to_string(path.refusal);
+    if (source.kind == SourceKind::kBgp) {
+      const TimePoint since{std::chrono::seconds{path.received_s}};
+      view.age = std::max(Duration{0}, now - since);
+    }
+    if (path.target != kNoTarget) {
+      for (const TargetMember& member : core.targets.members(path.target)) {
+        view.next_hops.push_back(core.hops.view(member.hop, member.weight));
+      }
+    }
+
+    const auto position = std::ranges::find(positions, i);
+    if (position != positions.end()) {
+      const auto candidate = static_cast<std::uint16_t>(position - positions.begin());
+      const auto is_in = [&](const std::vector<std::uint16_t>& list) {
+        return std::ranges::find(list, candidate) != list.end();
+      };
+      view.best = decision.primaries.front() == candidate;
+      view.multipath = is_in(decision.primaries);
+      const SourceKind best_kind = candidates[decision.primaries.front()].kind;
+      view.backup = is_in(decision.backups) && best_kind > SourceKind::kConnected;
+      view.why = explain(candidates, decision, candidate);
+    }
+    view.installed = record.forwarding != kNotForwarded;
+    view.forwarding = view.installed && ((record.flags & kConfirmed) != 0 || all_applied);
+    if (const FibError* error = family.fib_error(record.prefix)) view.fib_error = to_string(*error);
+    if (view.best) view.advertised_to = exporter.told(record.prefix);
+    views.push_back(std::move(view));
+  }
+  std::stable_sort(views.begin() + static_cast<std::ptrdiff_t>(first), views.end(),
+                   [](const RouteView& a, const RouteView& b) {
+                     const auto rank = [](const RouteView& v) {
+                       if (v.best) return 0;
+                       if (v.multipath) return 1;
+                       if (v.backup) return 2;
+                       return v.refusal.empty() ? 3 : 4;
+                     };
+                     return rank(a) < rank(b);
+                   });
+}
+
+template <class Address>
+std::optional<std::uint32_t> Rib::State::longest_match(const FamilyRib<Address>& family,
+                                                       const Address& address) const {
+  for (unsigned length = Address::kBits + 1; length-- > 0;) {
+    const std::uint32_t number = family.table().find(Prefix<Address>(address, length));
+    // A prefix whose every path is refused routes nothing.
+    if (number != HashIndex::kNotFound && family.table()[number].forwarding != kNotForwarded) {
+      return number;
+    }
+  }
+  return std::nullopt;
+}
+
+std::vector<RouteView> Rib::routes(const RouteQuery& query, TimePoint now,
+                                   std::size_t limit) const {
+  const State& s = *state_;
+  std::vector<RouteView> views;
+  if (query.prefix) {
+    std::visit(
+        [&]<class Address>(const Prefix<Address>& prefix) {
+          const FamilyRib<Address>& family = s.rib<Address>();
+          const std::uint32_t number = family.table().find(prefix);
+          if (number == HashIndex::kNotFound) return;
+          s.append_views(family, family.table()[number], query.peer, now, views);
+        },
+        *query.prefix);
+  } else if (query.address) {
+    std::visit(
+        [&]<class Address>(const Address& address) {
+          const FamilyRib<Address>& family = s.rib<Address>();
+          if (const auto number = s.longest_match(family, address)) {
+            s.append_views(family, family.table()[*number], query.peer, now, views);
+          }
+        },
+        *query.address);
+  } else {
+    const auto all = [&]<class Address>(const FamilyRib<Address>& family) {
+      std::vector<std::uint32_t> numbers;
+      numbers.reserve(family.table().size());
+      for (std::uint32_t i = 0; i < family.table().end(); ++i) {
+        if (family.table()[i].used) numbers.push_back(i);
+      }
+      std::ranges::sort(numbers, {}, [&](std::uint32_t i) { return family.table()[i].prefix; });
+      for (const std::uint32_t i : numbers) {
+        if (views.size() >= limit) return;
+        s.append_views(family, family.table()[i], query.peer, now, views);
+      }
+    };
+    all(s.ipv4);
+    all(s.ipv6);
+  }
+  if (views.size() > limit) views.resize(limit);
+  return views;
+}
+
+void Rib::walk(RouteCursor& cursor, std::size_t prefixes, TimePoint now,
+               const std::function<void(const RouteView&)>& visit) const {
+  const State& s = *state_;
+  std::vector<RouteView> views;
+  const auto step = [&](const auto& family) {
+    for (; prefixes > 0 && cursor.index < family.table().end(); --prefixes, ++cursor.index) {
+      const auto& record = family.table()[cursor.index];
+      if (!record.used) continue;
+      views.clear();
+      s.append_views(family, record, std::nullopt, now, views);
+      for (const RouteView& view : views) visit(view);
+    }
+    return cursor.index >= family.table().end();
+  };
+  if (cursor.done) return;
+  if (cursor.family == bgp::Family::kIpv4Unicast) {
+    if (!step(s.ipv4)) return;
+    cursor.family = bgp::Family::kIpv6Unicast;
+    cursor.index = 0;
+  }
+  cursor.done = step(s.ipv6);
+}
+
+PeerCounts Rib::counts(bgp::PeerId peer) const {
+  PeerCounts counts;
+  if (const Source* source = state_->source_of(peer)) {
+    counts.received = source->received;
+    counts.accepted = source->accepted;
+  }
+  counts.advertised = state_->exporter.advertised(peer);
+  return counts;
+}
+
+RibSummary Rib::summary() const {
+  const State& s = *state_;
+  RibSummary summary;
+  summary.prefixes = {static_cast<std::uint32_t>(s.ipv4.table().size()),
+                      static_cast<std::uint32_t>(s.ipv6.table().size())};
+  for (std::size_t i = 0; i < s.core.sources.end(); ++i) {
+    const Source& source = s.core.sources[SourceId{static_cast<std::uint16_t>(i)}];
+    for (unsigned f = 0; f < bgp::kFamilyCount; ++f) summary.paths[f] += source.received[f];
+  }
+  summary.installed = {s.ipv4.installed(), s.ipv6.installed()};
+  summary.attribute_sets = static_cast<std::uint32_t>(s.core.attributes.size());
+  summary.next_hops = static_cast<std::uint32_t>(s.core.hops.size());
+  summary.groups = static_cast<std::uint32_t>(s.core.groups.size());
+  summary.fib_failures = static_cast<std::uint32_t>(s.ipv4.failures() + s.ipv6.failures());
+  summary.undecided = static_cast<std::uint32_t>(s.ipv4.undecided() + s.ipv6.undecided());
+  summary.memory_bytes = s.core.attributes.memory_bytes() + s.core.arena.memory_bytes() +
+                         s.ipv4.memory_bytes() + s.ipv6.memory_bytes() + s.exporter.memory_bytes();
+  return summary;
+}
+
+}  // namespace lastmile::rib

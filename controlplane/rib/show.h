@@ -1,0 +1,91 @@
+// What the RIB tells of itself: plain values for `show routes` and `show bgp`, made into JSON and
+// tables by controlplane/control.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "controlplane/bgp/session/session_events.h"
+#include "controlplane/bgp/wire/message.h"
+#include "controlplane/event/time.h"
+#include "dataplane/forwarding/spec.h"
+#include "dataplane/net/ip.h"
+
+namespace lastmile::rib {
+
+/// Where a path comes from, best first: a lower one wins over any higher one.
+enum class SourceKind : std::uint8_t { kLocal, kConnected, kStatic, kBgp };
+/// "local", "connected", "static", "bgp".
+[[nodiscard]] const char* to_string(SourceKind kind);
+
+/// One member of a path's next-hop set.
+struct NextHopView {
+  NextHopKind kind = NextHopKind::kForward;
+  std::optional<PortId> port;        ///< none for local delivery and blackholes
+  std::optional<IpAddress> address;  ///< none for an undiscovered neighbor, glean, local, blackhole
+  std::optional<MacAddress> mac;     ///< once resolved
+  std::uint16_t weight = 1;
+  bool alive = true;
+};
+
+/// One path to one prefix.
+struct RouteView {
+  IpPrefix prefix;
+  SourceKind source = SourceKind::kBgp;
+  std::optional<bgp::PeerId> peer;  ///< BGP paths
+  std::string peer_name;            ///< as configured: the port's name or the address
+  bool best = false;                ///< the one best path
+  bool multipath = false;           ///< forwards beside the best one, or is the best one
+  bool backup = false;              ///< forwards when every multipath is dead
+  std::string refusal;              ///< why the path is not a candidate; empty if it is one
+  std::string why;                  ///< the rule that made it best, or that it lost by
+  std::vector<NextHopView> next_hops;
+  bgp::PathAttributes attributes;          ///< BGP paths
+  std::uint32_t local_preference = 100;    ///< the one that the decision used
+  Duration age{0};                         ///< since the path took this form
+  bool installed = false;                  ///< the prefix was given to the forwarding tables
+  bool forwarding = false;                 ///< … and workers are known to see it
+  std::string fib_error;                   ///< the forwarding tables refused the prefix
+  std::vector<bgp::PeerId> advertised_to;  ///< filled for the best path
+};
+
+/// Which routes to show. With nothing set: all.
+struct RouteQuery {
+  std::optional<IpPrefix> prefix;    ///< exactly this one
+  std::optional<IpAddress> address;  ///< the longest match for this address
+  std::optional<bgp::PeerId> peer;   ///< paths of this peer only
+};
+
+/// Where a walk over all routes stands; a default-made one starts at the beginning.
+struct RouteCursor {
+  bgp::Family family = bgp::Family::kIpv4Unicast;
+  std::uint32_t index = 0;
+  bool done = false;
+};
+
+/// Paths, by family (index: bgp::Family).
+using PathCounts = std::array<std::uint32_t, bgp::kFamilyCount>;
+
+/// Sums for one neighbor.
+struct PeerCounts {
+  PathCounts received{};    ///< in Adj-RIB-In, refused ones included
+  PathCounts accepted{};    ///< candidates for the decision
+  PathCounts advertised{};  ///< in Adj-RIB-Out
+};
+
+struct RibSummary {
+  PathCounts prefixes{};             ///< distinct prefixes known
+  PathCounts paths{};                ///< paths known, refused ones included
+  PathCounts installed{};            ///< prefixes given to the forwarding tables
+  std::uint32_t attribute_sets = 0;  ///< distinct sets of path attributes
+  std::uint32_t next_hops = 0;       ///< entries in the next-hop tracker
+  std::uint32_t groups = 0;          ///< distinct next-hop sets in use
+  std::uint32_t fib_failures = 0;    ///< prefixes that the forwarding tables refused
+  std::uint32_t undecided = 0;       ///< prefixes waiting for a decision
+  std::uint64_t memory_bytes = 0;    ///< held by tables, paths and attributes
+};
+
+}  // namespace lastmile::rib

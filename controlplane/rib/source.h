@@ -1,0 +1,59 @@
+// Who offers paths. Each incarnation of a BGP session is a source of its own: when a session ends,
+// its source *departs*, its paths are swept away in slices, and the next session of the same peer
+// starts with a fresh source that the sweep can't touch. The configuration's routes come from
+// sources that never depart.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "controlplane/bgp/session/session_events.h"
+#include "controlplane/rib/path.h"
+#include "controlplane/rib/show.h"
+
+namespace lastmile::rib {
+
+enum class SourceState : std::uint8_t {
+  kFree,       ///< the number is not in use
+  kActive,     ///< its paths count
+  kDeparting,  ///< its paths are being removed and count for nothing any more
+};
+
+struct Source {
+  SourceState state = SourceState::kFree;
+  SourceKind kind = SourceKind::kBgp;
+  bgp::PeerId peer;  ///< BGP only, like all up to `address`
+  Incarnation incarnation;
+  bool external = true;
+  bgp::Asn asn;
+  bgp::BgpIdentifier identifier;
+  IpAddress address;
+  PathCounts received{};
+  PathCounts accepted{};
+  std::uint32_t held = 0;  ///< paths in the tables; what a sweep has to bring to 0
+};
+
+class SourceTable {
+ public:
+  SourceId add(Source source) {
+    source.state = SourceState::kActive;
+    for (std::size_t i = 0; i < sources_.size(); ++i) {
+      if (sources_[i].state != SourceState::kFree) continue;
+      sources_[i] = source;
+      return SourceId{static_cast<std::uint16_t>(i)};
+    }
+    sources_.push_back(source);
+    return SourceId{static_cast<std::uint16_t>(sources_.size() - 1)};
+  }
+  void free(SourceId id) { sources_[id.value()] = Source{}; }
+
+  [[nodiscard]] Source& operator[](SourceId id) { return sources_[id.value()]; }
+  [[nodiscard]] const Source& operator[](SourceId id) const { return sources_[id.value()]; }
+  [[nodiscard]] std::size_t end() const { return sources_.size(); }
+
+ private:
+  std::vector<Source> sources_;
+};
+
+}  // namespace lastmile::rib
