@@ -129,7 +129,7 @@ PacketRing packet_ring_for(std::uint16_t mtu) {
 }
 
 std::uint32_t packet_ring_payload(std::uint32_t frame_size) {
-  return frame_size - (TPACKET2_HDRLEN - static_cast<std::uint32_t>(sizeof(sockaddr_ll)));
+  return frame_size - static_cast<std::uint32_t>(TPACKET2_HDRLEN - sizeof(sockaddr_ll));
 }
 
 }  // namespace lastmile
