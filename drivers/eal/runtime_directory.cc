@@ -1,0 +1,91 @@
+#include "drivers/eal/runtime_directory.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+
+namespace lastmile {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Where DPDK itself would look (systemd's RuntimeDirectory= first).
+std::string base_directory() {
+  if (const char* given = std::getenv("RUNTIME_DIRECTORY")) return given;
+  if (::getuid() == 0) return "/var/run";
+  const char* user = std::getenv("XDG_RUNTIME_DIR");
+  return user != nullptr ? user : "/tmp";
+}
+
+// The lock of a directory, or nothing if somebody holds it.
+FileDescriptor lock(const std::string& path) {
+  FileDescriptor fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
+  if (fd && ::flock(fd.get(), LOCK_EX | LOCK_NB) < 0) return {};
+  return fd;
+}
+
+bool is_still_at(const FileDescriptor& fd, const std::string& path) {
+  struct stat held {};
+  struct stat there {};
+  return ::fstat(fd.get(), &held) == 0 && ::stat(path.c_str(), &there) == 0 &&
+         held.st_ino == there.st_ino && held.st_dev == there.st_dev;
+}
+
+void remove_stale(const std::string& parent, const std::string& name) {
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(parent, ignored)) {
+    const std::string leaf = entry.path().filename();
+    if (leaf.rfind(name + "-", 0) != 0) continue;
+    if (leaf.find_first_not_of("0123456789", name.size() + 1) != std::string::npos) continue;
+    if (const FileDescriptor held = lock(entry.path())) {
+      fs::remove_all(entry.path(), ignored);
+      spdlog::debug("removed {}, left behind by an instance that was killed",
+                    entry.path().string());
+    }
+  }
+}
+
+}  // namespace
+
+Result<RuntimeDirectory> RuntimeDirectory::create(const std::string& name) {
+  const std::string parent = base_directory() + "/dpdk";
+  std::error_code error;
+  fs::create_directories(parent, error);
+  if (error) {
+    return failure(fmt::format("cannot create {}: {}", parent, error.message()), error.value());
+  }
+  remove_stale(parent, name);
+  const std::string path = fmt::format("{}/{}-{}", parent, name, ::getpid());
+  // Another instance that is starting may take our directory for a stale one between mkdir and
+  // lock; then it is gone from its place, and we try again.
+  for (int attempt = 0; attempt < 10; ++attempt) {
+    if (::mkdir(path.c_str(), 0700) < 0 && errno != EEXIST) {
+      return failure(fmt::format("cannot create {}: {}", path, std::strerror(errno)), errno);
+    }
+    FileDescriptor held = lock(path);
+    if (held && is_still_at(held, path)) return RuntimeDirectory(path, std::move(held));
+  }
+  return failure(fmt::format("cannot lock {}: it is in use", path), EWOULDBLOCK);
+}
+
+RuntimeDirectory& RuntimeDirectory::operator=(RuntimeDirectory&& other) noexcept {
+  std::swap(path_, other.path_);
+  std::swap(lock_, other.lock_);
+  return *this;
+}
+
+RuntimeDirectory::~RuntimeDirectory() {
+  if (!lock_) return;
+  std::error_code ignored;
+  fs::remove_all(path_, ignored);
+}
+
+}  // namespace lastmile

@@ -1,0 +1,121 @@
+#include "drivers/exception/guard_state.h"
+
+#include <fmt/format.h>
+#include <linux/if.h>
+#include <spdlog/spdlog.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "drivers/kernel/sysctl.h"
+
+namespace lastmile {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+constexpr const char* kDirectory = "/run/lastmile/guard";
+
+// Interface numbers are unique within a network namespace only.
+fs::path file_for(unsigned index) {
+  struct stat here {};
+  ::stat("/proc/thread-self/ns/net", &here);
+  return fs::path(kDirectory) / fmt::format("{}-{}.json", here.st_ino, index);
+}
+
+json to_json(const GuardState& state) {
+  json addresses = json::array();
+  for (const InterfaceAddress& address : state.addresses) {
+    addresses.push_back({{"address", to_string(address.address)}, {"length", address.length}});
+  }
+  json offloads = json::array();
+  for (const Offload offload : state.offloads) offloads.push_back(static_cast<int>(offload));
+  return {{"owner", state.owner},
+          {"interface", state.interface},
+          {"index", state.index},
+          {"mtu", state.mtu},
+          {"was_up", state.was_up},
+          {"took_all_multicast", state.took_all_multicast},
+          {"disable_ipv6", state.disable_ipv6 ? json(*state.disable_ipv6) : json()},
+          {"addresses", addresses},
+          {"offloads", offloads}};
+}
+
+GuardState from_json(const json& object) {
+  GuardState state;
+  state.owner = object.at("owner");
+  state.interface = object.at("interface");
+  state.index = object.at("index");
+  state.mtu = object.at("mtu");
+  state.was_up = object.at("was_up");
+  state.took_all_multicast = object.at("took_all_multicast");
+  if (!object.at("disable_ipv6").is_null()) state.disable_ipv6 = object.at("disable_ipv6");
+  for (const json& entry : object.at("addresses")) {
+    const auto address = parse_ip_address(entry.at("address").get<std::string>());
+    if (address) state.addresses.push_back({*address, entry.at("length")});
+  }
+  for (const json& entry : object.at("offloads")) {
+    state.offloads.push_back(static_cast<Offload>(entry.get<int>()));
+  }
+  return state;
+}
+
+}  // namespace
+
+Result<GuardState> observe_interface(Netlink& netlink, const std::string& interface) {
+  const auto link = find_link(netlink, interface);
+  if (!link) return tl::unexpected(link.error());
+  if (!*link) return failure(fmt::format("no network interface named '{}'", interface), ENODEV);
+  GuardState state;
+  state.interface = interface;
+  state.index = (*link)->index;
+  state.mtu = (*link)->mtu;
+  state.was_up = (*link)->is_admin_up();
+  state.took_all_multicast = ((*link)->flags & IFF_ALLMULTI) != 0;
+  state.disable_ipv6 = read_setting(interface, Family::kIpv6, "disable_ipv6");
+  auto addresses = list_addresses(netlink, **link);
+  if (!addresses) return tl::unexpected(addresses.error());
+  state.addresses = std::move(*addresses);
+  auto offloads = enabled_offloads(interface);
+  if (!offloads) return tl::unexpected(offloads.error());
+  state.offloads = std::move(*offloads);
+  return state;
+}
+
+void keep_state(const GuardState& state) {
+  std::error_code error;
+  fs::create_directories(kDirectory, error);
+  const fs::path path = file_for(state.index);
+  const fs::path fresh = path.string() + ".new";
+  std::ofstream file(fresh);
+  file << to_json(state).dump(2) << '\n';
+  file.close();
+  if (file) fs::rename(fresh, path, error);
+  if (!file || error) {
+    spdlog::warn("cannot write {}: interface '{}' won't be restored after a crash", path.string(),
+                 state.interface);
+  }
+}
+
+std::optional<GuardState> recall_state(const std::string& interface, unsigned index) {
+  std::ifstream file(file_for(index));
+  if (!file) return std::nullopt;
+  try {
+    GuardState state = from_json(json::parse(file));
+    if (state.interface == interface && state.index == index) return state;
+  } catch (const json::exception& error) {
+    spdlog::warn("ignoring {}: {}", file_for(index).string(), error.what());
+  }
+  return std::nullopt;
+}
+
+void forget_state(const GuardState& state) {
+  std::error_code ignored;
+  fs::remove(file_for(state.index), ignored);
+}
+
+}  // namespace lastmile

@@ -1,0 +1,37 @@
+// What an interface was like before we guarded it.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "drivers/kernel/address.h"
+#include "drivers/kernel/offloads.h"
+
+namespace lastmile {
+
+struct GuardState {
+  std::string owner;  ///< owner_mark() of the instance that guards it
+  std::string interface;
+  unsigned index = 0;
+  std::uint32_t mtu = 0;
+  bool was_up = false;
+  bool took_all_multicast = false;
+  std::optional<int> disable_ipv6;  ///< nullopt: the kernel has no IPv6
+  std::vector<InterfaceAddress> addresses;
+  std::vector<Offload> offloads;  ///< that were on
+};
+
+/// Reads the interface as it is now.
+[[nodiscard]] Result<GuardState> observe_interface(Netlink& netlink, const std::string& interface);
+
+/// The file that a state is kept in, /run/lastmile/guard/NAMESPACE-INDEX.json: gone with a reboot,
+/// as are the things that it tells of. Without a writable /run only the memory of this process
+/// knows; then a kill -9 leaves the interface as guarded.
+void keep_state(const GuardState& state);
+/// What an earlier instance kept and did not come to restore; nullopt if there is none.
+[[nodiscard]] std::optional<GuardState> recall_state(const std::string& interface, unsigned index);
+void forget_state(const GuardState& state);
+
+}  // namespace lastmile

@@ -1,0 +1,114 @@
+#include "drivers/exception/interface_guard.h"
+
+#include <fmt/format.h>
+#include <linux/if.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "drivers/exception/owner_mark.h"
+#include "drivers/kernel/sysctl.h"
+
+namespace lastmile {
+namespace {
+
+bool is_link_local(const InterfaceAddress& address) {
+  const auto* v6 = std::get_if<Ipv6Address>(&address.address);
+  return v6 != nullptr && v6->is_link_local();
+}
+
+LinkInfo link_of(const GuardState& state) {
+  LinkInfo link;
+  link.index = state.index;
+  link.name = state.interface;
+  return link;
+}
+
+Result<void> take_addresses(Netlink& netlink, const std::string& port, const GuardState& now) {
+  for (const InterfaceAddress& address : now.addresses) {
+    if (!is_link_local(address)) {
+      spdlog::warn(
+          "port {}: taking address {} (and the kernel's routes by it) off interface '{}', which "
+          "now "
+          "belongs to the router; it comes back when the router stops",
+          port, to_string(address), now.interface);
+    }
+    const auto done = delete_address(netlink, link_of(now), address);
+    // Secondary addresses go with their primary one.
+    if (!done && done.error().code != EADDRNOTAVAIL) return done;
+  }
+  if (!now.disable_ipv6) return {};
+  return write_setting(now.interface, {Family::kIpv6, "disable_ipv6", 1});
+}
+
+void report(const Result<void>& done) {
+  if (!done) spdlog::warn("cannot restore: {}", done.error().message);
+}
+
+void restore_interface(const GuardState& state) {
+  auto netlink = Netlink::open();
+  if (!netlink) return report(tl::unexpected(netlink.error()));
+  const auto link = find_link(*netlink, state.interface);
+  const bool same = link && *link && (*link)->index == state.index;
+  if (!same) return;  // the interface is gone, and what was on it
+
+  report(switch_offloads(state.interface, state.offloads, OffloadState::kOn));
+  LinkChange change;
+  if ((*link)->mtu != state.mtu) change.mtu = state.mtu;
+  if (!state.took_all_multicast) change.clear_flags |= IFF_ALLMULTI;
+  if (!state.was_up) change.clear_flags |= IFF_UP;
+  report(change_link(*netlink, **link, change));
+  if (state.disable_ipv6) {
+    report(write_setting(state.interface, {Family::kIpv6, "disable_ipv6", *state.disable_ipv6}));
+  }
+  for (const InterfaceAddress& address : state.addresses) {
+    const auto done = add_address(*netlink, **link, address);
+    // The kernel makes the link-local address itself.
+    if (!done && done.error().code != EEXIST) report(done);
+  }
+}
+
+}  // namespace
+
+InterfaceGuard::Restore::~Restore() {
+  restore_interface(state);
+  forget_state(state);
+}
+
+Result<InterfaceGuard> InterfaceGuard::create(const std::string& port,
+                                              const std::string& interface) {
+  const auto refuse = [&](const DriverError& error) {
+    return failure(fmt::format("port {}: {}", port, error.message), error.code);
+  };
+  auto netlink = Netlink::open();
+  if (!netlink) return refuse(netlink.error());
+  auto now = observe_interface(*netlink, interface);
+  if (!now) return refuse(now.error());
+  auto earlier = recall_state(interface, now->index);
+  if (earlier && owner_of(earlier->owner) == Owner::kAlive) {
+    return refuse(
+        {fmt::format("interface '{}' is a port of another instance that is running", interface),
+         EBUSY});
+  }
+  // A killed instance's file tells what was there before it; what is there now are its leftovers.
+  GuardState original = earlier ? std::move(*earlier) : *now;
+  original.owner = owner_mark();
+  keep_state(original);
+  auto restore = std::make_unique<Restore>(std::move(original));
+
+  // From the first moment on, no frame to the kernel.
+  auto filter = IngressFilter::drop_all(interface);
+  if (!filter) return refuse(filter.error());
+  if (auto done = take_addresses(*netlink, port, *now); !done) return refuse(done.error());
+  if (auto done = switch_offloads(interface, now->offloads, OffloadState::kOff); !done) {
+    return refuse(done.error());
+  }
+  const LinkChange change{.set_flags = IFF_UP | IFF_ALLMULTI};
+  if (auto done = change_link(*netlink, link_of(*now), change); !done) {
+    return refuse(done.error());
+  }
+  return InterfaceGuard(std::move(restore), std::move(*filter));
+}
+
+}  // namespace lastmile

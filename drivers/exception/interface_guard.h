@@ -1,0 +1,55 @@
+// Keeps the kernel's own stack away from an interface that a DPDK port reads and writes.
+//
+// The interface under an af_packet or af_xdp port still feeds the kernel: it would answer ARP and
+// neighbor discovery beside our twin, reset our BGP connections, and forward a second copy of every
+// packet. So: its addresses are taken away, IPv6 is turned off on it, and an nftables chain at its
+// ingress drops everything (the port gets its copy before that hook). Its offloads go off, because
+// the port can use neither partial checksums nor 64 kB frames. It takes all multicast, because with
+// IPv6 off the NIC would filter neighbor discovery out.
+//
+// All of it is undone at the end. What was there is kept in a file meanwhile (guard_state.h), so
+// that an instance that follows a killed one restores the original, not the leftovers.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "drivers/driver_error.h"
+#include "drivers/exception/guard_state.h"
+#include "drivers/kernel/ingress_filter.h"
+
+namespace lastmile {
+
+/// Control thread only. Create it before Port::open(), which may change the MTU; destroy it after
+/// the port.
+class InterfaceGuard {
+ public:
+  /// `port`: the configuration's name, for errors and the log.
+  [[nodiscard]] static Result<InterfaceGuard> create(const std::string& port,
+                                                     const std::string& interface);
+
+  InterfaceGuard(InterfaceGuard&& other) noexcept = default;
+  InterfaceGuard& operator=(InterfaceGuard&& other) noexcept = default;
+  InterfaceGuard(const InterfaceGuard&) = delete;
+  InterfaceGuard& operator=(const InterfaceGuard&) = delete;
+  ~InterfaceGuard() = default;
+
+ private:
+  // Undoes what was done so far, also when create() gives up half way.
+  struct Restore {
+    explicit Restore(GuardState saved) : state(std::move(saved)) {}
+    Restore(const Restore&) = delete;
+    Restore& operator=(const Restore&) = delete;
+    ~Restore();
+    GuardState state;
+  };
+
+  InterfaceGuard(std::unique_ptr<Restore> restore, IngressFilter filter)
+      : restore_(std::move(restore)), filter_(std::move(filter)) {}
+
+  // The filter goes first, so that addresses come back to an interface that hears.
+  std::unique_ptr<Restore> restore_;
+  IngressFilter filter_;
+};
+
+}  // namespace lastmile

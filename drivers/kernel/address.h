@@ -1,0 +1,33 @@
+// Addresses on the kernel's interfaces.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "dataplane/net/ip.h"
+#include "drivers/kernel/link.h"
+
+namespace lastmile {
+
+/// An address as it stands on an interface: unlike a prefix it keeps its host bits.
+struct InterfaceAddress {
+  IpAddress address;
+  std::uint8_t length = 0;
+
+  friend bool operator==(const InterfaceAddress&, const InterfaceAddress&) = default;
+};
+/// "192.0.2.1/24".
+[[nodiscard]] std::string to_string(const InterfaceAddress& address);
+
+/// All addresses of an interface, both families, link-local ones included.
+[[nodiscard]] Result<std::vector<InterfaceAddress>> list_addresses(Netlink& netlink,
+                                                                   const LinkInfo& link);
+/// Adds without duplicate address detection: usable at once. An error with code EEXIST if it is
+/// there already.
+[[nodiscard]] Result<void> add_address(Netlink& netlink, const LinkInfo& link,
+                                       const InterfaceAddress& address);
+/// An error with code EADDRNOTAVAIL if it is not there.
+[[nodiscard]] Result<void> delete_address(Netlink& netlink, const LinkInfo& link,
+                                          const InterfaceAddress& address);
+
+}  // namespace lastmile

@@ -1,0 +1,31 @@
+// The kernel's settings of an interface (/proc/sys/net/FAMILY/conf/NAME/KEY).
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "drivers/driver_error.h"
+
+namespace lastmile {
+
+enum class Family : std::uint8_t { kIpv4, kIpv6 };
+
+/// One setting, for tables.
+struct InterfaceSetting {
+  Family family;
+  std::string_view key;
+  int value;
+};
+
+/// nullopt where this kernel has no such setting (IPv6 compiled or booted out, older kernel).
+[[nodiscard]] std::optional<int> read_setting(const std::string& interface, Family family,
+                                              std::string_view key);
+[[nodiscard]] Result<void> write_setting(const std::string& interface,
+                                         const InterfaceSetting& setting);
+/// Writes all of them; settings that this kernel does not know are passed over.
+[[nodiscard]] Result<void> write_settings(const std::string& interface,
+                                          std::span<const InterfaceSetting> settings);
+
+}  // namespace lastmile

@@ -1,0 +1,64 @@
+#include "drivers/ports/link_watcher.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <linux/rtnetlink.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "drivers/kernel/link.h"
+
+namespace lastmile {
+namespace {
+
+LinkEvent event_from(const nlmsghdr& message) {
+  const LinkInfo link = parse_link(message);
+  const bool deleted = message.nlmsg_type == RTM_DELLINK;
+  return {link.index, link.name, !deleted && link.is_running() ? Link::kUp : Link::kDown, deleted};
+}
+
+}  // namespace
+
+Result<LinkWatcher> LinkWatcher::open() {
+  auto events = Netlink::open(RTMGRP_LINK);
+  if (!events) return tl::unexpected(events.error());
+  auto requests = Netlink::open();
+  if (!requests) return tl::unexpected(requests.error());
+  ::fcntl(events->fd(), F_SETFL, O_NONBLOCK);
+  return LinkWatcher(std::move(*events), std::move(*requests));
+}
+
+Result<void> LinkWatcher::read(const Callback& callback) {
+  alignas(nlmsghdr) std::array<char, 32768> buffer;
+  while (true) {
+    const ssize_t received = ::recv(events_.fd(), buffer.data(), buffer.size(), 0);
+    if (received < 0) {
+      if (errno == EAGAIN) return {};
+      if (errno == EINTR) continue;
+      if (errno != ENOBUFS) {
+        return failure(fmt::format("cannot read link events: {}", std::strerror(errno)), errno);
+      }
+      if (auto done = refresh(callback); !done) return done;
+      continue;
+    }
+    int remaining = static_cast<int>(received);
+    const auto* message = reinterpret_cast<const nlmsghdr*>(buffer.data());
+    for (; mnl_nlmsg_ok(message, remaining); message = mnl_nlmsg_next(message, &remaining)) {
+      if (message->nlmsg_type != RTM_NEWLINK && message->nlmsg_type != RTM_DELLINK) continue;
+      // Bridges announce their ports' deletion from the bridge as messages of their own family.
+      const auto* info = static_cast<const ifinfomsg*>(mnl_nlmsg_get_payload(message));
+      if (info->ifi_family == AF_UNSPEC) callback(event_from(*message));
+    }
+  }
+}
+
+Result<void> LinkWatcher::refresh(const Callback& callback) {
+  NetlinkMessage message(RTM_GETLINK, NLM_F_DUMP);
+  message.header<ifinfomsg>();
+  return requests_.query(message, "list network interfaces",
+                         [&](const nlmsghdr& reply) { callback(event_from(reply)); });
+}
+
+}  // namespace lastmile

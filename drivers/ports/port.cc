@@ -1,0 +1,279 @@
+#include "drivers/ports/port.h"
+
+#include <fmt/format.h>
+#include <linux/if.h>
+#include <rte_dev.h>
+#include <rte_errno.h>
+#include <rte_ethdev.h>
+#include <rte_lcore.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <cstring>
+
+#include "drivers/eal/eal_log.h"
+#include "drivers/kernel/link.h"
+
+namespace lastmile {
+namespace {
+
+// Drivers that read and write an existing kernel interface, which keeps feeding the kernel's stack.
+constexpr std::string_view kAfPacket = "net_af_packet";
+constexpr std::string_view kAfXdp = "net_af_xdp";
+
+constexpr std::uint32_t kLinkLayerOverhead = RTE_ETHER_HDR_LEN + 2 * RTE_VLAN_HLEN;
+
+std::string explain(int code) {
+  return rte_strerror(code < 0 ? -code : code);
+}
+
+// Bytes a buffer must hold for one frame.
+std::uint32_t buffer_bytes(const DeviceString& device, std::uint16_t mtu) {
+  std::uint32_t bytes = std::max<std::uint32_t>(2048, mtu + kLinkLayerOverhead);
+  if (device.is(kAfPacket)) {
+    std::uint32_t frame = packet_ring_for(mtu).frame_size;
+    if (const auto given = device.argument("framesz")) {
+      std::from_chars(given->data(), given->data() + given->size(), frame);
+    }
+    bytes = std::max(bytes, packet_ring_payload(frame));
+  }
+  return (bytes + 63) / 64 * 64;
+}
+
+std::uint32_t buffer_count(const PortOptions& options) {
+  // Both rings full, what each thread caches, and what others hold.
+  constexpr std::uint32_t kCachedByThread = 512;
+  const std::uint32_t threads = options.rx_queues + 2U;
+  const std::uint32_t wanted = std::uint32_t{options.rx_queues} * options.rx_ring +
+                               std::uint32_t{options.tx_queues} * options.tx_ring +
+                               threads * kCachedByThread + options.spare_buffers;
+  std::uint32_t count = 1;
+  while (count < wanted) count *= 2;
+  return count - 1;  // the pool's ring holds a power of two less one
+}
+
+void complete_af_packet(DeviceString& device, const PortOptions& options) {
+  if (!device.argument("framesz") && !device.argument("blocksz")) {
+    const PacketRing ring = packet_ring_for(options.mtu);
+    device.add_default("framesz", std::to_string(ring.frame_size));
+    device.add_default("blocksz", std::to_string(ring.block_size));
+    device.add_default("framecnt", std::to_string(ring.frame_count));
+  }
+  const auto queues = std::max(options.rx_queues, options.tx_queues);
+  if (queues > 1) device.add_default("qpairs", std::to_string(queues));
+}
+
+// Finds the interface of `iface=` and gives it the MTU, because these drivers' own idea of the
+// largest MTU is too small.
+Result<KernelInterface> prepare_interface(const DeviceString& device, const PortOptions& options) {
+  const auto name = device.argument("iface");
+  if (!name || name->empty()) {
+    return failure(fmt::format("device '{}' names no network interface; expected {},iface=NAME",
+                               device.name(), device.name()));
+  }
+  auto netlink = Netlink::open();
+  if (!netlink) return tl::unexpected(netlink.error());
+  const auto link = find_link(*netlink, *name);
+  if (!link) return tl::unexpected(link.error());
+  if (!*link) return failure(fmt::format("no network interface named '{}'", *name), ENODEV);
+  LinkChange change{.set_flags = IFF_UP};
+  if ((*link)->mtu != options.mtu) change.mtu = options.mtu;
+  if (const auto done = change_link(*netlink, **link, change); !done) {
+    return tl::unexpected(done.error());
+  }
+  return KernelInterface{(*link)->index, *name};
+}
+
+std::optional<std::uint16_t> find_ethdev(const std::string& name) {
+  std::uint16_t id = 0;
+  if (rte_eth_dev_get_port_by_name(name.c_str(), &id) == 0) return id;
+  for (std::uint64_t next = rte_eth_find_next_owned_by(0, RTE_ETH_DEV_NO_OWNER);
+       next < RTE_MAX_ETHPORTS; next = rte_eth_find_next_owned_by(
+                                    static_cast<std::uint16_t>(next + 1), RTE_ETH_DEV_NO_OWNER)) {
+    id = static_cast<std::uint16_t>(next);
+    rte_eth_dev_info info{};
+    if (rte_eth_dev_info_get(id, &info) == 0 && info.device != nullptr &&
+        name == rte_dev_name(info.device)) {
+      return id;
+    }
+  }
+  return std::nullopt;
+}
+
+// The receive side's share of rte_eth_conf.
+rte_eth_conf configuration(const rte_eth_dev_info& info, const PortFacts& facts) {
+  rte_eth_conf conf{};
+  if (facts.link_source == LinkSource::kDriver && info.max_rx_pktlen >= facts.mtu + 18U) {
+    conf.rxmode.mtu = facts.mtu;
+  }
+  constexpr std::uint64_t kFlows = RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP | RTE_ETH_RSS_UDP;
+  if (facts.rx_queues > 1 && (info.flow_type_rss_offloads & kFlows) != 0) {
+    conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
+    conf.rx_adv_conf.rss_conf.rss_hf = info.flow_type_rss_offloads & kFlows;
+    conf.rxmode.offloads |= info.rx_offload_capa & RTE_ETH_RX_OFFLOAD_RSS_HASH;
+  }
+  conf.intr_conf.lsc = facts.link_interrupt ? 1 : 0;
+  return conf;
+}
+
+}  // namespace
+
+Port::Device::~Device() {
+  if (!probed) return;
+  const DpdkLogCapture quiet;
+  if (started) rte_eth_dev_stop(facts.ethdev);
+  rte_eth_dev_info info{};
+  rte_device* device = nullptr;
+  if (rte_eth_dev_info_get(facts.ethdev, &info) == 0) device = info.device;
+  rte_eth_dev_close(facts.ethdev);
+  if (device != nullptr) rte_dev_remove(device);
+}
+
+Result<Port> Port::open(const PortOptions& options, PacketPools& pools) {
+  const auto refuse = [&](const std::string& reason, int code = 0) {
+    return failure(fmt::format("port {}: {}", options.name, reason), code);
+  };
+  auto parsed = DeviceString::parse(options.device);
+  if (!parsed) return refuse(parsed.error().message);
+  DeviceString& string = *parsed;
+
+  auto device = std::make_unique<Device>();
+  device->dpdk_name = string.name();
+  PortFacts& facts = device->facts;
+  facts.name = options.name;
+  facts.mtu = options.mtu;
+  if (find_ethdev(string.name())) {
+    return refuse(fmt::format("device '{}' is used by another port already", string.name()),
+                  EEXIST);
+  }
+  if (string.is(kAfPacket) || string.is(kAfXdp)) {
+    const auto interface = prepare_interface(string, options);
+    if (!interface) return refuse(interface.error().message, interface.error().code);
+    facts.kernel = *interface;
+    facts.link_source = LinkSource::kKernelInterface;
+    if (string.is(kAfPacket)) complete_af_packet(string, options);
+  }
+
+  {
+    const DpdkLogCapture capture;
+    const int code = rte_dev_probe(string.text().c_str());
+    const auto ethdev = code == 0 ? find_ethdev(string.name()) : std::nullopt;
+    if (!ethdev) {
+      return refuse(
+          fmt::format("cannot open device '{}': {}", string.name(),
+                      capture.reason(string.is_pci() ? "no DPDK driver took it; is it bound to "
+                                                       "vfio-pci, and does it exist?"
+                                                     : "no DPDK driver of that name took it")),
+          -code);
+    }
+    facts.ethdev = *ethdev;
+    device->probed = true;
+  }
+
+  rte_eth_dev_info info{};
+  if (const int code = rte_eth_dev_info_get(facts.ethdev, &info); code != 0) {
+    return refuse("the device does not describe itself: " + explain(code), -code);
+  }
+  facts.driver = info.driver_name;
+  facts.socket = std::max(0, rte_eth_dev_socket_id(facts.ethdev));
+  facts.rx_queues = std::min(options.rx_queues, info.max_rx_queues);
+  facts.tx_queues = std::min(options.tx_queues, info.max_tx_queues);
+  // net_tap wants as many of the one as of the other.
+  if (string.is("net_tap"))
+    facts.tx_queues = facts.rx_queues = std::max(facts.rx_queues, facts.tx_queues);
+  facts.link_interrupt = facts.link_source == LinkSource::kDriver && info.dev_flags != nullptr &&
+                         (*info.dev_flags & RTE_ETH_DEV_INTR_LSC) != 0;
+  if (!facts.kernel && options.mtu > info.max_mtu) {
+    return refuse(
+        fmt::format("MTU {} is more than the device can (at most {})", options.mtu, info.max_mtu),
+        EINVAL);
+  }
+  if (!facts.kernel && options.mtu > RTE_ETHER_MTU && info.max_rx_pktlen < options.mtu + 18U) {
+    return refuse(fmt::format("MTU {} is more than the device can (at most {})", options.mtu,
+                              info.max_rx_pktlen - 18),
+                  EINVAL);
+  }
+
+  const auto pool = pools.create(options.name, buffer_count(options),
+                                 buffer_bytes(string, options.mtu), facts.socket);
+  if (!pool) return refuse(pool.error().message, pool.error().code);
+
+  const DpdkLogCapture capture;
+  const rte_eth_conf conf = configuration(info, facts);
+  int code = rte_eth_dev_configure(facts.ethdev, facts.rx_queues, facts.tx_queues, &conf);
+  std::uint16_t rx_ring = options.rx_ring;
+  std::uint16_t tx_ring = options.tx_ring;
+  if (code == 0) code = rte_eth_dev_adjust_nb_rx_tx_desc(facts.ethdev, &rx_ring, &tx_ring);
+  const auto socket = static_cast<unsigned>(facts.socket);
+  for (std::uint16_t queue = 0; code == 0 && queue < facts.rx_queues; ++queue) {
+    code = rte_eth_rx_queue_setup(facts.ethdev, queue, rx_ring, socket, nullptr, *pool);
+  }
+  for (std::uint16_t queue = 0; code == 0 && queue < facts.tx_queues; ++queue) {
+    code = rte_eth_tx_queue_setup(facts.ethdev, queue, tx_ring, socket, nullptr);
+  }
+  if (code != 0) {
+    return refuse(fmt::format("cannot configure device '{}': {}", string.name(),
+                              capture.reason(explain(code))),
+                  -code);
+  }
+  if (options.mac) {
+    rte_ether_addr mac{};
+    std::memcpy(mac.addr_bytes, options.mac->bytes().data(), sizeof mac.addr_bytes);
+    code = rte_eth_dev_default_mac_addr_set(facts.ethdev, &mac);
+    if (code != 0) {
+      return refuse(fmt::format("cannot set MAC address {}: {}", to_string(*options.mac),
+                                capture.reason(explain(code))),
+                    -code);
+    }
+  }
+  rte_ether_addr mac{};
+  rte_eth_macaddr_get(facts.ethdev, &mac);
+  facts.mac = MacAddress{std::to_array(mac.addr_bytes)};
+  // Discovery is by multicast. Where the driver can't be told, a guard or nothing is needed.
+  rte_eth_allmulticast_enable(facts.ethdev);
+  if (options.filter == ReceiveFilter::kEverything) {
+    code = rte_eth_promiscuous_enable(facts.ethdev);
+    if (code != 0 && code != -ENOTSUP) {
+      return refuse("cannot receive every address: " + capture.reason(explain(code)), -code);
+    }
+  }
+  return Port(std::move(device));
+}
+
+Result<void> Port::start() {
+  if (device_->started) return {};
+  const DpdkLogCapture capture;
+  if (const int code = rte_eth_dev_start(device_->facts.ethdev); code != 0) {
+    return failure(fmt::format("port {}: cannot start device '{}': {}", device_->facts.name,
+                               device_->dpdk_name, capture.reason(explain(code))),
+                   -code);
+  }
+  device_->started = true;
+  return {};
+}
+
+void Port::stop() {
+  if (!device_->started) return;
+  rte_eth_dev_stop(device_->facts.ethdev);
+  device_->started = false;
+}
+
+Link Port::link() const {
+  rte_eth_link link{};
+  const bool up = rte_eth_link_get_nowait(device_->facts.ethdev, &link) == 0 &&
+                  link.link_status == RTE_ETH_LINK_UP;
+  return up ? Link::kUp : Link::kDown;
+}
+
+std::size_t Port::memory_bytes(const PortOptions& options) {
+  const auto device = DeviceString::parse(options.device);
+  const std::size_t data = device ? buffer_bytes(*device, options.mtu) : 2048;
+  // The buffer's own header, its private area and the pool's bookkeeping come on top.
+  constexpr std::size_t kPerBuffer = 256 + RTE_PKTMBUF_HEADROOM;
+  constexpr std::size_t kRings = std::size_t{2} << 20;
+  return buffer_count(options) * (data + kPerBuffer) + kRings;
+}
+
+}  // namespace lastmile

@@ -1,0 +1,110 @@
+// A port: one DPDK device of the configuration, opened, started, and closed when it goes.
+//
+//   auto port = Port::open({.name = "up1", .device = "net_af_packet0,iface=up1", .mtu = 9000},
+//   pools); if (!port) die(port.error().message);   // "port up1: no network interface named 'up1'"
+//   port->start();
+//   rte_eth_rx_burst(port->facts().ethdev, 0, ...);
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "dataplane/net/mac.h"
+#include "drivers/driver_error.h"
+#include "drivers/ports/device_string.h"
+#include "drivers/ports/packet_pools.h"
+
+namespace lastmile {
+
+/// Which unicast frames a port takes.
+enum class ReceiveFilter : std::uint8_t {
+  kOwnAddress,  ///< those to its MAC address; multicast always
+  kEverything,  ///< promiscuous
+};
+
+struct PortOptions {
+  std::string name;    ///< of the configuration; stands in every error
+  std::string device;  ///< DPDK device string or PCI address
+  std::uint16_t mtu = 1500;
+  std::uint16_t rx_queues = 1;  ///< wanted; PortFacts has what the device gives
+  std::uint16_t tx_queues = 1;
+  std::uint16_t rx_ring = 1024;  ///< descriptors, where the device has any
+  std::uint16_t tx_ring = 1024;
+  std::optional<MacAddress> mac = std::nullopt;  ///< set this one instead of the device's own
+  ReceiveFilter filter = ReceiveFilter::kOwnAddress;
+  /// Buffers of this port that others may hold: worker vectors, packets that wait for resolution.
+  std::uint32_t spare_buffers = 4096;
+};
+
+/// How to learn whether the link is up.
+enum class LinkSource : std::uint8_t {
+  kDriver,           ///< ask the port: Port::link()
+  kKernelInterface,  ///< the driver doesn't know; watch the kernel interface (LinkWatcher)
+};
+
+enum class Link : std::uint8_t { kDown, kUp };
+
+/// A kernel interface under (or behind) a port.
+struct KernelInterface {
+  unsigned index = 0;
+  std::string name;
+};
+
+/// What an open port is. Immutable.
+struct PortFacts {
+  std::string name;
+  std::uint16_t ethdev = 0;  ///< DPDK's number for it
+  std::string driver;        ///< "net_af_packet", "net_ice"
+  MacAddress mac;
+  std::uint16_t mtu = 0;
+  std::uint16_t rx_queues = 0;
+  std::uint16_t tx_queues = 0;
+  int socket = 0;  ///< NUMA node
+  LinkSource link_source = LinkSource::kDriver;
+  /// The driver raises an event on a change of link (LinkSource::kDriver only).
+  bool link_interrupt = false;
+  /// Set if the device is a kernel interface that keeps feeding the kernel's own stack (af_packet,
+  /// af_xdp): guard it (exception/interface_guard.h).
+  std::optional<KernelInterface> kernel;
+};
+
+/// Owns a device from probe to removal. All calls: control thread, except link().
+class Port {
+ public:
+  /// Probes and configures; the port is stopped. `pools` must outlive the port.
+  [[nodiscard]] static Result<Port> open(const PortOptions& options, PacketPools& pools);
+
+  Port(Port&& other) noexcept = default;
+  Port& operator=(Port&& other) noexcept = default;
+  Port(const Port&) = delete;
+  Port& operator=(const Port&) = delete;
+  ~Port() = default;
+
+  [[nodiscard]] const PortFacts& facts() const { return device_->facts; }
+
+  [[nodiscard]] Result<void> start();
+  /// No worker may poll the port any more.
+  void stop();
+
+  /// The driver's own word on the link, without waiting. Meaningless for kKernelInterface.
+  [[nodiscard]] Link link() const;
+
+  /// Bytes of DPDK memory that a port with these options needs, for EalOptions::memory_bytes.
+  [[nodiscard]] static std::size_t memory_bytes(const PortOptions& options);
+
+ private:
+  struct Device {
+    ~Device();
+    PortFacts facts;
+    std::string dpdk_name;
+    bool probed = false;
+    bool started = false;
+  };
+  explicit Port(std::unique_ptr<Device> device) : device_(std::move(device)) {}
+
+  std::unique_ptr<Device> device_;
+};
+
+}  // namespace lastmile

@@ -1,0 +1,396 @@
+#include <arpa/inet.h>
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <csignal>
+#include <cstring>
+#include <filesystem>
+
+#include "dataplane/net/format.h"
+#include "drivers/eal/eal.h"
+#include "drivers/exception/host_interface.h"
+#include "drivers/exception/interface_guard.h"
+#include "drivers/exception/twin.h"
+#include "tests/drivers/isolated.h"
+#include "tests/drivers/wire.h"
+
+namespace lastmile {
+namespace {
+
+using namespace test;
+
+constexpr MacAddress kMac{{0x02, 0x11, 0x22, 0x33, 0x44, 0x55}};
+constexpr MacAddress kPeerMac{{0x02, 0xaa, 0xbb, 0xcc, 0xdd, 0xee}};
+
+// DPDK, pools and the private namespace: what the daemon has before its first port.
+struct World {
+  World()
+      : eal(value(Eal::start(
+            {.name = "lmdrv", .memory_bytes = 256U << 20, .hugepages = HugepageUse::kNever}))),
+        far_side(value(PrivateNamespace::create())) {}
+
+  template <class T>
+  static T value(Result<T> result) {
+    if (!result) throw std::runtime_error(result.error().message);
+    return std::move(*result);
+  }
+  Twin twin(const TwinOptions& options) { return value(Twin::create(options, far_side, pools)); }
+  HostInterface host() { return value(HostInterface::create({}, far_side, pools)); }
+
+  Eal eal;
+  PrivateNamespace far_side;
+  PacketPools pools;
+};
+
+bool contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+bool is_gone(const std::string& interface) {
+  return contains(shell("ip link show " + interface), "does not exist");
+}
+
+// A UDP socket over IPv6 on an interface's link-local address.
+class UdpSocket {
+ public:
+  UdpSocket(const Ipv6Address& local, unsigned interface, std::uint16_t port)
+      : socket_(::socket(AF_INET6, SOCK_DGRAM, 0)), interface_(interface), port_(port) {
+    const sockaddr_in6 address = to_sockaddr(local);
+    EXPECT_EQ(::bind(socket_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0)
+        << std::strerror(errno);
+    timeval patience{1, 0};
+    ::setsockopt(socket_.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+  }
+  void send(const Ipv6Address& to, std::size_t size) {
+    const std::string payload(size, 'x');
+    const sockaddr_in6 address = to_sockaddr(to);
+    EXPECT_EQ(::sendto(socket_.get(), payload.data(), size, 0,
+                       reinterpret_cast<const sockaddr*>(&address), sizeof address),
+              static_cast<ssize_t>(size))
+        << std::strerror(errno);
+  }
+  ssize_t receive() {
+    std::array<char, 65536> buffer;
+    return ::recv(socket_.get(), buffer.data(), buffer.size(), 0);
+  }
+
+ private:
+  [[nodiscard]] sockaddr_in6 to_sockaddr(const Ipv6Address& address) const {
+    sockaddr_in6 result{};
+    result.sin6_family = AF_INET6;
+    result.sin6_port = htons(port_);
+    result.sin6_scope_id = interface_;
+    std::memcpy(&result.sin6_addr, address.bytes().data(), 16);
+    return result;
+  }
+  FileDescriptor socket_;
+  unsigned interface_;
+  std::uint16_t port_;
+};
+
+TEST(Twin, HasThePortsAddressAndGoesWithIt) {
+  REQUIRE_ROOT();
+  in_own_world([] {
+    World world;
+    {
+      const Twin twin = world.twin({.port = "up1",
+                                    .mac = kMac,
+                                    .mtu = 9000,
+                                    .addresses = {{Ipv4Address(192, 0, 2, 1), 24},
+                                                  {*Ipv6Address::parse("2001:db8::1"), 64}}});
+      const std::string text = shell("ip address show lm-up1");
+      EXPECT_TRUE(contains(text, "mtu 9000")) << text;
+      EXPECT_TRUE(contains(text, "02:11:22:33:44:55")) << text;
+      EXPECT_TRUE(contains(text, to_string(kMac.link_local()) + "/64")) << text;
+      EXPECT_TRUE(contains(text, "192.0.2.1/24")) << text;
+      EXPECT_TRUE(contains(text, "2001:db8::1/64")) << text;
+      EXPECT_FALSE(contains(text, "tentative")) << text;
+      EXPECT_EQ(twin.interface_name(), "lm-up1");
+      const std::string offloads = shell(
+          "ethtool -k lm-up1 | grep -E '^(tx-checksumming|tcp-seg|"
+          "generic-segmentation|generic-receive)'");
+      EXPECT_FALSE(contains(offloads, ": on")) << offloads;
+    }
+    EXPECT_TRUE(is_gone("lm-up1"));
+  });
+}
+
+TEST(Twin, PassesJumboFramesBothWays) {
+  REQUIRE_ROOT();
+  in_own_world([] {
+    World world;
+    Twin twin = world.twin({.port = "up1", .mac = kMac, .mtu = 9000});
+    const Ipv6Address peer = kPeerMac.link_local();
+    shell(fmt::format("ip -6 neigh replace {} lladdr {} dev lm-up1", peer, kPeerMac));
+    UdpSocket socket(kMac.link_local(), twin.interface_index(), 4000);
+    const std::uint16_t ethdev = twin.port().facts().ethdev;
+    for (const std::size_t size : {std::size_t{1}, std::size_t{1400}, std::size_t{8952}}) {
+      socket.send(peer, size);
+      EXPECT_TRUE(receive_at(ethdev,
+                             [&](const Frame& frame) {
+                               return is_sound_udp6(frame, 4000) && frame.size() == size + 62;
+                             }))
+          << size << " bytes from the kernel";
+      send_from(ethdev, udp6_frame(kMac, kPeerMac, peer, kMac.link_local(), 4000, size));
+      EXPECT_EQ(socket.receive(), static_cast<ssize_t>(size)) << "to the kernel";
+    }
+  });
+}
+
+TEST(Twin, CarrierFollowsThePortAndAddressesStay) {
+  REQUIRE_ROOT();
+  in_own_world([] {
+    World world;
+    Twin twin = world.twin(
+        {.port = "up1", .mac = kMac, .addresses = {{*Ipv6Address::parse("2001:db8::1"), 64}}});
+    const auto shows = [](const std::string& part) {
+      return eventually([&] { return contains(shell("ip address show lm-up1"), part); });
+    };
+    EXPECT_TRUE(shows("LOWER_UP"));
+    ASSERT_TRUE(twin.set_link(Link::kDown));
+    EXPECT_TRUE(shows("NO-CARRIER"));
+    EXPECT_TRUE(shows("fe80::11:22ff:fe33:4455/64"));
+    EXPECT_TRUE(shows("2001:db8::1/64"));
+    ASSERT_TRUE(twin.set_link(Link::kUp));
+    EXPECT_TRUE(shows("LOWER_UP"));
+  });
+}
+
+TEST(Twin, NameInUseAndNameTooLong) {
+  REQUIRE_ROOT();
+  in_own_world([] {
+    World world;
+    shell("ip link add lm-up1 type veth peer name lmdrv-x");
+    auto twin = Twin::create({.port = "up1", .mac = kMac}, world.far_side, world.pools);
+    ASSERT_FALSE(twin);
+    EXPECT_EQ(twin.error().message,
+              "port up1: interface 'lm-up1' exists already and is not ours; rename or remove it");
+    EXPECT_FALSE(is_gone("lm-up1")) << "removed an interface of someone else";
+    twin = Twin::create({.port = "a-long-port-name", .mac = kMac}, world.far_side, world.pools);
+    ASSERT_FALSE(twin);
+    EXPECT_EQ(twin.error().message,
+              "port a-long-port-name: the name is too long for its kernel twin "
+              "'lm-a-long-port-name'; expected at most 12 characters");
+  });
+}
+
+TEST(HostInterface, AddressesAndDefaultRoutesFollowEachOther) {
+  REQUIRE_ROOT();
+  in_own_world([] {
+    World world;
+    shell(
+        "ip link add lmdrv-m type veth peer name lmdrv-n; ip address add 203.0.113.1/24 dev "
+        "lmdrv-m; ip link set lmdrv-m up; ip link set lmdrv-n up; ip route add default via "
+        "203.0.113.254 metric 100");
+    const auto routes = [] { return shell("ip route; ip -6 route"); };
+    {
+      HostInterface host = world.host();
+      ASSERT_TRUE(host.add_address(Ipv4Address(10, 0, 1, 1)));
+      ASSERT_TRUE(host.add_address(Ipv4Address(192, 168, 0, 250)));
+      ASSERT_TRUE(host.add_address(*Ipv6Address::parse("2001:db8:1::1")));
+      const std::string addresses = shell("ip address show lm0");
+      EXPECT_TRUE(contains(addresses, "10.0.1.1/32")) << addresses;
+      EXPECT_TRUE(contains(addresses, "192.168.0.250/32")) << addresses;
+      EXPECT_TRUE(contains(addresses, "2001:db8:1::1/128")) << addresses;
+      EXPECT_TRUE(contains(addresses, "NOARP")) << addresses;
+      EXPECT_TRUE(contains(routes(), "default dev lm0")) << routes();
+      EXPECT_TRUE(contains(shell("ip route get 8.8.8.8"), "dev lm0 src 10.0.1.1"));
+      EXPECT_TRUE(contains(shell("ip -6 route get 2001:db8:9::9"), "dev lm0"));
+      EXPECT_TRUE(contains(shell("ip -6 route get 2001:db8:9::9"), "src 2001:db8:1::1"));
+
+      ASSERT_TRUE(host.remove_address(Ipv4Address(10, 0, 1, 1)));
+      EXPECT_TRUE(contains(shell("ip route get 8.8.8.8"), "dev lm0 src 192.168.0.250"));
+      EXPECT_FALSE(contains(shell("ip address show lm0"), "10.0.1.1"));
+      ASSERT_TRUE(host.remove_address(Ipv4Address(192, 168, 0, 250)));
+      EXPECT_TRUE(contains(shell("ip route get 8.8.8.8"), "via 203.0.113.254")) << routes();
+
+      // What others put there is theirs.
+      shell("ip address add 10.9.9.9/32 dev lm0");
+      ASSERT_TRUE(host.add_address(Ipv4Address(10, 9, 9, 9)));
+      ASSERT_TRUE(host.remove_address(Ipv4Address(10, 9, 9, 9)));
+      EXPECT_TRUE(contains(shell("ip address show lm0"), "10.9.9.9/32"));
+    }
+    EXPECT_TRUE(is_gone("lm0"));
+    EXPECT_TRUE(contains(routes(), "default via 203.0.113.254 dev lmdrv-m metric 100")) << routes();
+  });
+}
+
+TEST(HostInterface, MetricInUseIsSaid) {
+  REQUIRE_ROOT();
+  in_own_world([] {
+    World world;
+    shell(
+        "ip link add lmdrv-m type veth peer name lmdrv-n; ip address add 203.0.113.1/24 dev "
+        "lmdrv-m; ip link set lmdrv-m up; ip link set lmdrv-n up; ip route add default via "
+        "203.0.113.254 metric 20");
+    HostInterface host = world.host();
+    const auto added = host.add_address(Ipv4Address(10, 0, 1, 1));
+    ASSERT_FALSE(added);
+    EXPECT_EQ(added.error().message,
+              "host interface lm0: there is a default IPv4 route with metric 20 already; expected "
+              "another default-route-metric");
+  });
+}
+
+TEST(HostInterface, CarriesTheMachinesTraffic) {
+  REQUIRE_ROOT();
+  in_own_world([] {
+    World world;
+    HostInterface host = world.host();
+    ASSERT_TRUE(host.add_address(Ipv4Address(10, 0, 1, 1)));
+    const std::uint16_t ethdev = host.port().facts().ethdev;
+    shell("ping -c 1 -W 1 10.0.2.2 & sleep 0.2");
+    EXPECT_TRUE(receive_at(ethdev, is_echo_request)) << "a ping that left the machine";
+    send_from(ethdev, echo_request(host.mac(), kPeerMac, Ipv4Address(10, 0, 2, 2),
+                                   Ipv4Address(10, 0, 1, 1)));
+    EXPECT_TRUE(receive_at(ethdev, is_echo_reply)) << "the kernel's answer to one that came in";
+  });
+}
+
+constexpr Ipv4Address kPortAddress{192, 0, 2, 1};
+constexpr Ipv4Address kPeerAddress{192, 0, 2, 2};
+
+MacAddress mac_of(const std::string& interface) {
+  auto netlink = World::value(Netlink::open());
+  return (*World::value(find_link(netlink, interface))).mac;
+}
+
+void make_addressed_cable() {
+  make_cable("up1", "wire1", 1500);
+  shell("ip address add 192.0.2.1/24 dev up1; ip address add 2001:db8::1/64 dev up1 nodad");
+  shell(fmt::format("ip neigh replace 192.0.2.2 lladdr {} dev up1", kPeerMac));
+}
+
+void expect_as_before() {
+  const std::string text = shell("ip address show up1");
+  EXPECT_TRUE(contains(text, "192.0.2.1/24")) << text;
+  EXPECT_TRUE(contains(text, "2001:db8::1/64")) << text;
+  EXPECT_FALSE(contains(text, "ALLMULTI")) << text;
+  EXPECT_EQ(shell("nft list tables"), "");
+  EXPECT_TRUE(contains(shell("ethtool -k up1"), "tcp-segmentation-offload: on"));
+  EXPECT_TRUE(contains(shell("cat /proc/sys/net/ipv6/conf/up1/disable_ipv6"), "0"));
+}
+
+TEST(InterfaceGuard, KernelHearsNothingWhileThePortHearsAll) {
+  REQUIRE_ROOT();
+  in_own_world([] {
+    make_addressed_cable();
+    const Wire wire("wire1");
+    const MacAddress mac = mac_of("up1");
+    const Frame request = echo_request(mac, kPeerMac, kPeerAddress, kPortAddress);
+    wire.send(request);
+    ASSERT_TRUE(wire.receive(is_echo_reply)) << "the kernel answers without a guard";
+    World world;
+    {
+      const auto guard = InterfaceGuard::create("up1", "up1");
+      ASSERT_TRUE(guard) << guard.error().message;
+      auto port = World::value(
+          Port::open({.name = "up1", .device = "net_af_packet0,iface=up1"}, world.pools));
+      ASSERT_TRUE(port.start());
+      // Even if someone puts the address back, the filter holds.
+      shell(
+          "ip address add 192.0.2.1/24 dev up1; ip neigh replace 192.0.2.2 lladdr 02:aa:bb:cc:dd:ee"
+          " dev up1");
+      wire.send(request);
+      EXPECT_TRUE(receive_at(port.facts().ethdev, is_echo_request));
+      EXPECT_FALSE(wire.receive(is_echo_reply)) << "the kernel answered beside the router";
+      const std::string offloads = shell("ethtool -k up1");
+      EXPECT_TRUE(contains(offloads, "tcp-segmentation-offload: off")) << offloads;
+      EXPECT_TRUE(contains(offloads, "generic-receive-offload: off")) << offloads;
+      EXPECT_FALSE(contains(shell("ip -6 address show up1"), "inet6"));
+
+      const auto second = InterfaceGuard::create("up1", "up1");
+      ASSERT_FALSE(second);
+      EXPECT_EQ(second.error().message,
+                "port up1: interface 'up1' is a port of another instance that is running");
+    }
+    expect_as_before();
+    shell("ip neigh replace 192.0.2.2 lladdr 02:aa:bb:cc:dd:ee dev up1");
+    wire.send(request);
+    EXPECT_TRUE(wire.receive(is_echo_reply)) << "the kernel answers again";
+  });
+}
+
+TEST(InterfaceGuard, MissingInterfaceAndInterfaceThatGoesAway) {
+  REQUIRE_ROOT();
+  in_own_world([] {
+    const auto none = InterfaceGuard::create("up1", "nosuch");
+    ASSERT_FALSE(none);
+    EXPECT_EQ(none.error().message, "port up1: no network interface named 'nosuch'");
+    make_addressed_cable();
+    {
+      const auto guard = InterfaceGuard::create("up1", "up1");
+      ASSERT_TRUE(guard);
+      shell("ip link del up1");
+    }
+    EXPECT_EQ(shell("nft list tables"), "");
+  });
+}
+
+// Everything that an instance has; signals the parent when all is in place.
+void run_instance(int ready) {
+  const auto guard = World::value(InterfaceGuard::create("up1", "up1"));
+  World world;
+  auto port =
+      World::value(Port::open({.name = "up1", .device = "net_af_packet0,iface=up1"}, world.pools));
+  ASSERT_TRUE(port.start());
+  const Twin twin = world.twin({.port = "up1", .mac = port.facts().mac});
+  HostInterface host = world.host();
+  ASSERT_TRUE(host.add_address(Ipv4Address(10, 0, 1, 1)));
+  if (ready >= 0) {
+    ASSERT_EQ(::write(ready, "x", 1), 1);
+    ::pause();
+  }
+}
+
+TEST(KilledInstance, LeavesTheNextOneACleanStart) {
+  REQUIRE_ROOT();
+  in_own_world([] {
+    make_addressed_cable();
+    int ready[2];
+    ASSERT_EQ(::pipe(ready), 0);
+    const pid_t first = start_child([&] { run_instance(ready[1]); });
+    char byte = 0;
+    ASSERT_EQ(::read(ready[0], &byte, 1), 1);
+    EXPECT_FALSE(is_gone("lm0"));
+
+    const pid_t beside = start_child([] {
+      World world;
+      const auto host = HostInterface::create({}, world.far_side, world.pools);
+      ASSERT_FALSE(host);
+      EXPECT_EQ(host.error().message,
+                "host interface lm0: interface 'lm0' belongs to another instance that is running");
+    });
+    EXPECT_EQ(wait_for(beside), 0);
+
+    ::kill(first, SIGKILL);
+    wait_for(first);
+    const pid_t next = start_child([] { run_instance(-1); });  // at once, then leaves properly
+    EXPECT_EQ(wait_for(next), 0);
+    EXPECT_TRUE(is_gone("lm0"));
+    EXPECT_TRUE(is_gone("lm-up1"));
+    expect_as_before();
+  });
+}
+
+TEST(KilledInstance, TakesItsInterfacesAndRoutesWithIt) {
+  REQUIRE_ROOT();
+  in_own_world([] {
+    make_addressed_cable();
+    int ready[2];
+    ASSERT_EQ(::pipe(ready), 0);
+    const pid_t child = start_child([&] { run_instance(ready[1]); });
+    char byte = 0;
+    ASSERT_EQ(::read(ready[0], &byte, 1), 1);
+    ::kill(child, SIGKILL);
+    wait_for(child);
+    EXPECT_TRUE(eventually([] { return is_gone("lm0") && is_gone("lm-up1"); }));
+    EXPECT_FALSE(contains(shell("ip route"), "default"));
+    std::filesystem::remove_all("/run/lastmile/guard");
+  });
+}
+
+}  // namespace
+}  // namespace lastmile
