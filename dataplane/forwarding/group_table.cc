@@ -42,23 +42,24 @@ GroupTable::~GroupTable() {
   }
 }
 
-void GroupTable::select(std::span<const GroupId> ids, std::span<const std::uint32_t> hashes,
-                        const NextHopTable& next_hops, std::span<NextHopId> chosen) const {
-  assert(hashes.size() >= ids.size() && chosen.size() >= ids.size());
+void GroupTable::select(std::span<const std::uint16_t> groups,
+                        std::span<const std::uint32_t> hashes, const NextHopTable& next_hops,
+                        std::span<NextHopId> chosen) const {
+  assert(hashes.size() >= groups.size() && chosen.size() >= groups.size());
   // First pass: no branch on the packet. Dead choices are rare and mended in a second pass.
   bool all_alive = true;
-  for (std::size_t i = 0; i < ids.size(); ++i) {
-    const Group& group = groups_[ids[i].value()];
+  for (std::size_t i = 0; i < groups.size(); ++i) {
+    const Group& group = groups_[groups[i]];
     const Shape shape = group.shape.load(std::memory_order_acquire);
     chosen[i] = group.entries[hashes[i] & shape.mask];
     all_alive &= next_hops.is_alive(chosen[i]);
   }
   if (all_alive) [[likely]]
     return;
-  for (std::size_t i = 0; i < ids.size(); ++i) {
-    if (next_hops.is_alive(chosen[i])) continue;
-    const Group& group = groups_[ids[i].value()];
-    chosen[i] = repair(group, group.shape.load(std::memory_order_acquire), hashes[i], next_hops);
+  for (std::size_t i = 0; i < groups.size(); ++i) {
+    if (!next_hops.is_alive(chosen[i])) {
+      chosen[i] = select(GroupId{groups[i]}, hashes[i], next_hops);
+    }
   }
 }
 

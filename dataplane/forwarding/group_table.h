@@ -1,7 +1,7 @@
 // The group table: which of several next hops carries a flow.
 //
 //   NextHopId hop = groups.select(group, flow_hash, next_hops);        // one packet
-//   groups.select(group_ids, flow_hashes, next_hops, chosen);          // a vector of packets
+//   groups.select(group_numbers, flow_hashes, next_hops, chosen);     // a vector of packets
 //
 // A group is one cache line: a bucket mask, where the buckets are, and, when they fit, the buckets
 // themselves with the lists of members and backups. A group of one has mask 0, so the same code
@@ -69,8 +69,9 @@ class GroupTable {
     return repair(group, shape, hash, next_hops);
   }
 
-  /// The same for a vector of packets; all spans have the same length.
-  void select(std::span<const GroupId> ids, std::span<const std::uint32_t> hashes,
+  /// The same for a vector of packets; all spans have the same length. `groups` are the numbers of
+  /// groups as Fib::lookup_bulk writes them.
+  void select(std::span<const std::uint16_t> groups, std::span<const std::uint32_t> hashes,
               const NextHopTable& next_hops, std::span<NextHopId> chosen) const;
 
   /// False for a group of one: its next hop does not depend on the hash.

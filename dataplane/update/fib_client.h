@@ -24,6 +24,7 @@
 
 #include <tl/expected.hpp>
 
+#include "dataplane/fib/fib_error.h"
 #include "dataplane/forwarding/spec.h"
 #include "dataplane/net/ip.h"
 
@@ -34,15 +35,6 @@ class FibChannel;
 
 /// Position of an operation in the stream that a client sent; starts at 1, never wraps.
 using FibSequence = std::uint64_t;
-
-enum class FibError : std::uint8_t {
-  kTooManyNextHops,
-  kTooManyGroups,
-  kBadGroup,          ///< empty, more members than allowed, or an unknown next hop
-  kOutOfSecondLevel,  ///< no second-level group left; every existing route is intact
-  kTooManyRoutes,     ///< the table's configured maximum
-};
-[[nodiscard]] const char* to_string(FibError error);
 
 /// An operation that the writer could not carry out; nothing changed in the tables.
 struct FibFailure {
