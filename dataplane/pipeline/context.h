@@ -18,9 +18,9 @@ namespace lastmile {
 /// One worker. `now` is the cycle counter at the start of the loop: precise enough for policers and
 /// deadlines, and read once.
 struct PipelineContext {
-  PipelineContext(const ForwardingTables& tables_, std::span<const Port> ports,
-                  const HostInterface& host, std::uint64_t flow_seed,
-                  std::uint64_t cycles_per_second, WorkerCounters& counters_, EventRing& events)
+  PipelineContext(const ForwardingTables& tables_, std::span<const WorkerPort> ports,
+                  const WorkerHost& host, std::uint64_t flow_seed, std::uint64_t cycles_per_second,
+                  WorkerCounters& counters_, EventRing& events)
       : tables(tables_),
         flow_hash(flow_seed),
         counters(counters_),

@@ -18,13 +18,13 @@ std::array<TokenBucket, kPuntClassCount> make_buckets(std::uint64_t cycles_per_s
 
 }  // namespace
 
-Exits::Exits(std::span<const Port> ports, const HostInterface& host,
+Exits::Exits(std::span<const WorkerPort> ports, const WorkerHost& host,
              std::uint64_t cycles_per_second, WorkerCounters& counters)
     : counters_(counters),
       nowhere_(kNoDevice, 0, counters, DropReason::kNoSuchPort, nullptr, nullptr) {
   by_port_.fill(&nowhere_);
   const auto buckets = make_buckets(cycles_per_second);
-  for (const Port& port : ports) {
+  for (const WorkerPort& port : ports) {
     InterfaceCounters& counted = counters.ports[port.id.value()];
     ports_.push_back(std::make_unique<TransmitBuffer>(port.device, port.transmit_queue, counters,
                                                       DropReason::kTxFull, &counted.sent_packets,

@@ -23,7 +23,7 @@ namespace lastmile {
 /// Who uses it: one worker. Owns the packets that wait in its buffers.
 class Exits {
  public:
-  Exits(std::span<const Port> ports, const HostInterface& host, std::uint64_t cycles_per_second,
+  Exits(std::span<const WorkerPort> ports, const WorkerHost& host, std::uint64_t cycles_per_second,
         WorkerCounters& counters);
   ~Exits();
   Exits(const Exits&) = delete;

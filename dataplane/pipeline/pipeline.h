@@ -27,8 +27,9 @@ struct PipelineOptions {
 /// One worker; online in the tables' RCU domain in all calls, and quiescent only between loops.
 class Pipeline {
  public:
-  Pipeline(const ForwardingTables& tables, std::span<const Port> ports, const HostInterface& host,
-           const PipelineOptions& options, WorkerCounters& counters, EventRing& events)
+  Pipeline(const ForwardingTables& tables, std::span<const WorkerPort> ports,
+           const WorkerHost& host, const PipelineOptions& options, WorkerCounters& counters,
+           EventRing& events)
       : context_(tables, ports, host, options.flow_seed, options.cycles_per_second, counters,
                  events),
         clock_(counters) {}

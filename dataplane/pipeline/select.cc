@@ -11,11 +11,9 @@ template <class Vector, class Hash>
 void select_with(const PipelineContext& context, Vector& vector, Hash&& hash) {
   const GroupTable& groups = context.tables.groups;
   const unsigned count = vector.count;
-  // The FIB writes group numbers; the same bits are GroupIds.
-  static_assert(sizeof(GroupId) == sizeof(std::uint16_t));
-  const std::span<const GroupId> ids{reinterpret_cast<const GroupId*>(vector.groups.data()), count};
+  const std::span<const std::uint16_t> ids{vector.groups.data(), count};
   bool spread = false;
-  for (const GroupId id : ids) spread |= groups.needs_hash(id);
+  for (const std::uint16_t id : ids) spread |= groups.needs_hash(GroupId{id});
   if (spread) {
     for (unsigned i = 0; i < count; ++i) {
       vector.hashes[i] = hash(context.flow_hash, vector.packets[i], vector.headers[i]);

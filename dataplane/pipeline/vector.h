@@ -50,8 +50,8 @@ using Ipv6Vector = PacketVector<Ipv6Address>;
 struct Ingress {
   /// First 8 bytes of a frame, masked, that is for us.
   std::uint64_t station = 0;
-  std::uint64_t station_mask = 0;  ///< 0: whatever its destination MAC
-  const Port* port = nullptr;      ///< nullptr: the host interface
+  std::uint64_t station_mask = 0;    ///< 0: whatever its destination MAC
+  const WorkerPort* port = nullptr;  ///< nullptr: the host interface
   InterfaceCounters* counters = nullptr;
   /// Taken off the TTL or hop limit. The machine's own programs are not a hop away (RFC 1812
   /// 5.3.1: what a router sends itself isn't forwarded).

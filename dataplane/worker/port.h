@@ -29,7 +29,7 @@ inline constexpr DeviceId kNoDevice{0xffff};
 
 /// The part of a port that one worker owns: the queues named here are used by this worker alone.
 /// What all workers ask about the way out (MTU, zone) is in PortTable (dataplane/forwarding).
-struct Port {
+struct WorkerPort {
   PortId id;
   DeviceId device = kNoDevice;
   DeviceId twin = kNoDevice;  ///< the kernel TAP with the same MAC; kNoDevice: nothing is punted
@@ -45,7 +45,7 @@ struct Port {
 
 /// The host interface (lm0). Frames from it are packets of the machine's own programs and enter the
 /// FIB pipeline, whatever their destination MAC; packets for local addresses go to it.
-struct HostInterface {
+struct WorkerHost {
   DeviceId device = kNoDevice;
   MacAddress mac;         ///< of the kernel interface: destination of what the worker sends there
   MacAddress router_mac;  ///< of our end: source of what the worker sends there
