@@ -52,14 +52,16 @@ struct FibQueueStatus {
 
 class FibClient {
  public:
-  /// `channel` (queue and way back) is shared with the FibWriter; see fib_writer.h.
+  /// `channel` (queue and way back) is shared with the FibWriter; see fib_writer.h. Both must
+  /// outlive the client.
   FibClient(ForwardingTables& tables, FibChannel& channel);
   ~FibClient();
   FibClient(const FibClient&) = delete;
   FibClient& operator=(const FibClient&) = delete;
 
-  // Next hops. The caller owns the identifier until it releases it; it must not be released while a
-  // group holds it.
+  // Next hops. The caller owns the identifier until it releases it. Groups may still hold it then:
+  // it is freed when the last of them is.
+  /// The port's facts must be known (PortTable). Error: kTooManyNextHops.
   [[nodiscard]] tl::expected<NextHopId, FibError> add_next_hop(const NextHopSpec& spec);
   /// Changes kind or link-layer address in place; workers see the old or the new one, never a mix.
   /// The port may not change.
@@ -69,7 +71,8 @@ class FibClient {
   // Groups, interned and counted: equal specs give the same identifier.
   /// One reference for the caller. `resemble`: a group whose flows should stay where they are as
   /// far as the new member set allows (resilience); without it the client looks for the closest
-  /// one.
+  /// one. Acquire the new group before you release the old one: a group that nobody holds is
+  /// forgotten. Errors: kBadGroup, kTooManyGroups.
   [[nodiscard]] tl::expected<GroupId, FibError> acquire_group(
       const GroupSpec& spec, std::optional<GroupId> resemble = std::nullopt);
   void add_reference(GroupId id);
@@ -87,7 +90,8 @@ class FibClient {
   [[nodiscard]] bool is_alive(NextHopId id) const;
 
   /// Hands waiting operations to the queue, takes back freed identifiers and failures. Call it when
-  /// the channel's event descriptor is readable and after each batch of changes.
+  /// the channel's event descriptor is readable and after each batch of changes: the writer may see
+  /// the last few operations only then.
   void poll();
   [[nodiscard]] FibSequence submitted() const;
   [[nodiscard]] FibSequence applied() const;

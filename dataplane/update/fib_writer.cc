@@ -1,0 +1,210 @@
+#include "dataplane/update/fib_writer.h"
+
+#include <pthread.h>
+#include <rte_cycles.h>
+
+#include <algorithm>
+#include <chrono>
+
+#include "dataplane/forwarding/group_layout.h"
+
+namespace lastmile {
+namespace {
+
+// How far ahead of its use the memory of an operation is asked for: far enough for a miss of the
+// cache and the page tables, near enough for the lines to be there still.
+constexpr std::size_t kPrefetchAhead = 8;
+
+// How often a sleeping writer looks whether readers have moved on. Nobody waits for it; identifiers
+// come back a little later.
+constexpr std::chrono::microseconds kRestCheck{2000};
+constexpr std::chrono::microseconds kForever{-1};
+
+template <class... Cases>
+struct Overload : Cases... {
+  using Cases::operator()...;
+};
+template <class... Cases>
+Overload(Cases...) -> Overload<Cases...>;
+
+}  // namespace
+
+FibWriter::FibWriter(ForwardingTables& tables, FibChannel& channel)
+    : tables_(tables), channel_(channel), group_use_(tables.groups.capacity()) {}
+
+FibWriter::~FibWriter() {
+  stop();
+}
+
+void FibWriter::start() {
+  stopping_.store(false, std::memory_order_relaxed);
+  thread_ = std::thread{[this] { run(); }};
+  pthread_setname_np(thread_.native_handle(), "lm-fib-writer");
+}
+
+void FibWriter::stop() {
+  if (!thread_.joinable()) return;
+  stopping_.store(true, std::memory_order_relaxed);
+  channel_.writer_bell.ring();
+  thread_.join();
+}
+
+void FibWriter::run() {
+  while (!stopping_.load(std::memory_order_relaxed)) {
+    if (run_once() != 0) continue;
+    channel_.writer_bell.arm();
+    // Only what was rung before `arm` can be missed by the bell, and only a look can find it.
+    if (has_work() || stopping_.load(std::memory_order_relaxed)) continue;
+    channel_.writer_bell.wait(resting_.empty() && unsent_.empty() ? kForever : kRestCheck);
+  }
+}
+
+bool FibWriter::has_work() const {
+  return unsent_.empty() && channel_.operations.size() != 0;
+}
+
+std::size_t FibWriter::run_once() {
+  end_rests();
+  if (!send_notices()) return 0;
+
+  const std::span<const FibOperation> batch = channel_.operations.front(kMaxBatch);
+  if (batch.empty()) {
+    tables_.ipv4.reclaim();
+    tables_.ipv6.reclaim();
+    return 0;
+  }
+
+  for (std::size_t i = 0; i < std::min(kPrefetchAhead, batch.size()); ++i) prefetch(batch[i]);
+  std::uint64_t before = rte_rdtsc();
+  std::uint64_t worst = 0;
+  for (std::size_t i = 0; i < batch.size(); ++i) {
+    if (i + kPrefetchAhead < batch.size()) prefetch(batch[i + kPrefetchAhead]);
+    apply(batch[i]);
+    const std::uint64_t after = rte_rdtsc();
+    worst = std::max(worst, after - before);
+    before = after;
+  }
+
+  // One grace period for all that the batch took out of use: it begins after the last store.
+  if (!freed_in_batch_.empty()) {
+    const RcuToken token = tables_.rcu.start();
+    for (const Freed& freed : freed_in_batch_) resting_.push_back({token, freed});
+    waiting_.add(freed_in_batch_.size());
+    freed_in_batch_.clear();
+  }
+
+  const std::size_t count = batch.size();
+  channel_.applied.store(batch.back().completes, std::memory_order_release);
+  channel_.operations.consume(count);
+  operations_.add(count);
+  batches_.add(1);
+  largest_batch_.raise_to(count);
+  worst_operation_tsc_.raise_to(worst);
+  send_notices();
+  channel_.client_bell.ring();
+  return count;
+}
+
+void FibWriter::prefetch(const FibOperation& operation) {
+  const auto touch = [this](const IpPrefix& prefix) {
+    std::visit(Overload{[this](const Ipv4Prefix& p) { tables_.ipv4.prefetch(p); },
+                        [this](const Ipv6Prefix& p) { tables_.ipv6.prefetch(p); }},
+               prefix);
+  };
+  if (const auto* set = std::get_if<SetRoute>(&operation.action)) {
+    touch(set->prefix);
+  } else if (const auto* remove = std::get_if<RemoveRoute>(&operation.action)) {
+    touch(remove->prefix);
+  }
+}
+
+void FibWriter::apply(const FibOperation& operation) {
+  std::visit(Overload{
+                 [&](const SetRoute& set) { set_route(operation, set); },
+                 [&](const RemoveRoute& remove) { remove_route(remove); },
+                 [&](const AddNextHop& add) {
+                   tables_.next_hops.set(add.id, add.spec, tables_.ports.mac(add.spec.port));
+                 },
+                 [&](const ChangeNextHop& change) {
+                   tables_.next_hops.change(change.id, change.spec.kind, change.spec.destination);
+                 },
+                 [&](const FreeNextHop& free) { freed_in_batch_.emplace_back(free.id); },
+                 [&](const AddGroup& add) { add_group(add.id); },
+                 [&](const FreeGroup& free) {
+                   GroupUse& use = group_use_[free.id.value()];
+                   use.released = true;
+                   if (use.routes == 0) freed_in_batch_.emplace_back(free.id);
+                 },
+             },
+             operation.action);
+}
+
+void FibWriter::set_route(const FibOperation& operation, const SetRoute& set) {
+  const auto replaced =
+      std::visit(Overload{[&](const Ipv4Prefix& p) { return tables_.ipv4.set(p, set.group); },
+                          [&](const Ipv6Prefix& p) { return tables_.ipv6.set(p, set.group); }},
+                 set.prefix);
+  if (!replaced) {
+    failures_.add(1);
+    unsent_.emplace_back(FibFailure{operation.sequence, set.prefix, replaced.error()});
+    return;
+  }
+  ++group_use_[set.group.value()].routes;
+  if (*replaced) route_left(**replaced);
+}
+
+void FibWriter::remove_route(const RemoveRoute& remove) {
+  const auto removed =
+      std::visit(Overload{[&](const Ipv4Prefix& p) { return tables_.ipv4.remove(p); },
+                          [&](const Ipv6Prefix& p) { return tables_.ipv6.remove(p); }},
+                 remove.prefix);
+  if (removed) route_left(*removed);
+}
+
+void FibWriter::route_left(GroupId group) {
+  GroupUse& use = group_use_[group.value()];
+  if (--use.routes == 0 && use.released) freed_in_batch_.emplace_back(group);
+}
+
+void FibWriter::add_group(GroupId id) {
+  const std::unique_ptr<const GroupPlan> plan = std::move(channel_.plans[id.value()]);
+  const auto resemble =
+      plan->resemble ? tables_.groups.view(*plan->resemble).buckets : std::span<const NextHopId>{};
+  tables_.groups.publish(id, lay_out(plan->spec, resemble));
+}
+
+void FibWriter::end_rests() {
+  while (!resting_.empty() && tables_.rcu.check(resting_.front().token)) {
+    std::visit(Overload{[this](NextHopId id) { unsent_.emplace_back(NextHopFreed{id}); },
+                        [this](GroupId id) {
+                          tables_.groups.reclaim(id);
+                          group_use_[id.value()] = {};
+                          unsent_.emplace_back(GroupFreed{id});
+                        }},
+               resting_.front().freed);
+    resting_.pop_front();
+    waiting_.add(~std::uint64_t{0});  // one less
+  }
+}
+
+bool FibWriter::send_notices() {
+  if (unsent_.empty()) return true;
+  while (!unsent_.empty() && channel_.notices.stage(unsent_.front())) unsent_.pop_front();
+  channel_.notices.publish();
+  channel_.client_bell.ring();
+  return unsent_.empty();
+}
+
+FibWriterStats FibWriter::stats() const {
+  const auto read = [](const Counter& counter) {
+    return counter.value.load(std::memory_order_relaxed);
+  };
+  return {.operations = read(operations_),
+          .failures = read(failures_),
+          .batches = read(batches_),
+          .largest_batch = read(largest_batch_),
+          .worst_operation_tsc = read(worst_operation_tsc_),
+          .waiting_for_readers = read(waiting_)};
+}
+
+}  // namespace lastmile
