@@ -1,0 +1,26 @@
+// Classify: what kind of frame is this, and is it ours?
+//
+//   frame ─┬─ IPv4, for our MAC ────────────> ipv4 vector
+//          ├─ IPv6, for our MAC ────────────> ipv6 vector
+//          ├─ ARP, link-scope multicast, LLDP … ──> punt to the port's kernel twin, by class
+//          └─ for another station, VLAN, too short ──> drop
+//
+// BFD's receive hook belongs behind this stage: a control packet is an IPv4 or IPv6 packet to us
+// with TTL 255, and is taken from the vectors before they are validated for forwarding.
+#pragma once
+
+#include <rte_mbuf.h>
+
+#include <span>
+
+#include "dataplane/pipeline/context.h"
+#include "dataplane/pipeline/vector.h"
+
+namespace lastmile {
+
+/// Sorts up to kVectorSize packets received together into empty vectors, and counts them. A header
+/// in a vector is complete (20 or 40 bytes) and in the packet's first segment.
+void classify(PipelineContext& context, const Ingress& ingress, std::span<rte_mbuf* const> packets,
+              Ipv4Vector& ipv4, Ipv6Vector& ipv6);
+
+}  // namespace lastmile

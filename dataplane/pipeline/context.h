@@ -1,0 +1,38 @@
+// What the stages of one worker share: the tables that they read, the state that they own, and the
+// clock of this loop.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "dataplane/forwarding/flow_hash.h"
+#include "dataplane/forwarding/tables.h"
+#include "dataplane/pipeline/exits.h"
+#include "dataplane/pipeline/hold.h"
+#include "dataplane/worker/counters.h"
+#include "dataplane/worker/event_ring.h"
+#include "dataplane/worker/port.h"
+
+namespace lastmile {
+
+/// One worker. `now` is the cycle counter at the start of the loop: precise enough for policers and
+/// deadlines, and read once.
+struct PipelineContext {
+  PipelineContext(const ForwardingTables& tables_, std::span<const WorkerPort> ports,
+                  const WorkerHost& host, std::uint64_t flow_seed, std::uint64_t cycles_per_second,
+                  WorkerCounters& counters_, EventRing& events)
+      : tables(tables_),
+        flow_hash(flow_seed),
+        counters(counters_),
+        exits(ports, host, cycles_per_second, counters_),
+        holds(cycles_per_second, counters_, events, exits) {}
+
+  const ForwardingTables& tables;  // FIB writer: writes; workers: read
+  const FlowHash flow_hash;
+  WorkerCounters& counters;
+  Exits exits;
+  HoldQueue holds;
+  std::uint64_t now = 0;
+};
+
+}  // namespace lastmile

@@ -1,0 +1,84 @@
+// The ways out of the pipeline that one worker has: ports, their kernel twins, the host interface,
+// and the floor. Rare packets go through here one at a time; the rewrite stage appends to the
+// ports' buffers itself.
+#pragma once
+
+#include <rte_mbuf.h>
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "dataplane/forwarding/port_table.h"
+#include "dataplane/pipeline/policer.h"
+#include "dataplane/pipeline/punt_class.h"
+#include "dataplane/pipeline/transmit.h"
+#include "dataplane/worker/counters.h"
+#include "dataplane/worker/port.h"
+
+namespace lastmile {
+
+/// Who uses it: one worker. Owns the packets that wait in its buffers.
+class Exits {
+ public:
+  Exits(std::span<const WorkerPort> ports, const WorkerHost& host, std::uint64_t cycles_per_second,
+        WorkerCounters& counters);
+  ~Exits();
+  Exits(const Exits&) = delete;
+  Exits& operator=(const Exits&) = delete;
+
+  /// Drops the packet.
+  void drop(rte_mbuf* packet, DropReason reason) {
+    rte_pktmbuf_free(packet);
+    counters_.drops[static_cast<std::size_t>(reason)].add(1);
+  }
+
+  /// Gives a frame, as it is, to the kernel twin of a port, within the rate of its class. `now`:
+  /// cycle counter.
+  void punt(rte_mbuf* packet, PortId port, PuntClass punt_class, std::uint64_t now);
+
+  /// Gives an IP packet to the machine's own programs, within the rate of its class, through the
+  /// host interface or through the kernel twin of a port. The packet may have come in anywhere: it
+  /// gets the Ethernet header that the kernel expects there. `header`: the packet's IP header;
+  /// `ethertype` in network byte order.
+  void deliver_to_host(rte_mbuf* packet, std::uint8_t* header, std::uint16_t ethertype,
+                       PuntClass punt_class, std::uint64_t now);
+  void deliver_to_twin(rte_mbuf* packet, std::uint8_t* header, std::uint16_t ethertype, PortId port,
+                       PuntClass punt_class, std::uint64_t now);
+
+  /// The buffer of a port; of nowhere (drops as no-such-port) for a port the worker doesn't have.
+  [[nodiscard]] TransmitBuffer& port(PortId id) { return *by_port_[id.value()]; }
+  [[nodiscard]] bool has_port(PortId id) const {
+    return id.value() < by_port_.size() && by_port_[id.value()] != &nowhere_;
+  }
+
+  /// Sends everything that waits.
+  void flush();
+
+ private:
+  /// A kernel interface: the MAC addresses of a frame to it, and what waits to go there.
+  struct Exception {
+    MacAddress kernel_mac;
+    MacAddress router_mac;
+    TransmitBuffer buffer;
+    std::array<TokenBucket, kPuntClassCount> buckets;
+  };
+  bool admit(Exception& exception, rte_mbuf* packet, PuntClass punt_class, std::uint64_t now);
+  void deliver(Exception& exception, rte_mbuf* packet, std::uint8_t* header,
+               std::uint16_t ethertype, PuntClass punt_class, std::uint64_t now);
+  [[nodiscard]] Exception* twin(PortId port) const {
+    return port.value() < twin_by_port_.size() ? twin_by_port_[port.value()] : nullptr;
+  }
+
+  WorkerCounters& counters_;
+  TransmitBuffer nowhere_;
+  std::vector<std::unique_ptr<TransmitBuffer>> ports_;
+  std::vector<std::unique_ptr<Exception>> twins_;
+  std::array<TransmitBuffer*, PortTable::kCapacity> by_port_{};
+  std::array<Exception*, PortTable::kCapacity> twin_by_port_{};  // nullptr: no twin
+  std::unique_ptr<Exception> host_;                              // nullptr: no host interface
+};
+
+}  // namespace lastmile

@@ -1,0 +1,87 @@
+#include "dataplane/pipeline/pipeline.h"
+
+#include <variant>
+
+#include "dataplane/pipeline/classify.h"
+#include "dataplane/pipeline/lookup.h"
+#include "dataplane/pipeline/rewrite.h"
+#include "dataplane/pipeline/select.h"
+#include "dataplane/pipeline/validate.h"
+
+namespace lastmile {
+
+void Pipeline::process(const Ingress& ingress, std::span<rte_mbuf* const> packets) {
+  context_.counters.vectors.add(1);
+  context_.counters.packets.add(packets.size());
+
+  classify(context_, ingress, packets, ipv4_, ipv6_);
+  clock_.lap(Stage::kClassify, static_cast<unsigned>(packets.size()));
+  if (const unsigned count = ipv4_.count; count != 0) {
+    validate(context_, ingress, ipv4_);
+    clock_.lap(Stage::kValidate, count);
+    forward(ingress, ipv4_);
+  }
+  if (const unsigned count = ipv6_.count; count != 0) {
+    validate(context_, ingress, ipv6_);
+    clock_.lap(Stage::kValidate, count);
+    forward(ingress, ipv6_);
+  }
+}
+
+template <class Vector>
+void Pipeline::forward(const Ingress& ingress, Vector& vector) {
+  const unsigned count = vector.count;
+  lookup(context_, vector);
+  clock_.lap(Stage::kLookup, count);
+  select(context_, vector);
+  clock_.lap(Stage::kSelect, count);
+  rewrite(context_, ingress, vector);
+  clock_.lap(Stage::kRewrite, count);
+}
+
+void Pipeline::finish(unsigned packets) {
+  if (context_.holds.is_due(context_.now)) [[unlikely]] {
+    context_.holds.service(
+        context_.now, [this](const HoldKey& key) { return is_over(key); },
+        [this](const HeldPacket& held) { resume(held); });
+  }
+  // BFD's transmit timers belong here: once per loop, in front of the flush that carries what they
+  // send.
+  clock_.start();
+  context_.exits.flush();
+  clock_.lap(Stage::kTransmit, packets);
+}
+
+bool Pipeline::is_over(const HoldKey& key) const {
+  const ForwardingTables& tables = context_.tables;
+  if (key.kind != NextHopKind::kGlean) {
+    return tables.next_hops.load(key.next_hop).kind() != NextHopKind::kUnresolved;
+  }
+  const GroupId group = std::visit(
+      [&](const auto& address) {
+        if constexpr (std::is_same_v<std::decay_t<decltype(address)>, Ipv4Address>) {
+          return tables.ipv4.lookup(address);
+        } else {
+          return tables.ipv6.lookup(address);
+        }
+      },
+      key.destination);
+  const NextHopId next_hop = tables.groups.select(group, 0, tables.next_hops);
+  return tables.next_hops.load(next_hop).kind() != NextHopKind::kGlean;
+}
+
+void Pipeline::resume(const HeldPacket& held) {
+  // Again from the lookup: the answer may be another next hop than the one waited for.
+  if (ipv4::version(held.header) == 4) {
+    ipv4_.destinations[0] = load_be32(held.header + ipv4::kDestination);
+    ipv4_.append(held.packet, held.header);
+    forward(*held.ingress, ipv4_);
+  } else {
+    ipv6_.destinations[0] = Ipv6Address::from_wire(
+        std::span<const std::uint8_t, 16>{held.header + ipv6::kDestination, 16});
+    ipv6_.append(held.packet, held.header);
+    forward(*held.ingress, ipv6_);
+  }
+}
+
+}  // namespace lastmile

@@ -1,0 +1,69 @@
+// The pipeline of one worker: the stages in their order.
+//
+//   Pipeline pipeline{tables, ports, host, options, counters, events};
+//   pipeline.begin(now);                                    // each loop
+//   pipeline.process(ingress, packets);                     // each receive burst
+//   pipeline.finish();                                      // held packets, then transmit
+//
+// Tests drive it with packets in an array and a clock of their own; the worker with ethdev bursts.
+#pragma once
+
+#include <rte_mbuf.h>
+
+#include <cstdint>
+#include <span>
+
+#include "dataplane/pipeline/context.h"
+#include "dataplane/pipeline/stage_clock.h"
+#include "dataplane/pipeline/vector.h"
+
+namespace lastmile {
+
+struct PipelineOptions {
+  std::uint64_t flow_seed = 0;          ///< routers in a row should have different ones
+  std::uint64_t cycles_per_second = 0;  ///< of the clock that `begin` is given
+};
+
+/// One worker; online in the tables' RCU domain in all calls, and quiescent only between loops.
+class Pipeline {
+ public:
+  Pipeline(const ForwardingTables& tables, std::span<const WorkerPort> ports,
+           const WorkerHost& host, const PipelineOptions& options, WorkerCounters& counters,
+           EventRing& events)
+      : context_(tables, ports, host, options.flow_seed, options.cycles_per_second, counters,
+                 events),
+        clock_(counters) {}
+
+  /// A new loop. `now`: cycle counter, never decreasing.
+  void begin(std::uint64_t now) {
+    context_.now = now;
+    clock_.begin_loop();
+    clock_.start();
+  }
+
+  /// The time since `begin` or the last stage was spent receiving `packets`.
+  void received(unsigned packets) { clock_.lap(Stage::kReceive, packets); }
+
+  /// Takes up to kVectorSize packets over; what leaves waits for `finish`.
+  void process(const Ingress& ingress, std::span<rte_mbuf* const> packets);
+
+  /// Sends held packets on whose wait is over, and transmits everything. `packets`: received in
+  /// this loop.
+  void finish(unsigned packets);
+
+  /// Packets wait for a link-layer address: a worker should not sleep long.
+  [[nodiscard]] bool has_held_packets() const { return !context_.holds.empty(); }
+
+ private:
+  template <class Vector>
+  void forward(const Ingress& ingress, Vector& vector);
+  [[nodiscard]] bool is_over(const HoldKey& key) const;
+  void resume(const HeldPacket& held);
+
+  PipelineContext context_;
+  StageClock clock_;
+  Ipv4Vector ipv4_;
+  Ipv6Vector ipv6_;
+};
+
+}  // namespace lastmile

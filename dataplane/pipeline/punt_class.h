@@ -1,0 +1,51 @@
+// Classes of packets that leave for the machine's kernel, each with a rate of its own, so that a
+// flood in one class never starves another. No DPDK here: the control plane reads this too.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "dataplane/pipeline/drop_reason.h"
+
+namespace lastmile {
+
+enum class PuntClass : std::uint8_t {
+  kBgp,
+  kNeighborDiscovery,
+  kArp,
+  kIcmp,
+  kHost,
+  kUnknown,
+};
+
+/// A class of punted packets: its name and its share, per worker.
+struct PuntClassFacts {
+  std::string_view name;
+  std::uint32_t packets_per_second;
+  std::uint32_t burst;  ///< packets that may come at once
+  DropReason policed;   ///< counts what is above the rate
+};
+
+/// The rates leave room for what a server's fabric sends at its worst (a full table over several
+/// sessions; a /22 of neighbors asking at once) and stay far below what a kernel TAP can carry.
+/// kHost is traffic of the machine's own programs, which is bounded by the TAP itself.
+inline constexpr std::array kPuntClasses{
+    PuntClassFacts{"bgp", 100'000, 4096, DropReason::kPolicedBgp},
+    PuntClassFacts{"neighbor-discovery", 2'000, 512, DropReason::kPolicedNeighbor},
+    PuntClassFacts{"arp", 2'000, 512, DropReason::kPolicedArp},
+    PuntClassFacts{"icmp", 1'000, 256, DropReason::kPolicedIcmp},
+    PuntClassFacts{"host", 1'000'000, 8192, DropReason::kPolicedHost},
+    PuntClassFacts{"unknown", 500, 64, DropReason::kPolicedUnknown},
+};
+inline constexpr std::size_t kPuntClassCount = kPuntClasses.size();
+
+[[nodiscard]] constexpr const PuntClassFacts& facts(PuntClass punt_class) {
+  return kPuntClasses[static_cast<std::size_t>(punt_class)];
+}
+[[nodiscard]] constexpr std::string_view to_string(PuntClass punt_class) {
+  return facts(punt_class).name;
+}
+
+}  // namespace lastmile

@@ -1,0 +1,38 @@
+#include "dataplane/pipeline/transmit.h"
+
+#include <rte_ethdev.h>
+
+namespace lastmile {
+
+void TransmitBuffer::flush() {
+  if (count_ == 0) return;
+  std::uint64_t bytes = 0;
+  for (unsigned i = 0; i < count_; ++i) bytes += packets_[i]->pkt_len;
+
+  unsigned sent = 0;
+  if (has_device()) [[likely]] {
+    // Drivers may take part of a burst (a ring that wraps, a limit of their own): offer the rest
+    // until they take none.
+    while (sent < count_) {
+      const std::uint16_t taken = rte_eth_tx_burst(device_.value(), queue_, packets_.data() + sent,
+                                                   static_cast<std::uint16_t>(count_ - sent));
+      if (taken == 0) break;
+      sent += taken;
+    }
+  }
+  if (sent < count_) [[unlikely]] {
+    for (unsigned i = sent; i < count_; ++i) bytes -= packets_[i]->pkt_len;
+    rte_pktmbuf_free_bulk(packets_.data() + sent, count_ - sent);
+    counters_->drops[static_cast<std::size_t>(full_)].add(count_ - sent);
+  }
+  if (packets_sent_ != nullptr) packets_sent_->add(sent);
+  if (bytes_sent_ != nullptr) bytes_sent_->add(bytes);
+  count_ = 0;
+}
+
+void TransmitBuffer::discard() {
+  rte_pktmbuf_free_bulk(packets_.data(), count_);
+  count_ = 0;
+}
+
+}  // namespace lastmile

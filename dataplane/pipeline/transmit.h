@@ -1,0 +1,58 @@
+// Transmit: packets gather in a buffer for each way out and leave in bursts, at the latest at the
+// end of the loop that received them.
+#pragma once
+
+#include <rte_mbuf.h>
+
+#include <array>
+#include <cstdint>
+
+#include "dataplane/pipeline/drop_reason.h"
+#include "dataplane/worker/counters.h"
+#include "dataplane/worker/port.h"
+
+namespace lastmile {
+
+/// Packets on their way to one transmit queue. Who uses it: one worker.
+class TransmitBuffer {
+ public:
+  static constexpr unsigned kCapacity = 256;
+
+  TransmitBuffer() = default;
+  /// `full` counts what the device doesn't take; `packets` and `bytes` (may be nullptr) what it
+  /// does.
+  TransmitBuffer(DeviceId device, std::uint16_t queue, WorkerCounters& counters, DropReason full,
+                 Counter* packets, Counter* bytes)
+      : device_(device),
+        queue_(queue),
+        full_(full),
+        counters_(&counters),
+        packets_sent_(packets),
+        bytes_sent_(bytes) {}
+
+  /// Takes the packet over.
+  void append(rte_mbuf* packet) {
+    packets_[count_] = packet;
+    if (++count_ == kCapacity) [[unlikely]]
+      flush();
+  }
+
+  void flush();
+  /// Frees what is left, uncounted: at the end of a worker.
+  void discard();
+
+  [[nodiscard]] bool empty() const { return count_ == 0; }
+  [[nodiscard]] bool has_device() const { return device_ != kNoDevice; }
+
+ private:
+  unsigned count_ = 0;
+  DeviceId device_ = kNoDevice;
+  std::uint16_t queue_ = 0;
+  DropReason full_ = DropReason::kNoSuchPort;
+  WorkerCounters* counters_ = nullptr;
+  Counter* packets_sent_ = nullptr;
+  Counter* bytes_sent_ = nullptr;
+  std::array<rte_mbuf*, kCapacity> packets_;
+};
+
+}  // namespace lastmile

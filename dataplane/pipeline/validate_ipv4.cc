@@ -1,0 +1,140 @@
+#include <array>
+#include <span>
+
+#include "dataplane/net/checksum.h"
+#include "dataplane/net/ip.h"
+#include "dataplane/pipeline/headers.h"
+#include "dataplane/pipeline/ipv4_options.h"
+#include "dataplane/pipeline/trim.h"
+#include "dataplane/pipeline/validate.h"
+
+namespace lastmile {
+namespace {
+
+constexpr std::uint8_t kOddSource = 1;
+constexpr std::uint8_t kOddDestination = 2;
+
+/// By the first byte of an address: does it need a closer look as a source, or as a destination?
+/// Every martian of RFC 1812 5.3.7 is a whole number of /8.
+constexpr auto kOddAddress = [] {
+  std::array<std::uint8_t, 256> odd{};
+  odd[0] = odd[127] = kOddSource | kOddDestination;
+  for (unsigned byte = 224; byte < 256; ++byte) odd[byte] = kOddSource | kOddDestination;
+  return odd;
+}();
+
+/// The header's ones' complement sum is that of a right checksum (RFC 1071). 2^16 is 1 modulo
+/// 65535, so the 32-bit words may be added as they are, and a right sum is a multiple of 65535.
+bool has_right_sum(const std::uint8_t* header) {
+  const std::uint64_t sum =
+      std::uint64_t{load_raw<std::uint32_t>(header)} + load_raw<std::uint32_t>(header + 4) +
+      load_raw<std::uint32_t>(header + 8) + load_raw<std::uint32_t>(header + 12) +
+      load_raw<std::uint32_t>(header + 16);
+  return sum % 0xffff == 0;
+}
+
+/// Version 4, no options, lengths and checksum right, addresses that need no closer look, one
+/// segment.
+bool is_plain(const rte_mbuf* packet, const std::uint8_t* header, unsigned length) {
+  const unsigned room = packet->data_len - static_cast<unsigned>(ethernet::kHeaderSize);
+  const unsigned odd_address = (kOddAddress[header[ipv4::kSource]] & kOddSource) |
+                               (kOddAddress[header[ipv4::kDestination]] & kOddDestination);
+  return (header[0] == 0x45) & (length - ipv4::kHeaderSize <= room - ipv4::kHeaderSize) &
+         has_right_sum(header) & (odd_address == 0) & (packet->nb_segs == 1);
+}
+
+std::optional<DropReason> source_fault(Ipv4Address source) {
+  if (source.value() == 0xffffffff) return DropReason::kIpv4SourceBroadcast;
+  if (source.value() >> 24 == 0) return DropReason::kIpv4SourceZero;
+  if (source.is_loopback()) return DropReason::kIpv4SourceLoopback;
+  if (source.is_multicast()) return DropReason::kIpv4SourceMulticast;
+  if (source.value() >> 28 == 0xf) return DropReason::kIpv4SourceReserved;
+  return std::nullopt;
+}
+
+std::optional<DropReason> destination_fault(Ipv4Address destination) {
+  if (destination.value() >> 24 == 0) return DropReason::kIpv4DestinationZero;
+  if (destination.is_loopback()) return DropReason::kIpv4DestinationLoopback;
+  if (destination.is_multicast()) return DropReason::kIpv4Multicast;
+  if (destination.value() >> 28 == 0xf) return DropReason::kIpv4DestinationReserved;
+  return std::nullopt;
+}
+
+/// RFC 1812 5.2.2 and 791 3.1: what is wrong with the header itself.
+std::optional<DropReason> header_fault(const rte_mbuf* packet, const std::uint8_t* header) {
+  const unsigned contiguous = packet->data_len - static_cast<unsigned>(ethernet::kHeaderSize);
+  const unsigned frame = packet->pkt_len - static_cast<unsigned>(ethernet::kHeaderSize);
+  const unsigned header_length = ipv4::header_length(header);
+  const unsigned total_length = load_be16(header + ipv4::kTotalLength);
+  if (ipv4::version(header) != 4) return DropReason::kIpv4BadVersion;
+  if (header_length < ipv4::kHeaderSize) return DropReason::kIpv4BadHeaderLength;
+  if (header_length > contiguous) return DropReason::kIpv4Truncated;
+  if (ones_complement_sum({header, header_length}) != 0xffff) return DropReason::kIpv4BadChecksum;
+  if (total_length < header_length) return DropReason::kIpv4LengthBelowHeader;
+  if (total_length > frame) return DropReason::kIpv4LengthBeyondFrame;
+  return std::nullopt;
+}
+
+/// 255.255.255.255 and 224.0.0.0/24 stay on their link (RFC 1812 4.2.2.11, RFC 5771 4).
+bool is_link_scope(Ipv4Address destination) {
+  return destination.value() == 0xffffffff || destination.value() >> 8 == 0xe00000;
+}
+
+/// A packet that is not plain: examines it clause by clause. True if it goes on.
+[[gnu::noinline, gnu::cold]] bool examine(PipelineContext& context, const Ingress& ingress,
+                                          rte_mbuf* packet, const std::uint8_t* header) {
+  const auto refuse = [&](DropReason reason) {
+    context.exits.drop(packet, reason);
+    return false;
+  };
+  if (const auto fault = header_fault(packet, header)) return refuse(*fault);
+
+  const Ipv4Address source{load_be32(header + ipv4::kSource)};
+  const Ipv4Address destination{load_be32(header + ipv4::kDestination)};
+  const bool link_scope = is_link_scope(destination);
+  // A host that has no address yet may speak to its link (RFC 1122 3.2.1.3 (a)).
+  if (!(link_scope && source.is_unspecified())) {
+    if (const auto fault = source_fault(source)) return refuse(*fault);
+  }
+  if (link_scope && !ingress.is_host()) {
+    const PuntClass punt_class =
+        destination.is_multicast() ? PuntClass::kUnknown : PuntClass::kHost;
+    context.exits.punt(packet, ingress.port->id, punt_class, context.now);
+    return false;
+  }
+  if (const auto fault = destination_fault(destination)) return refuse(*fault);
+
+  const unsigned header_length = ipv4::header_length(header);
+  if (const auto reason =
+          refuse_ipv4_options({header + ipv4::kHeaderSize, header_length - ipv4::kHeaderSize})) {
+    return refuse(*reason);
+  }
+  trim(packet,
+       static_cast<unsigned>(ethernet::kHeaderSize) + load_be16(header + ipv4::kTotalLength));
+  return true;
+}
+
+}  // namespace
+
+void validate(PipelineContext& context, const Ingress& ingress, Ipv4Vector& vector) {
+  unsigned kept = 0;
+  for (unsigned i = 0; i < vector.count; ++i) {
+    rte_mbuf* const packet = vector.packets[i];
+    std::uint8_t* const header = vector.headers[i];
+    const unsigned length = load_be16(header + ipv4::kTotalLength);
+    if (is_plain(packet, header, length)) [[likely]] {
+      const auto frame = static_cast<std::uint16_t>(length + ethernet::kHeaderSize);
+      packet->data_len = frame;
+      packet->pkt_len = frame;
+    } else if (!examine(context, ingress, packet, header)) {
+      continue;
+    }
+    vector.packets[kept] = packet;
+    vector.headers[kept] = header;
+    vector.destinations[kept] = load_be32(header + ipv4::kDestination);
+    ++kept;
+  }
+  vector.count = kept;
+}
+
+}  // namespace lastmile

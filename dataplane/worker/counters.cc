@@ -1,0 +1,68 @@
+#include "dataplane/worker/counters.h"
+
+#include <numeric>
+
+namespace lastmile {
+namespace {
+
+WorkerSnapshot::Interface read(const InterfaceCounters& counters) {
+  return {.received_packets = counters.received_packets.read(),
+          .received_bytes = counters.received_bytes.read(),
+          .sent_packets = counters.sent_packets.read(),
+          .sent_bytes = counters.sent_bytes.read(),
+          .punted_packets = counters.punted_packets.read(),
+          .injected_packets = counters.injected_packets.read()};
+}
+
+double ratio(std::uint64_t numerator, std::uint64_t denominator) {
+  return denominator == 0 ? 0 : static_cast<double>(numerator) / static_cast<double>(denominator);
+}
+
+}  // namespace
+
+std::uint64_t WorkerSnapshot::total_drops() const {
+  return std::accumulate(drops.begin(), drops.end(), std::uint64_t{0});
+}
+
+double WorkerSnapshot::idle_share() const {
+  const std::uint64_t unused = idle_cycles + sleep_cycles;
+  return ratio(unused, unused + busy_cycles);
+}
+
+double WorkerSnapshot::cycles_per_packet() const {
+  return ratio(busy_cycles, packets);
+}
+
+WorkerSnapshot snapshot(const WorkerCounters& counters) {
+  WorkerSnapshot result;
+  for (std::size_t i = 0; i < counters.ports.size(); ++i) result.ports[i] = read(counters.ports[i]);
+  result.host = read(counters.host);
+  for (std::size_t i = 0; i < counters.drops.size(); ++i)
+    result.drops[i] = counters.drops[i].read();
+  for (std::size_t i = 0; i < counters.punts.size(); ++i)
+    result.punts[i] = counters.punts[i].read();
+  for (std::size_t i = 0; i < counters.stages.size(); ++i) {
+    result.stages[i] = {.cycles = counters.stages[i].cycles.read(),
+                        .packets = counters.stages[i].packets.read()};
+  }
+  result.next_hops.reserve(counters.next_hops.size());
+  for (const NextHopCounters& next_hop : counters.next_hops) {
+    result.next_hops.push_back(
+        {.packets = next_hop.packets.read(), .bytes = next_hop.bytes.read()});
+  }
+  result.loops = counters.loops.read();
+  result.vectors = counters.vectors.read();
+  result.packets = counters.packets.read();
+  result.busy_cycles = counters.busy_cycles.read();
+  result.idle_cycles = counters.idle_cycles.read();
+  result.sleep_cycles = counters.sleep_cycles.read();
+  result.sleeps = counters.sleeps.read();
+  result.ethertype_repairs = counters.ethertype_repairs.read();
+  result.held_packets = counters.held_packets.read();
+  result.released_packets = counters.released_packets.read();
+  result.resolution_requests = counters.resolution_requests.read();
+  result.lost_events = counters.lost_events.read();
+  return result;
+}
+
+}  // namespace lastmile

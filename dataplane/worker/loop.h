@@ -1,0 +1,64 @@
+// One iteration of a worker: everything that its ports have received goes through the pipeline and
+// out again.
+//
+//   inject (what the kernel sends on the twins, first: sessions live on it)
+//   for each receive queue:  receive ─> pipeline
+//   held packets, timers ─> transmit
+//
+// The thread around it is worker.h; tests and benchmarks call `run_once` themselves.
+#pragma once
+
+#include <rte_mbuf.h>
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "dataplane/forwarding/tables.h"
+#include "dataplane/pipeline/pipeline.h"
+#include "dataplane/worker/counters.h"
+#include "dataplane/worker/event_ring.h"
+#include "dataplane/worker/worker_config.h"
+
+namespace lastmile {
+
+/// One thread, with an lcore identifier (the mbuf pool's cache depends on it) and online in the
+/// tables' RCU domain.
+class WorkerLoop {
+ public:
+  /// Keeps references to all but `config`. `cycles_per_second`: of the clock given to run_once.
+  WorkerLoop(const WorkerConfig& config, const ForwardingTables& tables,
+             std::uint64_t cycles_per_second, WorkerCounters& counters, EventRing& events);
+
+  /// Returns how many packets were received, the kernel's included. `now`: cycle counter, never
+  /// decreasing.
+  unsigned run_once(std::uint64_t now);
+
+ private:
+  /// Frames of a twin go out on its port as they are.
+  struct Injection {
+    std::uint16_t twin;
+    std::uint16_t twin_queue;
+    std::uint16_t device;
+    std::uint16_t device_queue;
+    InterfaceCounters* counters;
+  };
+  struct ReceiveQueue {
+    std::uint16_t device;
+    std::uint16_t queue;
+    const Ingress* ingress;
+  };
+
+  unsigned inject(const Injection& injection);
+
+  std::vector<WorkerPort> ports_;
+  WorkerCounters& counters_;
+  std::vector<std::unique_ptr<const Ingress>> ingresses_;
+  std::vector<Injection> injections_;
+  std::vector<ReceiveQueue> receive_queues_;
+  std::unique_ptr<Pipeline> pipeline_;
+  std::array<rte_mbuf*, kVectorSize> received_;
+};
+
+}  // namespace lastmile

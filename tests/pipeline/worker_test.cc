@@ -1,0 +1,132 @@
+// The worker as a thread: start, stop, sleep, events, failure to start. No assertion on wall time.
+
+#include "dataplane/worker/worker.h"
+
+#include <gtest/gtest.h>
+#include <poll.h>
+
+#include <chrono>
+#include <functional>
+#include <thread>
+
+#include "tests/pipeline/test_router.h"
+
+namespace lastmile::test {
+namespace {
+
+using namespace std::chrono_literals;
+
+/// Waits until it is so; gives up, and fails, after half a minute.
+void wait_until(const std::function<bool()>& condition) {
+  for (unsigned i = 0; i < 30000; ++i) {
+    if (condition()) return;
+    std::this_thread::sleep_for(1ms);
+  }
+  FAIL() << "waited in vain";
+}
+
+class WorkerThread : public RouterTest {
+ protected:
+  WorkerConfig config(IdleStrategy idle) {
+    WorkerConfig config;
+    config.idle = idle;
+    config.ports = {
+        WorkerPort{.id = kUp1,
+                   .device = devices_.up1.id(),
+                   .twin = devices_.up1_twin.id(),
+                   .mac = kUp1Mac},
+        WorkerPort{
+            .id = kLan, .device = devices_.lan.id(), .mac = kLanMac, .zone = PortZone::kLocal}};
+    return config;
+  }
+  static Packet packet() {
+    return Packet().eth(kLanMac, kServerMac).ipv4("192.168.101.20", "10.0.2.2").udp(1, 2);
+  }
+};
+
+TEST_F(WorkerThread, ForwardsUntilItIsStoppedAndAgainWhenRestarted) {
+  route("0.0.0.0/0", next_hop(NextHopKind::kForward, kUp1, kLeaf1Mac));
+  Worker worker{config(IdleStrategy::kAdaptive), tables_};
+  for (std::uint64_t round = 1; round <= 3; ++round) {
+    ASSERT_TRUE(worker.start().has_value());
+    devices_.lan.receive(packet().bytes());
+    wait_until(
+        [&] { return snapshot(worker.counters()).ports[kUp1.value()].sent_packets == round; });
+    worker.stop();
+    sent(devices_.up1);
+  }
+  EXPECT_EQ(snapshot(worker.counters()).total_drops(), 0U);
+}
+
+TEST_F(WorkerThread, SleepsWhenIdleAndSaysSo) {
+  Worker worker{config(IdleStrategy::kAdaptive), tables_};
+  ASSERT_TRUE(worker.start().has_value());
+  wait_until([&] { return snapshot(worker.counters()).sleeps > 20; });
+  worker.stop();
+  const WorkerSnapshot now = snapshot(worker.counters());
+  EXPECT_EQ(now.idle_share(), 1.0);
+  EXPECT_GT(now.sleep_cycles, 0U);
+  EXPECT_EQ(now.busy_cycles, 0U);
+}
+
+TEST_F(WorkerThread, NeverSleepsWhenToldToPoll) {
+  Worker worker{config(IdleStrategy::kPoll), tables_};
+  ASSERT_TRUE(worker.start().has_value());
+  wait_until([&] { return snapshot(worker.counters()).loops > 100'000; });
+  worker.stop();
+  EXPECT_EQ(snapshot(worker.counters()).sleeps, 0U);
+}
+
+TEST_F(WorkerThread, ASleepingWorkerHoldsUpNoGracePeriod) {
+  Worker worker{config(IdleStrategy::kAdaptive), tables_};
+  ASSERT_TRUE(worker.start().has_value());
+  reader_.offline();
+  for (int i = 0; i < 100; ++i) tables_.rcu.synchronize();
+  reader_.online();
+  worker.stop();
+}
+
+TEST_F(WorkerThread, EventsMakeTheDescriptorReadable) {
+  route("0.0.0.0/0", next_hop(NextHopKind::kUnresolved, kUp1));
+  Worker worker{config(IdleStrategy::kAdaptive), tables_};
+  ASSERT_TRUE(worker.start().has_value());
+  pollfd descriptor{.fd = worker.event_fd(), .events = POLLIN, .revents = 0};
+  EXPECT_EQ(poll(&descriptor, 1, 0), 0);
+
+  devices_.lan.receive(packet().bytes());
+  ASSERT_EQ(poll(&descriptor, 1, 30000), 1);
+  std::size_t requests = 0;
+  EXPECT_EQ(worker.drain_events([&](const WorkerEvent& event) {
+    requests += std::holds_alternative<ResolutionRequest>(event);
+  }),
+            1U);
+  EXPECT_EQ(requests, 1U);
+  EXPECT_EQ(poll(&descriptor, 1, 0), 0);
+  worker.stop();
+}
+
+TEST_F(WorkerThread, SaysWhyItCannotStart) {
+  WorkerConfig impossible = config(IdleStrategy::kAdaptive);
+  impossible.cpu = 100000;
+  Worker worker{impossible, tables_};
+  const auto started = worker.start();
+  ASSERT_FALSE(started.has_value());
+  EXPECT_EQ(started.error(), "no CPU 100000");
+
+  WorkerConfig far = config(IdleStrategy::kAdaptive);
+  far.ports[0].id = PortId{kMaxPorts};
+  Worker other{far, tables_};
+  EXPECT_FALSE(other.start().has_value());
+}
+
+TEST_F(WorkerThread, NoRcuSlotIsAnErrorNotACrash) {
+  std::vector<std::unique_ptr<RcuReader>> readers;
+  while (readers.size() < 3) readers.push_back(std::make_unique<RcuReader>(tables_.rcu));
+  Worker worker{config(IdleStrategy::kAdaptive), tables_};
+  EXPECT_FALSE(worker.start().has_value());
+  readers.clear();
+  EXPECT_TRUE(worker.start().has_value());
+}
+
+}  // namespace
+}  // namespace lastmile::test
