@@ -1,6 +1,7 @@
 #include "controlplane/config/config.h"
 
 #include <fmt/format.h>
+#include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
@@ -8,6 +9,7 @@
 #include <cstdio>
 #include <cstring>
 #include <memory>
+#include <sstream>
 
 #include "controlplane/config/checks.h"
 #include "controlplane/config/reader.h"
@@ -60,6 +62,43 @@ std::vector<ConfigError> one_error(const std::string& file, Place place, std::st
   return {{file, place.line, place.column, std::move(message)}};
 }
 
+/// Notes where each document starts; what is in them does not matter here.
+class DocumentStarts final : public YAML::EventHandler {
+ public:
+  std::vector<YAML::Mark> marks;
+
+  void OnDocumentStart(const YAML::Mark& mark) override { marks.push_back(mark); }
+  void OnDocumentEnd() override {}
+  void OnNull(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnAlias(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnScalar(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                const std::string&) override {}
+  void OnSequenceStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                       YAML::EmitterStyle::value) override {}
+  void OnSequenceEnd() override {}
+  void OnMapStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                  YAML::EmitterStyle::value) override {}
+  void OnMapEnd() override {}
+};
+
+/// The library's Load would ignore a second document, and its LoadAll never ends on a text that
+/// starts with a stray ',': it finds one empty document after the other there.
+std::optional<ConfigError> second_document(const std::string& file, const std::string& text) {
+  std::istringstream stream{text};
+  YAML::Parser parser{stream};
+  DocumentStarts starts;
+  while (starts.marks.size() < 2 && parser.HandleNextDocument(starts)) {
+  }
+  if (starts.marks.size() < 2) return std::nullopt;
+  const YAML::Mark& mark = starts.marks[1];
+  const bool stuck = mark.pos == starts.marks[0].pos;
+  return ConfigError{file, static_cast<unsigned>(mark.line) + 1,
+                     static_cast<unsigned>(mark.column) + 1,
+                     stuck ? "stray punctuation; expected valid YAML"
+                           : "a second YAML document (\"---\"); expected one for the whole "
+                             "configuration"};
+}
+
 ConfigError syntax_error(const std::string& file, std::string_view text,
                          const YAML::Exception& error) {
   if (error.mark.is_null()) return {file, 1, 1, error.msg + "; expected valid YAML"};
@@ -94,18 +133,14 @@ tl::expected<Config, std::vector<ConfigError>> parse_config(std::string_view tex
   Config config;
   config::Reader reader{name, config};
   try {
-    const std::vector<YAML::Node> documents = YAML::LoadAll(std::string{text});
-    if (documents.empty() || (documents.size() == 1 && documents.front().IsNull())) {
+    const std::string file{text};
+    if (auto error = second_document(name, file)) return tl::unexpected(std::vector{*error});
+    const YAML::Node document = YAML::Load(file);
+    if (document.IsNull()) {
       return tl::unexpected(one_error(
           name, Place{}, "the file is empty; expected a configuration, as in conf/server.yaml"));
     }
-    if (documents.size() > 1) {
-      const YAML::Mark mark = documents[1].Mark();
-      return tl::unexpected(one_error(
-          name, Place{static_cast<unsigned>(mark.line) + 1, static_cast<unsigned>(mark.column) + 1},
-          "a second YAML document (\"---\"); expected one for the whole configuration"));
-    }
-    reader.read(documents.front());
+    reader.read(document);
     config::complete_and_check(config, reader);
   } catch (const YAML::Exception& error) {
     return tl::unexpected(std::vector{syntax_error(name, text, error)});
