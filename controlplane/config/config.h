@@ -1,7 +1,14 @@
 // The configuration as values: what the YAML file says, checked, with defaults filled in.
 //
-// The keys, their types, defaults and texts are one table (schema.cc); the parser, the error
-// messages ("did you mean") and the reference in docs/ come from it.
+// The keys, their types, ranges, defaults and texts are one table (schema.cc); the reader, the
+// error messages ("did you mean") and docs/configuration.md come from it.
+//
+//   const auto config = load_config("/etc/lastmile/server.yaml");
+//   if (!config) {
+//     for (const ConfigError& error : config.error()) std::cerr << to_string(error) << '\n';
+//   }
+//
+// All functions may be called from any thread.
 #pragma once
 
 #include <chrono>
@@ -27,6 +34,11 @@ struct RouterConfig {
   Ipv4Address id;  ///< default: the first IPv4 loopback
 };
 
+/// What a port's kernel twin is called: this and the port's name.
+inline constexpr std::string_view kTwinPrefix = "lm-";
+/// The kernel's limit on interface names (IFNAMSIZ less the final zero).
+inline constexpr std::size_t kMaxInterfaceName = 15;
+
 struct PortConfig {
   PortId id;  ///< index in Config::ports
   std::string name;
@@ -39,10 +51,10 @@ struct PortConfig {
   std::vector<InterfaceAddress> addresses;  ///< on the kernel twin; none on an unnumbered port
 };
 
-/// An address announced as long as the service is well. (Health checks: issue of their own.)
+/// An address announced beside the loopbacks: a server's anycast service.
 struct ServiceConfig {
   std::string name;
-  IpPrefix address;
+  IpPrefix address;  ///< a single address (/32 or /128)
 };
 
 struct StaticRouteConfig {
@@ -52,7 +64,8 @@ struct StaticRouteConfig {
     std::uint16_t weight = 1;
   };
   IpPrefix prefix;
-  std::vector<Via> via;  ///< empty: blackhole
+  std::vector<Via> via;    ///< empty if, and only if, `blackhole`
+  bool blackhole = false;  ///< packets are dropped
 };
 
 /// Who the peer's AS may be.
@@ -69,7 +82,9 @@ struct BgpTimers {
 };
 
 struct BgpNeighborConfig {
-  std::string name;  ///< the port's name, or the address as text
+  /// Unique: the port's name, the address as text, or "fe80::1%up1" for a link-local address.
+  std::string name;
+  std::string description;  ///< for people
   /// Unnumbered: the peer is whoever sends router advertisements on this port. With `address` set
   /// too: a static link-local peer on this port.
   std::optional<PortId> port;
@@ -81,7 +96,9 @@ struct BgpNeighborConfig {
 };
 
 struct BgpConfig {
-  bool enabled = false;  ///< there is a `bgp` section
+  bool enabled = false;           ///< there is a `bgp` section
+  BgpTimers timers;               ///< what neighbors inherit
+  std::uint8_t allow_own_as = 0;  ///< what neighbors inherit
   unsigned max_paths = 64;
   bool multipath_relax = true;
   std::vector<BgpNeighborConfig> neighbors;
@@ -132,7 +149,7 @@ struct ConfigError {
 /// "FILE:LINE:COLUMN: what is wrong; what is expected".
 [[nodiscard]] std::string to_string(const ConfigError& error);
 
-/// All errors that could be found, in file order, or the configuration.
+/// The configuration, or all errors that could be found, in file order; never an empty list.
 [[nodiscard]] tl::expected<Config, std::vector<ConfigError>> load_config(const std::string& path);
 [[nodiscard]] tl::expected<Config, std::vector<ConfigError>> parse_config(std::string_view text,
                                                                           const std::string& name);

@@ -1,0 +1,339 @@
+#include "controlplane/config/checks.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <optional>
+
+#include "dataplane/net/format.h"
+
+namespace lastmile::config {
+namespace {
+
+using std::chrono::seconds;
+
+bool is_link_local(const IpAddress& address) {
+  const auto* v6 = std::get_if<Ipv6Address>(&address);
+  return v6 != nullptr && v6->is_link_local();
+}
+
+std::string item(const char* list, std::size_t index, const char* key = nullptr) {
+  return key == nullptr ? fmt::format("{}[{}]", list, index)
+                        : fmt::format("{}[{}].{}", list, index, key);
+}
+
+bool same_subnet(const PortConfig::InterfaceAddress& ours, const IpAddress& theirs) {
+  if (ours.address.index() != theirs.index()) return false;
+  return std::visit(
+      [&](const auto& address) {
+        using Address = std::decay_t<decltype(address)>;
+        const Prefix<Address> subnet{std::get<Address>(ours.address), ours.length};
+        return subnet.contains(address);
+      },
+      theirs);
+}
+
+IpAddress address_of(const IpPrefix& prefix) {
+  return std::visit([](const auto& p) -> IpAddress { return p.address(); }, prefix);
+}
+
+class Checker {
+ public:
+  Checker(Config& config, Reader& reader) : config_(config), reader_(reader) {}
+
+  void run() {
+    addresses();
+    router();
+    ports();
+    routes();
+    bgp();
+    dataplane();
+  }
+
+ private:
+  void complain(const std::string& path, std::string message) {
+    reader_.complain(reader_.places().of(path), std::move(message));
+  }
+  [[nodiscard]] bool given(const std::string& path) const {
+    return reader_.places().has(path) && !reader_.failed(path);
+  }
+  [[nodiscard]] bool failed(const std::string& path) const { return reader_.failed(path); }
+
+  /// Values that may stand only once, each with the place that it was first met at.
+  template <class Value>
+  class Once {
+   public:
+    explicit Once(Checker& checker) : checker_(checker) {}
+    void add(const Value& value, const std::string& path, const std::string& text) {
+      const auto [first, is_new] = first_.emplace(value, path);
+      if (is_new) return;
+      checker_.complain(path, fmt::format("{} is there twice; expected once, as in line {}", text,
+                                          checker_.reader_.places().of(first->second).line));
+    }
+
+   private:
+    Checker& checker_;
+    std::map<Value, std::string> first_;
+  };
+
+  /// Every address that is ours may be so by one reason only.
+  void addresses() {
+    Once<IpAddress> ours{*this};
+    const auto add = [&](const IpAddress& address, const std::string& path) {
+      ours.add(address, path, fmt::format("address {}", address));
+    };
+    // Items that were refused left no value behind, so values and paths part ways after them.
+    std::size_t value = 0;
+    for (std::size_t i = 0; reader_.places().has(item("loopbacks", i)); ++i) {
+      if (failed(item("loopbacks", i))) continue;
+      add(address_of(config_.loopbacks[value++]), item("loopbacks", i));
+    }
+    Once<std::string> names{*this};
+    for (std::size_t i = 0; i < config_.services.size(); ++i) {
+      const ServiceConfig& service = config_.services[i];
+      if (const std::string path = item("services", i, "name"); given(path)) {
+        names.add(service.name, path, fmt::format("service \"{}\"", service.name));
+      }
+      if (const std::string path = item("services", i, "address"); given(path)) {
+        add(address_of(service.address), path);
+      }
+    }
+    for (const PortConfig& port : config_.ports) {
+      const std::string list = fmt::format("ports.{}.addresses", port.name);
+      value = 0;
+      for (std::size_t i = 0; reader_.places().has(item(list.c_str(), i)); ++i) {
+        const std::string path = item(list.c_str(), i);
+        if (failed(path)) continue;
+        const IpAddress& address = port.addresses[value++].address;
+        // The same link-local address on several ports is nothing unusual.
+        if (!is_link_local(address)) add(address, path);
+      }
+    }
+  }
+
+  void router() {
+    if (!given("router.id") && !failed("router.id") && !failed("loopbacks")) {
+      const auto first =
+          std::find_if(config_.loopbacks.begin(), config_.loopbacks.end(),
+                       [](const IpPrefix& p) { return std::holds_alternative<Ipv4Prefix>(p); });
+      if (first != config_.loopbacks.end()) {
+        config_.router.id = std::get<Ipv4Prefix>(*first).address();
+      } else if (!any_loopback_failed()) {
+        complain("router",
+                 "router has no id and there is no IPv4 loopback to take it from; expected an IPv4 "
+                 "address in \"loopbacks\", or \"id\" in \"router\"");
+      }
+    }
+    const bool has_asn = given("router.asn") || failed("router.asn");
+    if (reader_.places().has("bgp") && !has_asn && !failed("router")) {
+      complain(reader_.places().has("router") ? "router" : "bgp",
+               "router has no \"asn\", which bgp needs; expected our own AS number");
+    }
+  }
+
+  [[nodiscard]] bool any_loopback_failed() const {
+    for (std::size_t i = 0; reader_.places().has(item("loopbacks", i)); ++i) {
+      if (failed(item("loopbacks", i))) return true;
+    }
+    return false;
+  }
+
+  void ports() {
+    Once<std::string> devices{*this};
+    for (const PortConfig& port : config_.ports) {
+      const std::string path = "ports." + port.name;
+      if (given(path + ".device")) {
+        devices.add(port.device, path + ".device", fmt::format("device \"{}\"", port.device));
+      }
+      if (std::string{kTwinPrefix} + port.name == config_.host.interface) {
+        complain(path, fmt::format("port \"{}\" would have the host interface's name \"{}\"; "
+                                   "expected another name for one of them",
+                                   port.name, config_.host.interface));
+      }
+    }
+  }
+
+  void routes() {
+    Once<IpPrefix> prefixes{*this};
+    for (std::size_t i = 0; i < config_.routes.size(); ++i) {
+      const StaticRouteConfig& route = config_.routes[i];
+      const std::string path = item("routes", i);
+      if (given(path + ".prefix")) {
+        prefixes.add(route.prefix, path + ".prefix", fmt::format("route {}", route.prefix));
+      }
+      if (failed(path) || failed(path + ".via") || failed(path + ".blackhole")) continue;
+      if (route.blackhole && !route.via.empty()) {
+        complain(path + ".via", "route has both \"via\" and \"blackhole\"; expected one of them");
+      } else if (!route.blackhole && route.via.empty()) {
+        complain(path,
+                 "route has no next hop; expected \"via: [{port: NAME}]\", or \"blackhole: "
+                 "true\" to drop its packets");
+      }
+      for (std::size_t v = 0; v < route.via.size(); ++v) via(route, i, v);
+    }
+  }
+
+  void via(const StaticRouteConfig& route, std::size_t route_index, std::size_t index) {
+    const StaticRouteConfig::Via& via = route.via[index];
+    const std::string path = item((item("routes", route_index) + ".via").c_str(), index);
+    if (!given(path + ".port") || failed(path + ".address")) return;
+    if (via.address) {
+      // IPv4 over an IPv6 next hop is fine (RFC 8950); the other way round there is no such thing.
+      if (given(item("routes", route_index, "prefix")) &&
+          std::holds_alternative<Ipv6Prefix>(route.prefix) &&
+          std::holds_alternative<Ipv4Address>(*via.address)) {
+        complain(path + ".address", fmt::format("an IPv6 route can't go by the IPv4 next hop {}; "
+                                                "expected an IPv6 address",
+                                                *via.address));
+        return;
+      }
+      on_link(path + ".address", *via.address, via.port);
+    }
+    for (std::size_t other = 0; other < index; ++other) {
+      if (route.via[other].port == via.port && route.via[other].address == via.address &&
+          given(item((item("routes", route_index) + ".via").c_str(), other) + ".port")) {
+        complain(path, "next hop is there twice; expected once, with a weight");
+        return;
+      }
+    }
+  }
+
+  /// `address` must be a neighbor on the port's link, and not ours.
+  void on_link(const std::string& path, const IpAddress& address, PortId id) {
+    const PortConfig& port = config_.ports[id.value()];
+    if (failed_addresses(port)) return;
+    for (const auto& ours : port.addresses) {
+      if (ours.address == address) {
+        complain(path,
+                 fmt::format("{} is this router's own address; expected the neighbor's", address));
+        return;
+      }
+    }
+    if (is_link_local(address)) return;
+    const bool reachable =
+        std::any_of(port.addresses.begin(), port.addresses.end(),
+                    [&](const auto& ours) { return same_subnet(ours, address); });
+    if (!reachable) {
+      complain(path, fmt::format("{} is in no subnet of port {}; expected a link-local address, or "
+                                 "an address in ports.{}.addresses whose subnet it is in",
+                                 address, port.name, port.name));
+    }
+  }
+
+  [[nodiscard]] bool failed_addresses(const PortConfig& port) const {
+    const std::string list = fmt::format("ports.{}.addresses", port.name);
+    for (std::size_t i = 0; reader_.places().has(item(list.c_str(), i)); ++i) {
+      if (failed(item(list.c_str(), i))) return true;
+    }
+    return failed(list);
+  }
+
+  void bgp() {
+    config_.bgp.enabled = reader_.places().has("bgp");
+    complete_timers(config_.bgp.timers, "bgp.timers");
+    Once<std::string> names{*this};
+    for (std::size_t i = 0; i < config_.bgp.neighbors.size(); ++i) {
+      BgpNeighborConfig& neighbor = config_.bgp.neighbors[i];
+      const std::string path = item("bgp.neighbors", i);
+      inherit_timers(neighbor, path + ".timers");
+      if (failed(path) || failed(path + ".port") || failed(path + ".address")) continue;
+      neighbor_place(neighbor, path);
+      if (!neighbor.name.empty()) {
+        names.add(neighbor.name, path, fmt::format("neighbor {}", neighbor.name));
+      }
+    }
+  }
+
+  void neighbor_place(BgpNeighborConfig& neighbor, const std::string& path) {
+    if (!neighbor.port && !neighbor.address) {
+      complain(path, "neighbor has neither \"port\" nor \"address\"; expected at least one");
+      return;
+    }
+    if (!neighbor.address) {
+      neighbor.name = config_.ports[neighbor.port->value()].name;
+      return;
+    }
+    neighbor.name = to_string(*neighbor.address);
+    if (neighbor.port) {
+      if (is_link_local(*neighbor.address)) {
+        neighbor.name += '%' + config_.ports[neighbor.port->value()].name;
+      }
+      on_link(path + ".address", *neighbor.address, *neighbor.port);
+    } else if (is_link_local(*neighbor.address)) {
+      complain(path + ".address",
+               fmt::format("{} is link-local and may be on any port; expected \"port\" beside it",
+                           *neighbor.address));
+    } else {
+      addressed(path + ".address", *neighbor.address);
+    }
+  }
+
+  /// A neighbor that is given by address alone must be on some port's link.
+  void addressed(const std::string& path, const IpAddress& address) {
+    for (const PortConfig& port : config_.ports) {
+      if (failed_addresses(port)) return;
+      for (const auto& ours : port.addresses) {
+        if (ours.address == address) {
+          complain(path, fmt::format("{} is this router's own address; expected the neighbor's",
+                                     address));
+          return;
+        }
+        if (same_subnet(ours, address)) return;
+      }
+    }
+    complain(path,
+             fmt::format("{} is in no port's subnet; expected a neighbor on a link", address));
+  }
+
+  /// Without a keepalive of its own, a hold time brings one with it (RFC 4271 section 10).
+  void complete_timers(BgpTimers& timers, const std::string& path) {
+    const bool own_keepalive = given(path + ".keepalive");
+    if (given(path + ".hold") && !own_keepalive && timers.hold > seconds{0}) {
+      timers.keepalive = std::max(seconds{1}, timers.hold / 3);
+    }
+    if ((own_keepalive || given(path + ".hold")) && timers.hold > seconds{0} &&
+        timers.keepalive >= timers.hold) {
+      complain(path + (own_keepalive ? ".keepalive" : ".hold"),
+               fmt::format("keepalive of {}s is not shorter than the hold time of {}s; expected a "
+                           "third of it",
+                           timers.keepalive.count(), timers.hold.count()));
+    }
+  }
+
+  /// The reader has copied the timers of the bgp section, but before they were completed.
+  void inherit_timers(BgpNeighborConfig& neighbor, const std::string& path) {
+    if (!given(path + ".keepalive")) neighbor.timers.keepalive = config_.bgp.timers.keepalive;
+    complete_timers(neighbor.timers, path);
+  }
+
+  void dataplane() {
+    const DataplaneConfig& dataplane = config_.dataplane;
+    if (!given("dataplane.cpus") || failed("dataplane.workers")) return;
+    Once<unsigned> cpus{*this};
+    std::size_t value = 0;
+    for (std::size_t i = 0; reader_.places().has(item("dataplane.cpus", i)); ++i) {
+      const std::string path = item("dataplane.cpus", i);
+      if (failed(path)) return;
+      cpus.add(dataplane.cpus[value], path, fmt::format("cpu {}", dataplane.cpus[value]));
+      ++value;
+    }
+    if (!dataplane.cpus.empty() && dataplane.cpus.size() != dataplane.workers) {
+      complain("dataplane.cpus", fmt::format("cpus: {} for {} {}; expected one for each worker",
+                                             dataplane.cpus.size(), dataplane.workers,
+                                             dataplane.workers == 1 ? "worker" : "workers"));
+    }
+  }
+
+  Config& config_;
+  Reader& reader_;
+};
+
+}  // namespace
+
+void complete_and_check(Config& config, Reader& reader) {
+  if (reader.failed("")) return;  // the file is no section: there is nothing to check
+  Checker{config, reader}.run();
+}
+
+}  // namespace lastmile::config

@@ -1,0 +1,56 @@
+// Walks a YAML document against the schema and fills a Config.
+#pragma once
+
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "controlplane/config/places.h"
+#include "controlplane/config/schema.h"
+
+namespace YAML {
+class Node;
+}
+
+namespace lastmile::config {
+
+/// One reading of one file. Goes on after an error, so that all of them are reported at once.
+class Reader {
+ public:
+  Reader(std::string file, Config& config) : file_(std::move(file)), config_(config) {}
+
+  void read(const YAML::Node& document);
+
+  /// Adds an error; how the checks that come after reading report theirs.
+  void complain(Place place, std::string message);
+
+  [[nodiscard]] const Places& places() const { return places_; }
+  /// The value was in the file, but no good; a check that needs it has nothing to say.
+  [[nodiscard]] bool failed(const std::string& path) const { return failed_.contains(path); }
+  /// In file order.
+  [[nodiscard]] std::vector<ConfigError> take_errors();
+
+ private:
+  void read_section(const YAML::Node& node, const std::vector<Key>& keys, void* owner,
+                    const std::string& path);
+  void read_key(const YAML::Node& node, Place name_place, const Key& key, void* owner,
+                const std::string& path);
+  void read_value(const YAML::Node& node, Place place, const Key& key, void* owner,
+                  const std::string& path);
+  void read_list(const YAML::Node& node, const Key& key, void* owner, const std::string& path);
+  void read_names(const YAML::Node& node, const Key& key, void* owner, const std::string& path);
+  void apply_defaults(const Key& key, void* owner, const std::string& path);
+  void refuse_unknown(const std::string& name, Place place, const std::vector<Key>& keys,
+                      const std::string& path);
+  void fail(const std::string& path, Place place, std::string message);
+
+  std::string file_;
+  Config& config_;
+  Scope scope_;
+  Places places_;
+  std::set<std::string> failed_;
+  std::vector<ConfigError> errors_;
+};
+
+}  // namespace lastmile::config

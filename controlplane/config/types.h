@@ -1,0 +1,121 @@
+// The types of values in the configuration: how each reads its text, and how each tells people what
+// it wants. A type is a value itself, so that the schema can say number<std::uint16_t>(1280, 9600).
+#pragma once
+
+#include <charconv>
+#include <chrono>
+#include <concepts>
+#include <cstdint>
+#include <functional>
+#include <initializer_list>
+#include <limits>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <tl/expected.hpp>
+
+#include "controlplane/bgp/wire/types.h"
+#include "controlplane/config/config.h"
+#include "dataplane/net/ip.h"
+
+namespace lastmile::config {
+
+/// Why a text is no value of its type: `"{text}" {wrong}; {expected}`.
+struct Fault {
+  std::string wrong;     ///< "is out of range"
+  std::string expected;  ///< replaces "expected {the type}" where something better is known
+};
+
+/// What sections that were read before have defined and later ones refer to.
+struct Scope {
+  std::vector<std::string> ports;  ///< by PortId
+};
+
+template <class T>
+struct Type {
+  std::string expected;  ///< "a number from 1280 to 9600"
+  std::function<tl::expected<T, Fault>(std::string_view text, const Scope&)> read;
+};
+
+/// Decimal digits only; nullopt for anything else or a number over 64 bits.
+[[nodiscard]] std::optional<std::uint64_t> parse_decimal(std::string_view text);
+
+/// "500us", "10ms", "1s", "2m", "1h".
+[[nodiscard]] tl::expected<std::chrono::microseconds, Fault> parse_duration(std::string_view text);
+
+[[nodiscard]] Type<std::uint64_t> any_number(std::uint64_t min, std::uint64_t max);
+
+template <std::unsigned_integral T>
+[[nodiscard]] Type<T> number(T min, T max) {
+  Type<std::uint64_t> wide = any_number(min, max);
+  return {std::move(wide.expected),
+          [read = std::move(wide.read)](std::string_view text, const Scope& scope) {
+            return read(text, scope).map([](std::uint64_t v) { return static_cast<T>(v); });
+          }};
+}
+
+/// true|false, on|off, yes|no.
+[[nodiscard]] Type<bool> toggle();
+
+/// Printable text of 1 to `max` bytes. `what`: "a DPDK device string such as ...".
+[[nodiscard]] Type<std::string> text(std::string what, std::size_t max);
+
+/// A word of a list; `planned` words are of a later version.
+template <class E>
+struct Choice {
+  std::string word;
+  E value;
+  bool planned = false;
+};
+[[nodiscard]] Type<std::size_t> word_of(std::vector<Choice<std::size_t>> words);
+template <class E>
+[[nodiscard]] Type<E> one_of(const std::vector<Choice<E>>& choices) {
+  std::vector<Choice<std::size_t>> words;
+  std::vector<E> values;
+  for (const Choice<E>& choice : choices) {
+    words.push_back({choice.word, values.size(), choice.planned});
+    values.push_back(choice.value);
+  }
+  Type<std::size_t> index = word_of(std::move(words));
+  return {std::move(index.expected), [read = std::move(index.read), values = std::move(values)](
+                                         std::string_view text, const Scope& scope) {
+            return read(text, scope).map([&](std::size_t i) { return values[i]; });
+          }};
+}
+
+/// A duration of whole seconds.
+[[nodiscard]] Type<std::chrono::seconds> whole_seconds(std::chrono::seconds min,
+                                                       std::chrono::seconds max);
+/// 0s, or at least 3 s (RFC 4271 section 4.2).
+[[nodiscard]] Type<std::chrono::seconds> hold_time();
+
+/// AS numbers that a router may have: not 0 (RFC 7607), 23456 (RFC 6793), 65535 or 4294967295 (RFC
+/// 7300).
+[[nodiscard]] Type<bgp::Asn> as_number();
+/// external, internal or an AS number.
+[[nodiscard]] Type<RemoteAsn> remote_as_number();
+
+/// A unicast address that may stand alone in packets: not unspecified, multicast, 127/8 or ::1.
+[[nodiscard]] Type<IpAddress> address();
+/// A router's identifier, written as an address (RFC 6286).
+[[nodiscard]] Type<Ipv4Address> identifier();
+/// A single address that can be announced: 10.0.1.1/32, 2001:db8::1/128, or without the length.
+[[nodiscard]] Type<IpPrefix> single_address();
+/// 10.0.0.0/8; the host bits must be zero.
+[[nodiscard]] Type<IpPrefix> prefix();
+/// 192.168.101.254/24: an address of ours and the length of its subnet.
+[[nodiscard]] Type<PortConfig::InterfaceAddress> interface_address();
+
+/// The name of a port in `Scope::ports`.
+[[nodiscard]] Type<PortId> port_reference();
+/// A port's name: with kTwinPrefix in front it must be an interface name of the kernel.
+[[nodiscard]] Type<std::string> port_name();
+[[nodiscard]] Type<std::string> interface_name();
+/// An absolute path that fits a `sockaddr_un`.
+[[nodiscard]] Type<std::string> socket_path();
+/// A route metric, or "none".
+[[nodiscard]] Type<std::optional<std::uint32_t>> metric_or_none();
+
+}  // namespace lastmile::config

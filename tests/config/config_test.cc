@@ -1,0 +1,288 @@
+// Configurations that are right: what they come to.
+
+#include "controlplane/config/config.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdio>
+#include <fstream>
+
+#include "dataplane/net/format.h"
+
+namespace lastmile {
+namespace {
+
+using std::chrono::seconds;
+
+Config good(std::string_view text) {
+  const auto config = parse_config(text, "test.yaml");
+  if (config) return *config;
+  for (const ConfigError& error : config.error()) ADD_FAILURE() << to_string(error);
+  return {};
+}
+
+constexpr std::string_view kSmallest = "loopbacks: [10.0.1.1/32]\nports: {up1: {device: d1}}\n";
+
+TEST(Config, DefaultsOfTheTableAreThoseOfTheValues) {
+  const Config config = good(kSmallest);
+  const Config values;
+  EXPECT_EQ(config.router.mode, values.router.mode);
+  EXPECT_EQ(config.ports.at(0).mtu, PortConfig{}.mtu);
+  EXPECT_EQ(config.bgp.enabled, values.bgp.enabled);
+  EXPECT_EQ(config.bgp.max_paths, values.bgp.max_paths);
+  EXPECT_EQ(config.bgp.multipath_relax, values.bgp.multipath_relax);
+  EXPECT_EQ(config.bgp.allow_own_as, values.bgp.allow_own_as);
+  EXPECT_EQ(config.bgp.timers.keepalive, values.bgp.timers.keepalive);
+  EXPECT_EQ(config.bgp.timers.hold, values.bgp.timers.hold);
+  EXPECT_EQ(config.bgp.timers.connect_retry, values.bgp.timers.connect_retry);
+  EXPECT_EQ(config.dataplane.workers, values.dataplane.workers);
+  EXPECT_EQ(config.dataplane.idle, values.dataplane.idle);
+  EXPECT_EQ(config.dataplane.max_routes_ipv4, values.dataplane.max_routes_ipv4);
+  EXPECT_EQ(config.dataplane.max_routes_ipv6, values.dataplane.max_routes_ipv6);
+  EXPECT_EQ(config.control.socket, values.control.socket);
+  EXPECT_EQ(config.control.group, values.control.group);
+  EXPECT_EQ(config.host.interface, values.host.interface);
+  EXPECT_EQ(config.host.mtu, values.host.mtu);
+  EXPECT_EQ(config.host.default_route_metric, values.host.default_route_metric);
+}
+
+TEST(Config, RouterIdIsTheFirstIpv4Loopback) {
+  EXPECT_EQ(to_string(good(kSmallest).router.id), "10.0.1.1");
+  EXPECT_EQ(to_string(good("loopbacks: [\"2001:db8::1\", 10.0.0.2, 10.0.0.3/32]\n"
+                           "ports: {up1: {device: d1}}")
+                          .router.id),
+            "10.0.0.2");
+  EXPECT_EQ(to_string(good("router: {id: 10.9.9.9}\nports: {up1: {device: d1}}").router.id),
+            "10.9.9.9");
+}
+
+constexpr std::string_view kFlow = R"(
+router: {mode: host, asn: 64512, id: 10.0.1.1}
+loopbacks: [10.0.1.1/32, "2001:db8:1::1/128"]
+ports:
+  up1: {device: "net_af_packet0,iface=up1"}
+  up2: {device: "0000:03:00.1", mtu: 9000}
+  lan: {device: "net_af_packet2,iface=lan", addresses: [192.168.101.254/24, "2001:db8:2::1/64"]}
+services:
+  - {name: web, address: 192.168.0.250/32}
+routes:
+  - {prefix: 198.51.100.0/24, via: [{port: lan, address: 192.168.101.20, weight: 2}]}
+  - {prefix: 203.0.113.0/24, via: [{port: up1}, {port: up2, address: "fe80::1"}]}
+  - {prefix: 10.0.0.0/8, blackhole: true}
+bgp:
+  timers: {keepalive: 2s, hold: 8s, connect-retry: 5s}
+  max-paths: 16
+  multipath-relax: off
+  allow-own-as: 1
+  neighbors:
+    - {port: up1, remote-asn: external}
+    - {port: up2, address: "fe80::1", remote-asn: 65002, passive: yes, timers: {hold: 30s}}
+    - {address: 192.168.101.2, remote-asn: internal, allow-own-as: 0, description: the other one}
+dataplane: {workers: 2, cpus: [1, 3], idle: poll, max-routes: {ipv4: 4096, ipv6: 2048}}
+control: {socket: /tmp/lm.sock, group: users}
+host: {interface: lm7, mtu: 9000, default-route-metric: none}
+)";
+
+constexpr std::string_view kBlock = R"(---
+# The same in block style, in another order, and with quotes where YAML allows them.
+host:
+  default-route-metric: none
+  interface: "lm7"
+  mtu: 9000
+bgp:
+  neighbors:
+    - port: up1
+      remote-asn: external
+    - address: fe80::1
+      port: up2
+      remote-asn: "65002"
+      passive: true
+      timers:
+        hold: 30s
+    - address: 192.168.101.2
+      allow-own-as: 0
+      description: the other one
+      remote-asn: internal
+  allow-own-as: 1
+  max-paths: 16
+  multipath-relax: false
+  timers:
+    connect-retry: 5s
+    hold: 8s
+    keepalive: 2s
+routes:
+  - prefix: 198.51.100.0/24
+    via:
+      - port: lan
+        address: 192.168.101.20
+        weight: 2
+  - prefix: 203.0.113.0/24
+    via:
+      - port: up1
+      - port: up2
+        address: fe80::1
+  - blackhole: true
+    prefix: 10.0.0.0/8
+services:
+  - name: web
+    address: 192.168.0.250
+ports:
+  up1:
+    device: net_af_packet0,iface=up1
+  up2:
+    device: 0000:03:00.1
+    mtu: 9000
+  lan:
+    device: net_af_packet2,iface=lan
+    addresses:
+      - 192.168.101.254/24
+      - 2001:db8:2::1/64
+loopbacks:
+  - 10.0.1.1
+  - 2001:db8:1::1
+router:
+  asn: 64512
+  id: 10.0.1.1
+control:
+  group: users
+  socket: /tmp/lm.sock
+dataplane:
+  cpus:
+    - 1
+    - 3
+  idle: poll
+  max-routes:
+    ipv4: 4096
+    ipv6: 2048
+  workers: 2
+...
+)";
+
+class Styles : public testing::TestWithParam<std::string_view> {};
+
+TEST_P(Styles, SayTheSame) {
+  const Config config = good(GetParam());
+  EXPECT_EQ(config.router.mode, RouterMode::kHost);
+  EXPECT_EQ(config.router.asn, bgp::Asn{64512});
+  ASSERT_EQ(config.loopbacks.size(), 2U);
+  EXPECT_EQ(to_string(config.loopbacks[1]), "2001:db8:1::1/128");
+
+  ASSERT_EQ(config.ports.size(), 3U);
+  EXPECT_EQ(config.ports[1].id, PortId{1});
+  EXPECT_EQ(config.ports[1].name, "up2");
+  EXPECT_EQ(config.ports[1].device, "0000:03:00.1");
+  EXPECT_EQ(config.ports[1].mtu, 9000);
+  ASSERT_EQ(config.ports[2].addresses.size(), 2U);
+  EXPECT_EQ(to_string(config.ports[2].addresses[0].address), "192.168.101.254");
+  EXPECT_EQ(config.ports[2].addresses[0].length, 24);
+
+  ASSERT_EQ(config.services.size(), 1U);
+  EXPECT_EQ(config.services[0].name, "web");
+  EXPECT_EQ(to_string(config.services[0].address), "192.168.0.250/32");
+
+  ASSERT_EQ(config.routes.size(), 3U);
+  EXPECT_EQ(config.routes[0].via.at(0).port, PortId{2});
+  EXPECT_EQ(config.routes[0].via.at(0).weight, 2);
+  ASSERT_EQ(config.routes[1].via.size(), 2U);
+  EXPECT_FALSE(config.routes[1].via[0].address);
+  EXPECT_EQ(config.routes[1].via[0].weight, 1);
+  EXPECT_TRUE(config.routes[2].blackhole);
+
+  EXPECT_TRUE(config.bgp.enabled);
+  EXPECT_EQ(config.bgp.max_paths, 16U);
+  EXPECT_FALSE(config.bgp.multipath_relax);
+  ASSERT_EQ(config.bgp.neighbors.size(), 3U);
+  const BgpNeighborConfig& first = config.bgp.neighbors[0];
+  EXPECT_EQ(first.name, "up1");
+  EXPECT_EQ(first.port, PortId{0});
+  EXPECT_FALSE(first.address);
+  EXPECT_EQ(first.remote_asn.kind, RemoteAsn::Kind::kExternal);
+  EXPECT_EQ(first.timers.keepalive, seconds{2});
+  EXPECT_EQ(first.timers.hold, seconds{8});
+  EXPECT_EQ(first.allow_own_as, 1);
+  EXPECT_FALSE(first.passive);
+  const BgpNeighborConfig& second = config.bgp.neighbors[1];
+  EXPECT_EQ(second.name, "fe80::1%up2");
+  EXPECT_EQ(second.remote_asn.kind, RemoteAsn::Kind::kNumber);
+  EXPECT_EQ(second.remote_asn.number, bgp::Asn{65002});
+  EXPECT_TRUE(second.passive);
+  EXPECT_EQ(second.timers.hold, seconds{30});
+  EXPECT_EQ(second.timers.keepalive, seconds{10});  // a third of its own hold time
+  EXPECT_EQ(second.timers.connect_retry, seconds{5});
+  const BgpNeighborConfig& third = config.bgp.neighbors[2];
+  EXPECT_EQ(third.name, "192.168.101.2");
+  EXPECT_FALSE(third.port);
+  EXPECT_EQ(third.remote_asn.kind, RemoteAsn::Kind::kInternal);
+  EXPECT_EQ(third.allow_own_as, 0);
+  EXPECT_EQ(third.description, "the other one");
+
+  EXPECT_EQ(config.dataplane.workers, 2U);
+  EXPECT_EQ(config.dataplane.cpus, (std::vector<unsigned>{1, 3}));
+  EXPECT_EQ(config.dataplane.idle, IdleMode::kPoll);
+  EXPECT_EQ(config.dataplane.max_routes_ipv4, 4096U);
+  EXPECT_EQ(config.dataplane.max_routes_ipv6, 2048U);
+  EXPECT_EQ(config.control.socket, "/tmp/lm.sock");
+  EXPECT_EQ(config.control.group, "users");
+  EXPECT_EQ(config.host.interface, "lm7");
+  EXPECT_EQ(config.host.mtu, 9000);
+  EXPECT_FALSE(config.host.default_route_metric);
+}
+
+INSTANTIATE_TEST_SUITE_P(Config, Styles, testing::Values(kFlow, kBlock));
+
+TEST(Config, HoldTimeBringsItsKeepalive) {
+  const auto timers = [](const std::string& text) {
+    return good(std::string{kSmallest} + "router: {asn: 1}\nbgp: {timers: {" + text +
+                "}, neighbors: [{port: up1, remote-asn: external}]}\n")
+        .bgp.neighbors.at(0)
+        .timers;
+  };
+  EXPECT_EQ(timers("hold: 90s").keepalive, seconds{30});
+  EXPECT_EQ(timers("hold: 2m").hold, seconds{120});
+  EXPECT_EQ(timers("hold: 90s, keepalive: 5s").keepalive, seconds{5});
+  EXPECT_EQ(timers("hold: 0s").hold, seconds{0});
+  EXPECT_EQ(timers("hold: 3s").keepalive, seconds{1});
+  EXPECT_EQ(timers("hold: 3000ms").hold, seconds{3});
+}
+
+TEST(Config, BgpWithoutNeighborsIsStillBgp) {
+  const std::string text = std::string{kSmallest} + "router: {asn: 1}\nbgp:\n";
+  EXPECT_TRUE(good(text).bgp.enabled);
+  EXPECT_FALSE(good(kSmallest).bgp.enabled);
+}
+
+TEST(Config, AnchorsAndByteOrderMarksAreFine) {
+  const Config config = good(
+      "\xef\xbb\xbfloopbacks: [10.0.1.1/32]\r\n"
+      "ports:\r\n  up1: {device: d1, mtu: &mtu 9000}\r\n  up2: {device: d2, mtu: *mtu}\r\n");
+  EXPECT_EQ(config.ports.at(1).mtu, 9000);
+}
+
+TEST(Config, TheSameLinkLocalAddressMayBeOnSeveralPorts) {
+  const Config config = good(
+      "router: {asn: 1}\nloopbacks: [10.0.1.1/32]\nports: {up1: {device: a}, up2: {device: b}}\n"
+      "bgp: {neighbors: [{port: up1, address: \"fe80::1\", remote-asn: external},\n"
+      "                  {port: up2, address: \"fe80::1\", remote-asn: external}]}\n");
+  EXPECT_EQ(config.bgp.neighbors.at(0).name, "fe80::1%up1");
+  EXPECT_EQ(config.bgp.neighbors.at(1).name, "fe80::1%up2");
+}
+
+TEST(Config, TheServerExampleLoads) {
+  const auto config = load_config(std::string{LASTMILE_SOURCE_ROOT} + "/conf/server.yaml");
+  if (!config) FAIL() << to_string(config.error().front());
+  EXPECT_EQ(config->ports.size(), 2U);
+  EXPECT_EQ(config->bgp.neighbors.size(), 2U);
+  EXPECT_EQ(to_string(config->router.id), "10.0.1.1");
+}
+
+TEST(Config, TheServerExampleDiffersInOneLine) {
+  std::ifstream file{std::string{LASTMILE_SOURCE_ROOT} + "/conf/server.yaml"};
+  int lines = 0;
+  for (std::string line; std::getline(file, line);) {
+    if (line.find("10.0.1.1") != std::string::npos) ++lines;
+  }
+  EXPECT_EQ(lines, 1);
+}
+
+}  // namespace
+}  // namespace lastmile
