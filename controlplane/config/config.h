@@ -21,6 +21,7 @@
 #include <tl/expected.hpp>
 
 #include "controlplane/bgp/wire/types.h"
+#include "dataplane/net/interface_name.h"
 #include "dataplane/net/ip.h"
 #include "dataplane/net/strong_id.h"
 
@@ -33,11 +34,6 @@ struct RouterConfig {
   bgp::Asn asn;
   Ipv4Address id;  ///< default: the first IPv4 loopback
 };
-
-/// What a port's kernel twin is called: this and the port's name.
-inline constexpr std::string_view kTwinPrefix = "lm-";
-/// The kernel's limit on interface names (IFNAMSIZ less the final zero).
-inline constexpr std::size_t kMaxInterfaceName = 15;
 
 struct PortConfig {
   PortId id;  ///< index in Config::ports

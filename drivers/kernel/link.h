@@ -5,13 +5,11 @@
 #include <optional>
 #include <string>
 
+#include "dataplane/net/interface_name.h"
 #include "dataplane/net/mac.h"
 #include "drivers/kernel/netlink.h"
 
 namespace lastmile {
-
-/// Longest name that the kernel takes for an interface (IFNAMSIZ - 1).
-inline constexpr std::size_t kMaxInterfaceName = 15;
 
 /// What the kernel says of an interface.
 struct LinkInfo {

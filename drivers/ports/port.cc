@@ -103,7 +103,7 @@ std::optional<std::uint16_t> find_ethdev(const std::string& name) {
 }
 
 // The receive side's share of rte_eth_conf.
-rte_eth_conf configuration(const rte_eth_dev_info& info, const PortFacts& facts) {
+rte_eth_conf configuration(const rte_eth_dev_info& info, const DeviceFacts& facts) {
   rte_eth_conf conf{};
   if (facts.link_source == LinkSource::kDriver && info.max_rx_pktlen >= facts.mtu + 18U) {
     conf.rxmode.mtu = facts.mtu;
@@ -141,7 +141,7 @@ Result<Port> Port::open(const PortOptions& options, PacketPools& pools) {
 
   auto device = std::make_unique<Device>();
   device->dpdk_name = string.name();
-  PortFacts& facts = device->facts;
+  DeviceFacts& facts = device->facts;
   facts.name = options.name;
   facts.mtu = options.mtu;
   if (find_ethdev(string.name())) {

@@ -28,7 +28,7 @@ struct PortOptions {
   std::string name;    ///< of the configuration; stands in every error
   std::string device;  ///< DPDK device string or PCI address
   std::uint16_t mtu = 1500;
-  std::uint16_t rx_queues = 1;  ///< wanted; PortFacts has what the device gives
+  std::uint16_t rx_queues = 1;  ///< wanted; DeviceFacts has what the device gives
   std::uint16_t tx_queues = 1;
   std::uint16_t rx_ring = 1024;  ///< descriptors, where the device has any
   std::uint16_t tx_ring = 1024;
@@ -53,7 +53,7 @@ struct KernelInterface {
 };
 
 /// What an open port is. Immutable.
-struct PortFacts {
+struct DeviceFacts {
   std::string name;
   std::uint16_t ethdev = 0;  ///< DPDK's number for it
   std::string driver;        ///< "net_af_packet", "net_ice"
@@ -82,7 +82,7 @@ class Port {
   Port& operator=(const Port&) = delete;
   ~Port() = default;
 
-  [[nodiscard]] const PortFacts& facts() const { return device_->facts; }
+  [[nodiscard]] const DeviceFacts& facts() const { return device_->facts; }
 
   [[nodiscard]] Result<void> start();
   /// No worker may poll the port any more.
@@ -97,7 +97,7 @@ class Port {
  private:
   struct Device {
     ~Device();
-    PortFacts facts;
+    DeviceFacts facts;
     std::string dpdk_name;
     bool probed = false;
     bool started = false;
