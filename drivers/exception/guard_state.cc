@@ -32,8 +32,6 @@ json to_json(const GuardState& state) {
   for (const InterfaceAddress& address : state.addresses) {
     addresses.push_back({{"address", to_string(address.address)}, {"length", address.length}});
   }
-  json offloads = json::array();
-  for (const Offload offload : state.offloads) offloads.push_back(static_cast<int>(offload));
   return {{"owner", state.owner},
           {"interface", state.interface},
           {"index", state.index},
@@ -42,7 +40,7 @@ json to_json(const GuardState& state) {
           {"took_all_multicast", state.took_all_multicast},
           {"disable_ipv6", state.disable_ipv6 ? json(*state.disable_ipv6) : json()},
           {"addresses", addresses},
-          {"offloads", offloads}};
+          {"offloads", state.offloads}};
 }
 
 GuardState from_json(const json& object) {
@@ -58,9 +56,7 @@ GuardState from_json(const json& object) {
     const auto address = parse_ip_address(entry.at("address").get<std::string>());
     if (address) state.addresses.push_back({*address, entry.at("length")});
   }
-  for (const json& entry : object.at("offloads")) {
-    state.offloads.push_back(static_cast<Offload>(entry.get<int>()));
-  }
+  state.offloads = object.at("offloads").get<std::vector<std::string>>();
   return state;
 }
 

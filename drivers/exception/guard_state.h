@@ -20,7 +20,7 @@ struct GuardState {
   bool took_all_multicast = false;
   std::optional<int> disable_ipv6;  ///< nullopt: the kernel has no IPv6
   std::vector<InterfaceAddress> addresses;
-  std::vector<Offload> offloads;  ///< that were on
+  std::vector<std::string> offloads;  ///< that were on
 };
 
 /// Reads the interface as it is now.

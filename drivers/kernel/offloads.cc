@@ -7,28 +7,41 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <string_view>
 
 #include "drivers/kernel/file_descriptor.h"
 
 namespace lastmile {
 namespace {
 
-// In the order in which they must go off: what needs another one goes before it.
-struct Command {
-  Offload offload;
-  std::uint32_t get;
-  std::uint32_t set;
+// Beginnings of the kernel's feature names (net/ethtool/common.c lists them all).
+constexpr std::array<std::string_view, 7> kHarmful = {
+    "rx-checksum", "tx-checksum-", "tx-scatter-gather",     "tx-gso-",
+    "rx-gro",      "rx-lro",       "rx-udp-gro-forwarding",
 };
-constexpr std::array kCommands = {
-    Command{Offload::kGenericReceive, ETHTOOL_GGRO, ETHTOOL_SGRO},
-    Command{Offload::kTcpSegmentation, ETHTOOL_GTSO, ETHTOOL_STSO},
-    Command{Offload::kGenericSegmentation, ETHTOOL_GGSO, ETHTOOL_SGSO},
-    Command{Offload::kScatterGather, ETHTOOL_GSG, ETHTOOL_SSG},
-    Command{Offload::kTransmitChecksum, ETHTOOL_GTXCSUM, ETHTOOL_STXCSUM},
-    Command{Offload::kReceiveChecksum, ETHTOOL_GRXCSUM, ETHTOOL_SRXCSUM},
+
+bool is_harmful(std::string_view name) {
+  return name.find("segmentation") != std::string_view::npos ||
+         std::any_of(kHarmful.begin(), kHarmful.end(),
+                     [&](std::string_view prefix) { return name.starts_with(prefix); });
+}
+
+// An ethtool request is a fixed header with an array behind it: `Tail` sized at run time, in
+// storage that is aligned for both.
+class Request {
+ public:
+  explicit Request(std::size_t bytes) : storage_((bytes + sizeof(std::uint64_t) - 1) / 8) {}
+  template <class Header>
+  Header& as() {
+    return *reinterpret_cast<Header*>(storage_.data());
+  }
+
+ private:
+  std::vector<std::uint64_t> storage_;
 };
 
 class Ethtool {
@@ -36,15 +49,37 @@ class Ethtool {
   explicit Ethtool(const std::string& interface)
       : interface_(interface), socket_(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)) {}
 
-  // 0 or an errno.
-  int run(std::uint32_t command, std::uint32_t& value) {
-    ethtool_value request{command, value};
+  Result<void> run(Request& request, std::string_view what) {
     ifreq target{};
     interface_.copy(target.ifr_name, sizeof target.ifr_name - 1);
-    target.ifr_data = reinterpret_cast<char*>(&request);
-    if (::ioctl(socket_.get(), SIOCETHTOOL, &target) < 0) return errno;
-    value = request.data;
-    return 0;
+    target.ifr_data = &request.as<char>();
+    if (::ioctl(socket_.get(), SIOCETHTOOL, &target) >= 0) return {};
+    const int code = errno;
+    return failure(fmt::format("cannot {} the offloads of interface '{}': {}", what, interface_,
+                               std::strerror(code)),
+                   code);
+  }
+
+  // The names of all features, in the order of their bits.
+  Result<std::vector<std::string>> feature_names() {
+    Request info(sizeof(ethtool_sset_info) + sizeof(std::uint32_t));
+    info.as<ethtool_sset_info>().cmd = ETHTOOL_GSSET_INFO;
+    info.as<ethtool_sset_info>().sset_mask = std::uint64_t{1} << ETH_SS_FEATURES;
+    if (auto done = run(info, "count"); !done) return tl::unexpected(done.error());
+    const std::uint32_t count = info.as<ethtool_sset_info>().data[0];
+
+    Request strings(sizeof(ethtool_gstrings) + std::size_t{count} * ETH_GSTRING_LEN);
+    auto& header = strings.as<ethtool_gstrings>();
+    header.cmd = ETHTOOL_GSTRINGS;
+    header.string_set = ETH_SS_FEATURES;
+    header.len = count;
+    if (auto done = run(strings, "name"); !done) return tl::unexpected(done.error());
+    std::vector<std::string> names;
+    const char* text = reinterpret_cast<const char*>(header.data);
+    for (std::uint32_t i = 0; i < count; ++i, text += ETH_GSTRING_LEN) {
+      names.emplace_back(text, ::strnlen(text, ETH_GSTRING_LEN));
+    }
+    return names;
   }
 
  private:
@@ -52,67 +87,49 @@ class Ethtool {
   FileDescriptor socket_;
 };
 
-bool not_offered(int code) {
-  return code == EOPNOTSUPP || code == EINVAL;
-}
-
-Result<void> refuse(const std::string& interface, std::string_view what, int code) {
-  return failure(fmt::format("cannot {} the offloads of interface '{}': {}", what, interface,
-                             std::strerror(code)),
-                 code);
+std::uint32_t bit(std::size_t feature) {
+  return 1U << feature % 32;
 }
 
 }  // namespace
 
-Result<std::vector<Offload>> enabled_offloads(const std::string& interface) {
+Result<std::vector<std::string>> enabled_offloads(const std::string& interface) {
   Ethtool ethtool(interface);
-  std::vector<Offload> enabled;
-  std::uint32_t flags = 0;
-  if (const int code = ethtool.run(ETHTOOL_GFLAGS, flags); code == 0) {
-    if ((flags & ETH_FLAG_LRO) != 0) enabled.push_back(Offload::kLargeReceive);
-  } else if (!not_offered(code)) {
-    return tl::unexpected(refuse(interface, "read", code).error());
-  }
-  for (const Command& command : kCommands) {
-    std::uint32_t on = 0;
-    if (const int code = ethtool.run(command.get, on); code != 0 && !not_offered(code)) {
-      return tl::unexpected(refuse(interface, "read", code).error());
+  const auto names = ethtool.feature_names();
+  if (!names) return tl::unexpected(names.error());
+  const auto blocks = static_cast<std::uint32_t>((names->size() + 31) / 32);
+  Request request(sizeof(ethtool_gfeatures) + blocks * sizeof(ethtool_get_features_block));
+  auto& features = request.as<ethtool_gfeatures>();
+  features.cmd = ETHTOOL_GFEATURES;
+  features.size = blocks;
+  if (auto done = ethtool.run(request, "read"); !done) return tl::unexpected(done.error());
+  std::vector<std::string> enabled;
+  for (std::size_t i = 0; i < names->size(); ++i) {
+    const ethtool_get_features_block& block = features.features[i / 32];
+    if ((block.active & block.available & bit(i)) != 0 && is_harmful((*names)[i])) {
+      enabled.push_back((*names)[i]);
     }
-    if (on != 0) enabled.push_back(command.offload);
   }
   return enabled;
 }
 
-Result<void> switch_offloads(const std::string& interface, const std::vector<Offload>& offloads,
+Result<void> switch_offloads(const std::string& interface, const std::vector<std::string>& offloads,
                              OffloadState state) {
   Ethtool ethtool(interface);
-  const auto wanted = [&](Offload offload) {
-    return std::find(offloads.begin(), offloads.end(), offload) != offloads.end();
-  };
-  const auto run = [&](const Command& command) -> int {
-    if (!wanted(command.offload)) return 0;
-    std::uint32_t value = state == OffloadState::kOn ? 1 : 0;
-    const int code = ethtool.run(command.set, value);
-    return not_offered(code) ? 0 : code;
-  };
-  if (wanted(Offload::kLargeReceive)) {
-    std::uint32_t flags = 0;
-    int code = ethtool.run(ETHTOOL_GFLAGS, flags);
-    flags =
-        state == OffloadState::kOn ? flags | ETH_FLAG_LRO : flags & ~std::uint32_t{ETH_FLAG_LRO};
-    if (code == 0) code = ethtool.run(ETHTOOL_SFLAGS, flags);
-    if (code != 0 && !not_offered(code)) return refuse(interface, "switch", code);
+  const auto names = ethtool.feature_names();
+  if (!names) return tl::unexpected(names.error());
+  const auto blocks = static_cast<std::uint32_t>((names->size() + 31) / 32);
+  Request request(sizeof(ethtool_sfeatures) + blocks * sizeof(ethtool_set_features_block));
+  auto& features = request.as<ethtool_sfeatures>();
+  features.cmd = ETHTOOL_SFEATURES;
+  features.size = blocks;
+  for (std::size_t i = 0; i < names->size(); ++i) {
+    if (std::find(offloads.begin(), offloads.end(), (*names)[i]) == offloads.end()) continue;
+    ethtool_set_features_block& block = features.features[i / 32];
+    block.valid |= bit(i);
+    if (state == OffloadState::kOn) block.requested |= bit(i);
   }
-  if (state == OffloadState::kOff) {
-    for (auto it = kCommands.begin(); it != kCommands.end(); ++it) {
-      if (const int code = run(*it); code != 0) return refuse(interface, "switch", code);
-    }
-  } else {
-    for (auto it = kCommands.rbegin(); it != kCommands.rend(); ++it) {
-      if (const int code = run(*it); code != 0) return refuse(interface, "switch", code);
-    }
-  }
-  return {};
+  return ethtool.run(request, "switch");
 }
 
 }  // namespace lastmile

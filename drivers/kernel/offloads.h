@@ -11,24 +11,16 @@
 
 namespace lastmile {
 
-/// The offloads that change what an AF_PACKET reader sees.
-enum class Offload : std::uint8_t {
-  kLargeReceive,
-  kGenericReceive,
-  kTcpSegmentation,
-  kGenericSegmentation,
-  kScatterGather,
-  kTransmitChecksum,
-  kReceiveChecksum,
-};
-
-/// Those of the above that are on.
-[[nodiscard]] Result<std::vector<Offload>> enabled_offloads(const std::string& interface);
+/// The offloads that are on and change what an AF_PACKET reader or a neighbor sees: checksums,
+/// every kind of segmentation, scatter-gather, and merging at receive. By the kernel's names for
+/// them
+/// ("tx-tcp-segmentation"). Those that can't be switched are left out.
+[[nodiscard]] Result<std::vector<std::string>> enabled_offloads(const std::string& interface);
 
 enum class OffloadState : std::uint8_t { kOff, kOn };
-/// Switches each of `offloads`, as far as the interface lets it: one that is fixed stays.
+/// Switches all of `offloads` at once; names that the interface does not know are passed over.
 [[nodiscard]] Result<void> switch_offloads(const std::string& interface,
-                                           const std::vector<Offload>& offloads,
+                                           const std::vector<std::string>& offloads,
                                            OffloadState state);
 
 }  // namespace lastmile

@@ -68,11 +68,7 @@ Result<DeviceString> DeviceString::parse(std::string_view text) {
 }
 
 bool DeviceString::is(std::string_view driver) const {
-  if (pci_ || name_.rfind(driver, 0) != 0) return false;
-  // "net_af_packet" + number or free suffix, but not a longer driver name.
-  const std::string_view suffix = std::string_view(name_).substr(driver.size());
-  return suffix.empty() || std::isdigit(static_cast<unsigned char>(suffix[0])) != 0 ||
-         suffix[0] == '_';
+  return !pci_ && name_.starts_with(driver);
 }
 
 std::optional<std::string> DeviceString::argument(std::string_view key) const {

@@ -23,7 +23,8 @@ class DeviceString {
   /// "net_af_packet0", or the PCI address with its domain.
   [[nodiscard]] const std::string& name() const { return name_; }
   [[nodiscard]] bool is_pci() const { return pci_; }
-  /// True if this is an instance of the virtual driver, e.g. is("net_af_packet").
+  /// True if this is an instance of the virtual driver, e.g. is("net_af_packet"). DPDK takes any
+  /// name that begins with the driver's.
   [[nodiscard]] bool is(std::string_view driver) const;
   [[nodiscard]] std::optional<std::string> argument(std::string_view key) const;
   /// Adds an argument unless the user gave it.

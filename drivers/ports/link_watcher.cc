@@ -32,15 +32,18 @@ Result<LinkWatcher> LinkWatcher::open() {
 
 Result<void> LinkWatcher::read(const Callback& callback) {
   alignas(nlmsghdr) std::array<char, 32768> buffer;
+  bool overrun = false;
   while (true) {
     const ssize_t received = ::recv(events_.fd(), buffer.data(), buffer.size(), 0);
     if (received < 0) {
-      if (errno == EAGAIN) return {};
+      // What still was in the queue of an overrun socket is older than the kernel's answer, so ask
+      // behind it.
+      if (errno == EAGAIN) return overrun ? refresh(callback) : Result<void>{};
       if (errno == EINTR) continue;
       if (errno != ENOBUFS) {
         return failure(fmt::format("cannot read link events: {}", std::strerror(errno)), errno);
       }
-      if (auto done = refresh(callback); !done) return done;
+      overrun = true;
       continue;
     }
     int remaining = static_cast<int>(received);

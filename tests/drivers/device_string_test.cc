@@ -15,7 +15,7 @@ TEST(DeviceString, VirtualDeviceKeepsItsArguments) {
   EXPECT_EQ(device->name(), "net_af_packet0");
   EXPECT_FALSE(device->is_pci());
   EXPECT_TRUE(device->is("net_af_packet"));
-  EXPECT_FALSE(device->is("net_af"));
+  EXPECT_FALSE(device->is("net_af_xdp"));
   EXPECT_EQ(device->argument("iface"), "up1");
   EXPECT_EQ(device->argument("flag"), "");
   EXPECT_EQ(device->argument("framesz"), std::nullopt);

@@ -170,7 +170,9 @@ TEST(LinkWatcher, OverrunEndsInThePresentState) {
     auto watcher = LinkWatcher::open();
     ASSERT_TRUE(watcher);
     // Far more than a socket buffer of events, unread; the last one leaves the link down.
-    shell("for i in $(seq 400); do ip link set up1 alias $i; done; ip link set wire1 down");
+    shell(
+        "(for i in $(seq 1000); do echo link set up1 alias $i; done; echo link set wire1 down) | "
+        "ip -batch -");
     Link link = Link::kUp;
     EXPECT_TRUE(eventually([&] {
       EXPECT_TRUE(watcher->read([&](const LinkEvent& event) {
