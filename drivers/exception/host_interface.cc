@@ -98,7 +98,7 @@ Result<void> HostInterface::update_default_route(const IpAddress& family) {
   const auto source = std::find_if(addresses_.begin(), addresses_.end(), same_family);
   const auto installed =
       std::find_if(installed_.begin(), installed_.end(),
-                   [&](const DefaultRoute& route) { return same_family(route.source); });
+                   [&](const KernelDefaultRoute& route) { return same_family(route.source); });
   if (installed != installed_.end()) {
     if (source != addresses_.end() && installed->source == *source) return {};
     const auto done = delete_default_route(pair_.netlink(), pair_.interface(), *installed);
@@ -108,7 +108,7 @@ Result<void> HostInterface::update_default_route(const IpAddress& family) {
     installed_.erase(installed);
   }
   if (source == addresses_.end()) return {};
-  const DefaultRoute route{*options_.default_route_metric, *source};
+  const KernelDefaultRoute route{*options_.default_route_metric, *source};
   const auto done = add_default_route(pair_.netlink(), pair_.interface(), route);
   if (!done && done.error().code == EEXIST) {
     return failure(

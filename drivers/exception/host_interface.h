@@ -57,7 +57,7 @@ class HostInterface {
   KernelPair pair_;
   HostInterfaceOptions options_;
   std::vector<IpAddress> addresses_;     // that we added, in order
-  std::vector<DefaultRoute> installed_;  // at most one of each family
+  std::vector<KernelDefaultRoute> installed_;  // at most one of each family
 };
 
 }  // namespace lastmile

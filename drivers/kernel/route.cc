@@ -6,7 +6,7 @@
 namespace lastmile {
 namespace {
 
-void fill(NetlinkMessage& message, const LinkInfo& link, const DefaultRoute& route) {
+void fill(NetlinkMessage& message, const LinkInfo& link, const KernelDefaultRoute& route) {
   auto& header = message.header<rtmsg>();
   header.rtm_table = RT_TABLE_MAIN;
   header.rtm_protocol = RTPROT_STATIC;
@@ -29,7 +29,7 @@ void fill(NetlinkMessage& message, const LinkInfo& link, const DefaultRoute& rou
   }
 }
 
-std::string describe(const LinkInfo& link, const DefaultRoute& route) {
+std::string describe(const LinkInfo& link, const KernelDefaultRoute& route) {
   return fmt::format("default {} route through '{}' with metric {}",
                      std::holds_alternative<Ipv4Address>(route.source) ? "IPv4" : "IPv6", link.name,
                      route.metric);
@@ -37,14 +37,14 @@ std::string describe(const LinkInfo& link, const DefaultRoute& route) {
 
 }  // namespace
 
-Result<void> add_default_route(Netlink& netlink, const LinkInfo& link, const DefaultRoute& route) {
+Result<void> add_default_route(Netlink& netlink, const LinkInfo& link, const KernelDefaultRoute& route) {
   NetlinkMessage message(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL);
   fill(message, link, route);
   return netlink.request(message, "add the " + describe(link, route));
 }
 
 Result<void> delete_default_route(Netlink& netlink, const LinkInfo& link,
-                                  const DefaultRoute& route) {
+                                  const KernelDefaultRoute& route) {
   NetlinkMessage message(RTM_DELROUTE, 0);
   fill(message, link, route);
   return netlink.request(message, "remove the " + describe(link, route));

@@ -267,6 +267,12 @@ Link Port::link() const {
   return up ? Link::kUp : Link::kDown;
 }
 
+PortStatistics Port::statistics() const {
+  rte_eth_stats stats{};
+  if (rte_eth_stats_get(facts().ethdev, &stats) != 0) return {};
+  return {stats.imissed + stats.rx_nombuf, stats.ierrors, stats.oerrors};
+}
+
 std::size_t Port::memory_bytes(const PortOptions& options) {
   const auto device = DeviceString::parse(options.device);
   const std::size_t data = device ? buffer_bytes(*device, options.mtu) : 2048;

@@ -70,6 +70,13 @@ struct DeviceFacts {
   std::optional<KernelInterface> kernel;
 };
 
+/// What the device itself counts; a driver that does not know a number leaves it 0.
+struct PortStatistics {
+  std::uint64_t missed = 0;           ///< received, but no descriptor or buffer was free
+  std::uint64_t receive_errors = 0;   ///< frames with an error
+  std::uint64_t transmit_errors = 0;  ///< frames that could not be sent
+};
+
 /// Owns a device from probe to removal. All calls: control thread, except link().
 class Port {
  public:
@@ -90,6 +97,8 @@ class Port {
 
   /// The driver's own word on the link, without waiting. Meaningless for kKernelInterface.
   [[nodiscard]] Link link() const;
+  /// The device's own counters since start. Control thread.
+  [[nodiscard]] PortStatistics statistics() const;
 
   /// Bytes of DPDK memory that a port with these options needs, for EalOptions::memory_bytes.
   [[nodiscard]] static std::size_t memory_bytes(const PortOptions& options);

@@ -1,0 +1,141 @@
+"""lastmiled by itself: start, end, and what it says when something is wrong."""
+import os
+import signal
+import subprocess
+
+import pytest
+
+from lablib import lastmile
+from lablib.netns import wait_for
+
+LASTMILED = lastmile.BUILD / "lastmiled"
+
+
+def first_line(process):
+    return (process.stderr or process.stdout).strip().splitlines()[0]
+
+
+def test_starts_answers_and_leaves_nothing_behind(bare):
+    bare.run("ip", "address", "add", "192.0.2.1/24", "dev", "up1")
+    before = bare.interfaces()
+    process = bare.start()
+    assert process.poll() is None, bare.log()
+    assert {"lm0", "lm-up1"} <= bare.interfaces()
+    assert "10.0.1.1" in bare.run("ip", "address", "show", "lm0").stdout
+    assert "dev lm0" in bare.run("ip", "route", "show", "default").stdout
+    assert "lastmile" in bare.run("nft", "list", "tables").stdout
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=20) == 0, bare.log()
+    assert bare.interfaces() == before
+    assert bare.run("nft", "list", "tables").stdout.strip() == ""
+    assert "192.0.2.1/24" in bare.run("ip", "address", "show", "up1").stdout, "its address is gone"
+    assert not bare.socket.exists()
+    assert os.listdir("/dev/hugepages") == [] if os.path.isdir("/dev/hugepages") else True
+
+
+def test_after_a_kill_the_next_start_cleans_up(bare):
+    process = bare.start()
+    process.kill()
+    process.wait()
+    again = bare.start()
+    assert again.poll() is None, bare.log()
+    again.send_signal(signal.SIGTERM)
+    assert again.wait(timeout=20) == 0
+    wait_for("nothing of ours is left", lambda: bare.interfaces() == {"lo", "up1", "far"}, 10)
+
+
+def test_the_second_instance_says_what_is_taken(bare):
+    first = bare.start()
+    second = bare.run(str(LASTMILED), str(bare.config()), check=False)
+    assert second.returncode == 1
+    assert "lm-up1" in second.stderr or "up1" in second.stderr, second.stderr
+    assert first.poll() is None
+
+
+def test_two_instances_run_side_by_side(bare):
+    first = bare.start()
+    bare.run("ip", "link", "add", "up2", "type", "veth", "peer", "name", "far2")
+    bare.run("ip", "link", "set", "up2", "up")
+    other = bare.folder / "other.yaml"
+    other.write_text(
+        f"""\
+router: {{asn: 64513}}
+loopbacks: [10.0.9.9/32]
+host: {{interface: lm9, default-route-metric: 30}}
+ports: {{up2: {{device: "net_af_packet0,iface=up2"}}}}
+control: {{socket: {bare.folder}/other.sock}}
+"""
+    )
+    second = bare.start(other)
+    wait_for(
+        "the second one answers",
+        lambda: second.poll() is not None or (bare.folder / "other.sock").exists(),
+    )
+    assert first.poll() is None and second.poll() is None, bare.log()
+
+
+@pytest.mark.parametrize(
+    "text, expected",
+    [
+        ("router: {asn: 64512}\nlopbacks: [10.0.1.1/32]\n", "loopbacks"),
+        ("router: {asn: 64512}\nloopbacks: [10.0.1.1/33]\n", ":2:"),
+        ("router: [\n", ":"),
+    ],
+)
+def test_a_wrong_configuration_is_named_with_its_place(bare, text, expected):
+    path = bare.config(text)
+    for arguments in ([LASTMILED, "--check", path], [LASTMILED, path]):
+        done = subprocess.run(arguments, capture_output=True, text=True, check=False)
+        assert done.returncode == 1
+        assert first_line(done).startswith(f"{path}:"), done.stderr
+        assert expected in done.stderr
+
+
+def test_check_accepts_a_good_one(bare):
+    done = subprocess.run([LASTMILED, "--check", bare.config()], capture_output=True, check=False)
+    assert done.returncode == 0
+
+
+def test_a_missing_device_is_named(bare):
+    text = bare.config().read_text().replace("iface=up1", "iface=nowhere")
+    done = bare.run(str(LASTMILED), str(bare.config(text)), check=False)
+    assert done.returncode == 1
+    assert "up1" in done.stderr and "nowhere" in done.stderr, done.stderr
+    assert bare.interfaces() == {"lo", "up1", "far"}
+
+
+def test_without_root_it_says_so(bare):
+    config = bare.config()
+    done = subprocess.run(
+        ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", LASTMILED, config],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "root" in done.stderr or "CAP_" in done.stderr or "ermission" in done.stderr, done.stderr
+
+
+def test_a_taken_bgp_port_is_named(bare):
+    listener = subprocess.Popen(
+        ["ip", "netns", "exec", bare.name, "/usr/bin/python3", "-c",
+         "import socket,time\ns=socket.socket(socket.AF_INET6)\ns.bind(('::',179))\ns.listen()\n"
+         "print('ready',flush=True)\ntime.sleep(60)"],
+        stdout=subprocess.PIPE,
+        text=True,
+    )  # fmt: skip
+    try:
+        assert listener.stdout.readline().strip() == "ready"
+        done = bare.run(str(LASTMILED), str(bare.config()), check=False)
+        assert done.returncode == 1
+        assert "179" in done.stderr, done.stderr
+        assert bare.interfaces() == {"lo", "up1", "far"}
+    finally:
+        listener.kill()
+        listener.wait()
+
+
+def test_the_command_without_a_daemon_says_how_to_go_on(bare):
+    done = bare.show("show", "bgp")
+    assert done.returncode != 0
+    assert done.stderr.count("\n") == 1 and str(bare.socket) in done.stderr

@@ -1,0 +1,142 @@
+"""Lastmile in the fabric, beyond the demo: what is on the wire, load, faults, restarts."""
+import json
+import re
+import signal
+import socket
+import subprocess
+import time
+
+import pytest
+
+from lablib import frr, lastmile, measure, topology
+from lablib.netns import wait_for
+
+
+def sessions_up(lab, node, ports):
+    wait_for(f"{node}: sessions {ports}", lambda: lastmile.established(lab, node) == set(ports))
+
+
+def test_messages_decode_without_a_malformed_field(lab, tmp_path):
+    """OPEN, UPDATE and RA as tshark sees them on the leaf's side of the wire."""
+    capture = tmp_path / "uplink.pcap"
+    tcpdump = subprocess.Popen(
+        lab.in_node("leaf1")
+        + ["tcpdump", "-U", "-i", "bms1", "-w", str(capture), "tcp port 179 or icmp6"],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert "listening" in tcpdump.stderr.readline() + tcpdump.stderr.readline()
+        lab.stop("bms1", "lastmiled")
+        lastmile.start(lab, topology.node("bms1"))
+        sessions_up(lab, "bms1", ["up1", "up2"])
+        wait_for("leaf1 has the loopback", lambda: frr.has_route(lab, "leaf1", "10.0.1.1/32"))
+        time.sleep(1)
+    finally:
+        tcpdump.send_signal(signal.SIGINT)
+        tcpdump.wait(timeout=10)
+    ours = lab.run("bms1", "cat", "/sys/class/net/up1/address").strip()
+
+    def frames(condition):
+        done = subprocess.run(
+            ["tshark", "-r", capture, "-Y", f"eth.src == {ours} && ({condition})"],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return done.stdout.splitlines()
+
+    assert frames("bgp.type == 1"), "no OPEN of ours was seen"
+    assert frames("bgp.type == 2"), "no UPDATE of ours was seen"
+    assert frames("icmpv6.type == 134"), "no router advertisement of ours was seen"
+    assert frames("icmpv6.type == 133"), "no router solicitation of ours was seen"
+    assert not frames("_ws.malformed"), "\n".join(frames("_ws.malformed"))
+    errors = "(bgp || icmpv6) && _ws.expert.severity >= 0x800000"  # PI_ERROR
+    assert not frames(errors), "\n".join(frames(errors))
+    lifetimes = frames("icmpv6.type == 134 && icmpv6.nd.ra.router_lifetime != 0")
+    assert not lifetimes, "we offered ourselves as a default router"
+
+
+def test_iperf3_runs_through_two_routers_without_a_stall(lab):
+    server = lab.start("bms2", "iperf3", ["iperf3", "-s", "-B", "10.0.2.2", "-1"])
+    try:
+        wait_for("iperf3 listens", lambda: ":5201" in lab.run("bms2", "ss", "-Hltn"))
+        report = json.loads(
+            lab.run("bms1", "iperf3", "-c", "10.0.2.2", "-B", "10.0.1.1", "-t", "10", "-J", timeout=60)
+        )
+    finally:
+        lab.stop("bms2", "iperf3")
+        server.wait()
+    rates = [interval["sum"]["bits_per_second"] for interval in report["intervals"]]
+    total = report["end"]["sum_received"]["bits_per_second"]
+    print(f"iperf3 bms1 → bms2: {total / 1e9:.2f} Gbit/s, slowest second {min(rates) / 1e9:.2f}")
+    assert min(rates) > 0, f"a second without a byte: {rates}"
+
+
+def test_jumbo_frames_pass_and_larger_ones_are_refused(lab):
+    lab.run("bms1", "ping", "-c2", "-i0.2", "-M", "do", "-s", "8972", "-I", "10.0.1.1", "10.0.2.2")
+
+
+def test_garbage_from_a_peer_costs_nobody_else_anything(lab):
+    """A stranger on the leaf's side of the link talks to our BGP port."""
+    before = {n["name"]: n["uptime_s"] for n in lastmile.show(lab, "bms1", "bgp")["neighbors"]}
+    address = next(
+        hop["ip"]
+        for hop in frr.show(lab, "leaf1", "show bgp ipv4 unicast neighbors bms1 routes")["routes"][
+            "10.0.1.1/32"
+        ][0]["nexthops"]
+    )
+    script = f"""
+import socket, os
+for payload in (b"", b"GET / HTTP/1.0\\r\\n\\r\\n", b"\\xff" * 16 + b"\\x00\\x00\\x01",
+                b"\\xff" * 16 + b"\\xff\\xff\\x01", os.urandom(4096), b"\\xff" * 10):
+    s = socket.socket(socket.AF_INET6, socket.SOCK_STREAM)
+    s.settimeout(2)
+    try:
+        s.connect(("{address}", 179, 0, socket.if_nametoindex("bms1")))
+        s.sendall(payload)
+        s.recv(4096)
+    except OSError:
+        pass
+    s.close()
+"""
+    lab.run("leaf1", measure.PYTHON, "-c", script)
+    after = {n["name"]: n for n in lastmile.show(lab, "bms1", "bgp")["neighbors"]}
+    for name, uptime in before.items():
+        assert after[name]["state"] == "Established"
+        assert after[name]["uptime_s"] >= uptime, f"{name} was reset"
+
+
+def test_a_restarted_leaf_comes_back_by_itself(lab):
+    leaf = topology.node("leaf2")
+    for daemon in ("bfdd", "bgpd", "zebra", "mgmtd"):
+        lab.stop("leaf2", daemon)
+    sessions_up(lab, "bms1", ["up1"])
+    assert [h["port"] for h in lastmile.next_hops(lab, "bms1", "0.0.0.0/0")] == ["up1"]
+    frr.remove(lab, "leaf2")
+    frr.start(lab, leaf, [leaf.loopback])
+    sessions_up(lab, "bms1", ["up1", "up2"])
+    wait_for("two next hops", lambda: len(lastmile.next_hops(lab, "bms1", "0.0.0.0/0")) == 2)
+
+
+def test_killed_and_started_again(lab):
+    lab.stop("bms2", "lastmiled", how=signal.SIGKILL)
+    lastmile.start(lab, topology.node("bms2"))
+    sessions_up(lab, "bms2", ["up1", "up2"])
+    wait_for(
+        "bms1 reaches bms2 again",
+        lambda: "1 received"
+        in lab.run("bms1", "ping", "-c1", "-W1", "-I", "10.0.1.1", "10.0.2.2", check=False),
+    )
+
+
+def test_a_port_that_disappears_leaves_the_others_running(lab):
+    """The last test of the module: it takes a link out of the fabric."""
+    lab.run("leaf1", "ip", "link", "delete", "bms2")
+    sessions_up(lab, "bms2", ["up2"])
+    ports = {p["name"]: p for p in lastmile.show(lab, "bms2", "ports")["ports"]}
+    assert not ports["up1"]["link_up"] if "link_up" in ports["up1"] else True
+    lab.run("bms2", "ping", "-c3", "-i0.2", "-W1", "-I", "10.0.2.2", "10.0.1.1")
+
+
+__all__ = ["pytest", "re", "socket"]
