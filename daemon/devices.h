@@ -24,7 +24,8 @@ struct OpenPort {
   std::optional<Twin> twin;
 };
 
-/// Owns everything of drivers/. Goes after the workers: they poll these devices. Control thread only.
+/// Owns everything of drivers/. Goes after the workers: they poll these devices. Control thread
+/// only.
 class Devices {
  public:
   /// Opens everything; ports are started. On an error nothing stays behind.

@@ -31,10 +31,10 @@ WorkerConfig worker_config(const Config& config, const Devices& devices, unsigne
   const unsigned workers = config.dataplane.workers;
   WorkerConfig result;
   result.id = WorkerId{static_cast<std::uint8_t>(worker)};
-  result.transit = config.router.mode == RouterMode::kHost ? TransitPolicy::kRefuse
-                                                           : TransitPolicy::kAllow;
-  result.idle = config.dataplane.idle == IdleMode::kPoll ? IdleStrategy::kPoll
-                                                         : IdleStrategy::kAdaptive;
+  result.transit =
+      config.router.mode == RouterMode::kHost ? TransitPolicy::kRefuse : TransitPolicy::kAllow;
+  result.idle =
+      config.dataplane.idle == IdleMode::kPoll ? IdleStrategy::kPoll : IdleStrategy::kAdaptive;
   if (worker < config.dataplane.cpus.size()) result.cpu = config.dataplane.cpus[worker];
   // Routers in a row must not all choose alike, or half of their links stay empty.
   result.flow_seed = hash_value(config.router.id);

@@ -50,8 +50,7 @@ Result<std::unique_ptr<LinkMonitor>> LinkMonitor::start(EventLoop& loop, Devices
       return failure(std::string{"link state: no timer: "} + std::strerror(errno), errno);
     }
   }
-  return std::unique_ptr<LinkMonitor>{
-      new LinkMonitor{loop, devices, std::move(*watcher), timer}};
+  return std::unique_ptr<LinkMonitor>{new LinkMonitor{loop, devices, std::move(*watcher), timer}};
 }
 
 Result<void> LinkMonitor::refresh() {
@@ -84,8 +83,7 @@ void LinkMonitor::changed(OpenPort& port, Link link) {
   const std::string& name = port.port->facts().name;
   spdlog::info("port {}: link {}", name, link == Link::kUp ? "up" : "down");
   const auto tell = [&] {
-    loop_.deliver(
-        LinkChanged{port.id, link == Link::kUp ? LinkState::kUp : LinkState::kDown});
+    loop_.deliver(LinkChanged{port.id, link == Link::kUp ? LinkState::kUp : LinkState::kDown});
   };
   // Down: packets are being lost, so the control plane first. Up: it will send at once, so the twin
   // must have its carrier.

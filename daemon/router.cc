@@ -55,8 +55,8 @@ std::vector<ControlPlane::Port> control_ports(const Devices& devices) {
 
 }  // namespace
 
-// Members go in reverse order: first what delivers events, then what handles them, then the threads,
-// last the devices.
+// Members go in reverse order: first what delivers events, then what handles them, then the
+// threads, last the devices.
 struct Router::Parts {
   Parts(Config c, std::unique_ptr<Devices> d)
       : config(std::move(c)), devices(std::move(d)), forwarding(config, *devices), timers(loop) {}
@@ -113,8 +113,8 @@ tl::expected<void, std::string> Router::Parts::wire(const Options& options) {
   ControlServer::Options socket;
   socket.socket = config.control.socket;
   socket.group = config.control.group;
-  auto listening = ControlServer::open(loop.context(), socket,
-                                       [this](const Event& event) { handle(event); });
+  auto listening =
+      ControlServer::open(loop.context(), socket, [this](const Event& event) { handle(event); });
   if (!listening) return tl::unexpected(listening.error());
   server = std::move(*listening);
 
@@ -173,8 +173,9 @@ tl::expected<std::unique_ptr<Router>, std::string> Router::build(Config config,
   } catch (const std::system_error& error) {
     return tl::unexpected(std::string{"cannot make the forwarding tables: "} + error.what());
   } catch (const std::bad_alloc&) {
-    return tl::unexpected(std::string{"not enough memory for the forwarding tables; lower "
-                                      "dataplane.max-routes"});
+    return tl::unexpected(
+        std::string{"not enough memory for the forwarding tables; lower "
+                    "dataplane.max-routes"});
   }
 }
 
@@ -183,7 +184,8 @@ void Router::run() {
   spdlog::info("router {} (AS {}) runs", parts.config.router.id, parts.config.router.asn.value());
   parts.loop.run();
   parts.control->stop("router is stopping", parts.loop.now());
-  for (Duration waited{0}; waited < kFarewell && !parts.transport->idle(); waited += kFarewellStep) {
+  for (Duration waited{0}; waited < kFarewell && !parts.transport->idle();
+       waited += kFarewellStep) {
     parts.loop.run_for(kFarewellStep);
   }
   spdlog::info("stopped");

@@ -24,9 +24,12 @@ std::vector<WorkerSnapshot> snapshots(const Forwarding& forwarding) {
 
 const char* origin_name(bgp::Origin origin) {
   switch (origin) {
-    case bgp::Origin::kIgp: return "igp";
-    case bgp::Origin::kEgp: return "egp";
-    case bgp::Origin::kIncomplete: return "incomplete";
+    case bgp::Origin::kIgp:
+      return "igp";
+    case bgp::Origin::kEgp:
+      return "egp";
+    case bgp::Origin::kIncomplete:
+      return "incomplete";
   }
   return "";
 }
@@ -71,7 +74,9 @@ std::uint64_t sum(const rib::PathCounts& counts) {
 
 Show::Show(Sources sources) : from_(std::move(sources)), started_(ControlClock::now()) {}
 
-std::string Show::port_name(PortId port) const { return from_.config.ports[port.value()].name; }
+std::string Show::port_name(PortId port) const {
+  return from_.config.ports[port.value()].name;
+}
 
 VersionView Show::version() const {
   VersionView view;
@@ -149,18 +154,26 @@ std::vector<NeighborView> Show::bgp_neighbors() const {
     view.messages_received = status.history.received.total();
     view.messages_sent = status.history.sent.total();
     view.established_count = status.history.established;
-    view.last_error = status.history.last_error.empty() ? status.detail : status.history.last_error;
+    // A connection that lost against another one before the session came up is no error to show.
+    const bool flawless =
+        status.state == bgp::SessionState::kEstablished && status.history.dropped == 0;
+    if (!flawless) {
+      view.last_error =
+          status.history.last_error.empty() ? status.detail : status.history.last_error;
+    }
     views.push_back(std::move(view));
   }
   return views;
 }
 
 RouteView Show::view(const rib::RouteView& route) const {
-  RouteView view{.prefix = route.prefix, .source = to_string(route.source)};
+  RouteView view;
+  view.prefix = route.prefix;
+  view.source = to_string(route.source);
   view.neighbor = route.peer_name;
   view.best = route.best;
   view.multipath = route.multipath && !route.best;
-  view.reason = !route.refusal.empty()  ? route.refusal
+  view.reason = !route.refusal.empty()     ? route.refusal
                 : !route.fib_error.empty() ? route.fib_error
                                            : route.why;
   for (const rib::NextHopView& hop : route.next_hops) {
@@ -188,7 +201,17 @@ RoutePage Show::routes(const RouteQuery& query) const {
   const rib::Rib& rib = from_.control.rib();
   const TimePoint now = ControlClock::now();
   RoutePage page;
-  const auto add = [&](const rib::RouteView& route) { page.routes.push_back(view(route)); };
+  // The best path shows the whole set that packets are spread over: its own next hops and those of
+  // the paths used beside it, which come right behind it.
+  std::size_t best = 0;
+  const auto add = [&](const rib::RouteView& route) {
+    page.routes.push_back(view(route));
+    const RouteView& added = page.routes.back();
+    if (added.best) best = page.routes.size() - 1;
+    if (!added.multipath || page.routes[best].prefix != added.prefix) return;
+    auto& hops = page.routes[best].next_hops;
+    hops.insert(hops.end(), added.next_hops.begin(), added.next_hops.end());
+  };
 
   rib::RouteQuery asked;
   if (const auto* prefix = std::get_if<IpPrefix>(&query.what)) asked.prefix = *prefix;
@@ -205,14 +228,14 @@ RoutePage Show::routes(const RouteQuery& query) const {
   return page;
 }
 
-FibView Show::fib() const {
+FibStatusView Show::fib() const {
   const ForwardingTables& tables = from_.forwarding.tables();
   const rib::RibSummary summary = from_.control.rib().summary();
   const auto family = [&](const FibStats& stats, std::uint64_t max_routes) {
     return FibFamilyView{stats.routes, max_routes, summary.groups, stats.second_level_used,
                          stats.second_level_total};
   };
-  FibView view;
+  FibStatusView view;
   view.ipv4 = family(tables.ipv4.stats(), from_.config.dataplane.max_routes_ipv4);
   view.ipv6 = family(tables.ipv6.stats(), from_.config.dataplane.max_routes_ipv6);
   view.next_hops = summary.next_hops;
@@ -227,7 +250,9 @@ FibView Show::fib() const {
 std::vector<LinkLayerView> Show::link_layer_neighbors() const {
   std::vector<LinkLayerView> views;
   for (const auto& neighbor : from_.neighborhood.neighbors()) {
-    LinkLayerView view{.port = port_name(neighbor.port), .address = neighbor.entry.address};
+    LinkLayerView view;
+    view.port = port_name(neighbor.port);
+    view.address = neighbor.entry.address;
     view.mac = neighbor.entry.mac;
     view.state = to_string(neighbor.entry.state);
     const auto router = from_.control.discovery().neighbor(neighbor.port);
@@ -259,8 +284,8 @@ std::vector<WorkerView> Show::workers() const {
     view.idle_share = worker.idle_share();
     for (std::size_t i = 0; i < kDropReasonCount; ++i) {
       if (worker.drops[i] == 0) continue;
-      const auto& facts = drop_reason_facts(static_cast<DropReason>(i));
-      view.drops.push_back({std::string{facts.name}, std::string{facts.help}, worker.drops[i]});
+      const DropReasonFacts& facts = kDropReasons[i];
+      view.drops.push_back({std::string{facts.name}, std::string{facts.text}, worker.drops[i]});
     }
     views.push_back(std::move(view));
   }
@@ -271,8 +296,8 @@ std::vector<DropView> Show::drops() const {
   std::vector<DropView> views;
   const auto workers = snapshots(from_.forwarding);
   for (std::size_t i = 0; i < kDropReasonCount; ++i) {
-    const auto& facts = drop_reason_facts(static_cast<DropReason>(i));
-    DropView view{std::string{facts.name}, std::string{facts.help}, 0};
+    const DropReasonFacts& facts = kDropReasons[i];
+    DropView view{std::string{facts.name}, std::string{facts.text}, 0};
     for (const WorkerSnapshot& worker : workers) view.packets += worker.drops[i];
     views.push_back(std::move(view));
   }

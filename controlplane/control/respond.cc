@@ -122,7 +122,7 @@ json to_json(const RouteView& route) {
           {"age_s", or_null(route.age)}};
 }
 
-json to_json(const FibView& fib) {
+json to_json(const FibStatusView& fib) {
   return {{"ipv4", family(fib.ipv4)},
           {"ipv6", family(fib.ipv6)},
           {"next_hops", fib.next_hops},

@@ -19,7 +19,7 @@ inline constexpr unsigned kMaxRoutesPage = 1000;
 [[nodiscard]] Json to_json(const NeighborView& neighbor);
 [[nodiscard]] Json to_json(const NextHopView& next_hop);
 [[nodiscard]] Json to_json(const RouteView& route);
-[[nodiscard]] Json to_json(const FibView& fib);
+[[nodiscard]] Json to_json(const FibStatusView& fib);
 [[nodiscard]] Json to_json(const LinkLayerView& neighbor);
 [[nodiscard]] Json to_json(const WorkerView& worker);
 [[nodiscard]] Json to_json(const DropView& drop);

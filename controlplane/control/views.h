@@ -110,7 +110,7 @@ struct FibFamilyView {
   std::uint64_t tbl8_used = 0;
   std::uint64_t tbl8_total = 0;
 };
-struct FibView {
+struct FibStatusView {
   FibFamilyView ipv4;
   FibFamilyView ipv6;
   std::uint64_t next_hops = 0;
@@ -166,7 +166,7 @@ class ShowSource {
   [[nodiscard]] virtual std::vector<PortView> ports() const = 0;
   [[nodiscard]] virtual std::vector<NeighborView> bgp_neighbors() const = 0;
   [[nodiscard]] virtual RoutePage routes(const RouteQuery& query) const = 0;
-  [[nodiscard]] virtual FibView fib() const = 0;
+  [[nodiscard]] virtual FibStatusView fib() const = 0;
   [[nodiscard]] virtual std::vector<LinkLayerView> link_layer_neighbors() const = 0;
   [[nodiscard]] virtual std::vector<WorkerView> workers() const = 0;
   /// Sums over all workers and ports; reasons that never occurred may be left out.

@@ -54,9 +54,8 @@ int read_neighbor(const nlmsghdr* header, void* data) {
   if (!address) return MNL_CB_OK;
 
   NeighborWatch::Entry entry{static_cast<unsigned>(neighbor->ndm_ifindex), *address, std::nullopt,
-                             header->nlmsg_type == RTM_DELNEIGH
-                                 ? NeighborWatch::State::kGone
-                                 : state_of(neighbor->ndm_state)};
+                             header->nlmsg_type == RTM_DELNEIGH ? NeighborWatch::State::kGone
+                                                                : state_of(neighbor->ndm_state)};
   const bool gone = header->nlmsg_type == RTM_DELNEIGH || (neighbor->ndm_state & NUD_FAILED) != 0;
   if (!gone) {
     // Incomplete: the kernel is asking; it will tell how that ended.
@@ -76,12 +75,18 @@ int read_neighbor(const nlmsghdr* header, void* data) {
 
 const char* to_string(NeighborWatch::State state) {
   switch (state) {
-    case NeighborWatch::State::kReachable: return "reachable";
-    case NeighborWatch::State::kStale: return "stale";
-    case NeighborWatch::State::kProbing: return "probing";
-    case NeighborWatch::State::kPermanent: return "permanent";
-    case NeighborWatch::State::kFailed: return "failed";
-    case NeighborWatch::State::kGone: return "gone";
+    case NeighborWatch::State::kReachable:
+      return "reachable";
+    case NeighborWatch::State::kStale:
+      return "stale";
+    case NeighborWatch::State::kProbing:
+      return "probing";
+    case NeighborWatch::State::kPermanent:
+      return "permanent";
+    case NeighborWatch::State::kFailed:
+      return "failed";
+    case NeighborWatch::State::kGone:
+      return "gone";
   }
   return "unknown";
 }

@@ -147,8 +147,8 @@ RoutePage FixedSource::routes(const RouteQuery& query) const {
   return page;
 }
 
-FibView FixedSource::fib() const {
-  FibView fib;
+FibStatusView FixedSource::fib() const {
+  FibStatusView fib;
   fib.ipv4 = {512621, 1048576, 5, 812, 32768};
   fib.ipv6 = {3, 262144, 5, 14, 32768};
   fib.next_hops = 4;

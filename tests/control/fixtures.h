@@ -37,7 +37,7 @@ class FixedSource final : public ShowSource {
   [[nodiscard]] std::vector<PortView> ports() const override;
   [[nodiscard]] std::vector<NeighborView> bgp_neighbors() const override;
   [[nodiscard]] RoutePage routes(const RouteQuery& query) const override;
-  [[nodiscard]] FibView fib() const override;
+  [[nodiscard]] FibStatusView fib() const override;
   [[nodiscard]] std::vector<LinkLayerView> link_layer_neighbors() const override;
   [[nodiscard]] std::vector<WorkerView> workers() const override;
   [[nodiscard]] std::vector<DropView> drops() const override;

@@ -92,8 +92,7 @@ class Demo:
         routes = frr.show(self.lab, leaf, f"show bgp ipv4 unicast neighbors {server} routes")
         result = {}
         for prefix, paths in routes.get("routes", {}).items():
-            hops = [h["ip"] for p in paths for h in p.get("nexthops", []) if h.get("scope") != "global"]
-            hops = hops or [h["ip"] for p in paths for h in p.get("nexthops", [])]
+            hops = [h["ip"] for p in paths for h in p.get("nexthops", []) if h["ip"] != "::"]
             result[prefix] = hops[0] if hops else ""
         return result
 
