@@ -1,0 +1,154 @@
+#include "cli/arguments.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <array>
+#include <cctype>
+
+#include "controlplane/config/suggest.h"
+
+namespace lastmile::cli {
+namespace {
+
+constexpr std::array kVerbs{
+    Verb{"show ports", "", "ports, their links and counters"},
+    Verb{"show bgp", "", "BGP neighbors"},
+    Verb{"show routes", "[PREFIX|ADDRESS]", "routes: all, of a prefix, or of an address"},
+    Verb{"show fib", "", "fill of the forwarding tables"},
+    Verb{"show neighbors", "", "link-layer neighbors"},
+    Verb{"show workers", "", "workers, their load and counters"},
+    Verb{"show drops", "", "dropped packets by reason"},
+    Verb{"version", "", "version of this program and of the daemon"},
+};
+constexpr const char* kDefaultSocket = "/run/lastmile/lastmile.sock";
+constexpr double kShortestWatch = 0.1;
+constexpr double kLongestSeconds = 86400;
+
+std::string verb_list() {
+  std::string text = "Verbs:\n";
+  for (const Verb& verb : kVerbs) {
+    const std::string call =
+        fmt::format("{}{}{}", verb.words, verb.argument.empty() ? "" : " ", verb.argument);
+    text += fmt::format("  {:<30}{}\n", call, verb.help);
+  }
+  return text;
+}
+
+/// "--watch show" and "--watch" at the end mean the default: only a number is its value.
+void complete_watch(std::vector<std::string>& arguments) {
+  for (std::size_t i = 0; i < arguments.size(); ++i) {
+    if (arguments[i] == "--") return;
+    if (arguments[i] != "--watch" && arguments[i] != "-w") continue;
+    const bool number = i + 1 < arguments.size() && !arguments[i + 1].empty() &&
+                        std::isdigit(static_cast<unsigned char>(arguments[i + 1].front())) != 0;
+    // "show routes --watch 10.0.0.0/8": that is no number of seconds either.
+    const bool seconds = number &&
+                         arguments[i + 1].find_first_not_of("0123456789.") == std::string::npos &&
+                         std::count(arguments[i + 1].begin(), arguments[i + 1].end(), '.') <= 1;
+    if (!seconds) arguments.insert(arguments.begin() + static_cast<std::ptrdiff_t>(i) + 1, "2");
+  }
+}
+
+std::variant<Invocation, UsageError> with_verb(Invocation invocation,
+                                               const std::vector<std::string>& words) {
+  const auto usage = [](std::string message) { return UsageError{std::move(message)}; };
+  if (words.empty()) return usage("no verb; expected one such as \"show bgp\" (see --help)");
+  // A verb is one word or two; what follows is its argument.
+  const Verb* verb = nullptr;
+  std::size_t used = 0;
+  for (const std::size_t length : {std::size_t{2}, std::size_t{1}}) {
+    if (words.size() < length || verb != nullptr) continue;
+    const std::string call = length == 2 ? words[0] + ' ' + words[1] : words[0];
+    const auto* const found = std::find_if(kVerbs.begin(), kVerbs.end(),
+                                           [&](const Verb& known) { return known.words == call; });
+    if (found == kVerbs.end()) continue;
+    verb = found;
+    used = length;
+  }
+  if (verb == nullptr) {
+    std::vector<std::string> known;
+    for (const Verb& candidate : kVerbs) known.emplace_back(candidate.words);
+    std::string said = words[0];
+    if (words.size() > 1) said += ' ' + words[1];
+    auto meant = nearest(said, known);
+    if (!meant && words.size() == 1) meant = nearest("show " + said, known);
+    return usage(meant ? fmt::format("unknown verb \"{}\"; did you mean \"{}\"?", said, *meant)
+                       : fmt::format("unknown verb \"{}\"; expected one of: {}", said,
+                                     fmt::join(known, ", ")));
+  }
+  invocation.verb = verb->words;
+  const std::size_t extra = words.size() - used;
+  if (extra > (verb->argument.empty() ? 0U : 1U)) {
+    return usage(fmt::format("\"{}\" is too much for \"{}\"; expected {}", words.back(),
+                             verb->words,
+                             verb->argument.empty() ? "nothing after it" : verb->argument));
+  }
+  if (extra == 1) invocation.argument = words.back();
+  if (invocation.limit && invocation.verb != "show routes") {
+    return usage("--limit is for \"show routes\" only");
+  }
+  return invocation;
+}
+
+}  // namespace
+
+std::span<const Verb> verbs() {
+  return kVerbs;
+}
+
+std::variant<Invocation, HelpText, UsageError> parse_arguments(
+    std::vector<std::string> arguments, const char* socket_from_environment) {
+  Invocation invocation;
+  invocation.socket = socket_from_environment != nullptr && *socket_from_environment != '\0'
+                          ? socket_from_environment
+                          : kDefaultSocket;
+  std::vector<std::string> words;
+  double watch = 0;
+  double timeout = 5;
+  unsigned limit = 0;
+
+  CLI::App app{"Asks a running lastmiled.", "lastmile"};
+  app.footer(verb_list());
+  app.add_option("verb", words, "what to ask, see below")->type_name("VERB");
+  app.add_option("-s,--socket", invocation.socket, "the daemon's control socket")
+      ->type_name("PATH")
+      ->capture_default_str();
+  app.add_flag("-j,--json", invocation.json, "JSON for scripts");
+  auto* watch_option = app.add_option("-w,--watch", watch, "again and again, every SECONDS (2)")
+                           ->type_name("SECONDS")
+                           ->check(CLI::Range(kShortestWatch, kLongestSeconds));
+  auto* limit_option = app.add_option("-n,--limit", limit, "show at most N routes")
+                           ->type_name("N")
+                           ->check(CLI::Range(1U, 1U << 30));
+  app.add_option("--timeout", timeout, "longest wait for an answer (5)")
+      ->type_name("SECONDS")
+      ->check(CLI::Range(kShortestWatch, kLongestSeconds));
+  app.set_version_flag("-V,--version", "lastmile " LASTMILE_VERSION);
+
+  complete_watch(arguments);
+  std::reverse(arguments.begin(), arguments.end());  // CLI11 takes them from the back
+  try {
+    app.parse(arguments);
+  } catch (const CLI::CallForHelp&) {
+    return HelpText{app.help()};
+  } catch (const CLI::CallForVersion&) {
+    return HelpText{"lastmile " LASTMILE_VERSION "\n"};
+  } catch (const CLI::Error& error) {
+    std::string line = error.what();
+    std::replace(line.begin(), line.end(), '\n', ' ');
+    return UsageError{line + " (see --help)"};
+  }
+  const auto in_milliseconds = [](double seconds) {
+    return std::chrono::milliseconds{static_cast<std::int64_t>(seconds * 1000)};
+  };
+  if (watch_option->count() > 0) invocation.watch = in_milliseconds(watch);
+  if (limit_option->count() > 0) invocation.limit = limit;
+  invocation.timeout = in_milliseconds(timeout);
+  auto result = with_verb(std::move(invocation), words);
+  if (auto* fault = std::get_if<UsageError>(&result)) return std::move(*fault);
+  return std::get<Invocation>(std::move(result));
+}
+
+}  // namespace lastmile::cli

@@ -1,0 +1,45 @@
+// The command line of `lastmile`.
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+namespace lastmile::cli {
+
+/// Something the operator can ask.
+struct Verb {
+  std::string_view words;     ///< "show bgp"
+  std::string_view argument;  ///< what may follow: "[PREFIX|ADDRESS]"; empty: nothing
+  std::string_view help;
+};
+[[nodiscard]] std::span<const Verb> verbs();
+
+struct Invocation {
+  std::string verb;
+  std::string argument;  ///< empty: none
+  std::string socket;
+  bool json = false;
+  std::optional<std::chrono::milliseconds> watch;
+  std::chrono::milliseconds timeout{5000};
+  std::optional<unsigned> limit;  ///< routes to show at most
+};
+
+/// The command line asked for a text, not for the daemon.
+struct HelpText {
+  std::string text;
+};
+/// One line that says what is wrong.
+struct UsageError {
+  std::string message;
+};
+
+/// `arguments` without the program's name. `socket_from_environment`: LASTMILE_SOCKET, or null.
+[[nodiscard]] std::variant<Invocation, HelpText, UsageError> parse_arguments(
+    std::vector<std::string> arguments, const char* socket_from_environment);
+
+}  // namespace lastmile::cli

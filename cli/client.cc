@@ -1,0 +1,166 @@
+#include "cli/client.h"
+
+#include <fmt/format.h>
+#include <grp.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+namespace lastmile::cli {
+namespace {
+
+using Json = nlohmann::ordered_json;
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+constexpr std::size_t kLargestResponse = 256U << 20;
+
+std::string who_may(const std::string& socket) {
+  struct stat status {};
+  if (::stat(socket.c_str(), &status) != 0) return "be root";
+  if ((status.st_mode & S_IWGRP) == 0) return "be root";
+  const group* entry = ::getgrgid(status.st_gid);  // one thread only
+  const std::string name =
+      entry != nullptr ? entry->gr_name : std::to_string(static_cast<unsigned>(status.st_gid));
+  return fmt::format("be root or a member of group \"{}\" (usermod -aG {} USER)", name, name);
+}
+
+std::string why_not(const std::string& socket, int error) {
+  switch (error) {
+    case ENOENT:
+      return fmt::format(
+          "lastmiled is not running: there is no socket {}; start it (systemctl start lastmile) or "
+          "name its socket with --socket",
+          socket);
+    case ECONNREFUSED:
+      return fmt::format(
+          "lastmiled is not running: nobody listens on {}; start it (systemctl start lastmile)",
+          socket);
+    case EACCES:
+    case EPERM:
+      return fmt::format("permission denied on {}: {}", socket, who_may(socket));
+    default:
+      return fmt::format("can't connect to {}: {}", socket, std::strerror(error));
+  }
+}
+
+}  // namespace
+
+tl::expected<Client, std::string> Client::connect(const std::string& socket, milliseconds timeout) {
+  sockaddr_un address{};
+  if (socket.empty() || socket.size() >= sizeof address.sun_path) {
+    return tl::unexpected(fmt::format("bad socket path \"{}\"; expected 1 to {} bytes", socket,
+                                      sizeof address.sun_path - 1));
+  }
+  address.sun_family = AF_UNIX;
+  socket.copy(address.sun_path, socket.size());
+  const int descriptor = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (descriptor < 0) return tl::unexpected(fmt::format("no socket: {}", std::strerror(errno)));
+  Client client{descriptor, socket, timeout};
+  const auto deadline = steady_clock::now() + timeout;
+  // A Unix socket connects at once or not at all; EAGAIN: the daemon's backlog is full.
+  while (::connect(descriptor, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
+    if (errno != EAGAIN && errno != EINTR) return tl::unexpected(why_not(socket, errno));
+    if (steady_clock::now() >= deadline) {
+      return tl::unexpected(fmt::format("lastmiled on {} takes no connection", socket));
+    }
+    ::poll(nullptr, 0, 20);
+  }
+  return client;
+}
+
+Client::Client(Client&& other) noexcept
+    : descriptor_(std::exchange(other.descriptor_, -1)),
+      socket_(std::move(other.socket_)),
+      timeout_(other.timeout_),
+      input_(std::move(other.input_)) {}
+
+Client::~Client() {
+  if (descriptor_ >= 0) ::close(descriptor_);
+}
+
+tl::expected<void, std::string> Client::wait(short events, Deadline deadline) const {
+  for (;;) {
+    const auto left = std::chrono::duration_cast<milliseconds>(deadline - steady_clock::now());
+    pollfd entry{descriptor_, events, 0};
+    const int ready = ::poll(&entry, 1, left.count() > 0 ? static_cast<int>(left.count()) + 1 : 0);
+    if (ready > 0) return {};
+    if (ready < 0 && errno != EINTR) {
+      return tl::unexpected(fmt::format("poll: {}", std::strerror(errno)));
+    }
+    if (ready == 0) {
+      return tl::unexpected(
+          fmt::format("no answer from lastmiled on {} within {} ms", socket_, timeout_.count()));
+    }
+  }
+}
+
+tl::expected<void, std::string> Client::send(const std::string& line, Deadline deadline) {
+  std::size_t sent = 0;
+  while (sent < line.size()) {
+    const ssize_t took = ::send(descriptor_, line.data() + sent, line.size() - sent, MSG_NOSIGNAL);
+    if (took > 0) {
+      sent += static_cast<std::size_t>(took);
+    } else if (errno == EAGAIN) {
+      if (auto ready = wait(POLLOUT, deadline); !ready) return ready;
+    } else if (errno == EPIPE || errno == ECONNRESET) {
+      return {};  // its last words may say why: read them
+    } else if (errno != EINTR) {
+      return tl::unexpected(fmt::format("connection to lastmiled broke: {}", std::strerror(errno)));
+    }
+  }
+  return {};
+}
+
+tl::expected<std::string, std::string> Client::receive(Deadline deadline) {
+  char buffer[65536];
+  std::size_t searched = 0;
+  for (;;) {
+    if (const std::size_t end = input_.find('\n', searched); end != std::string::npos) {
+      std::string line = input_.substr(0, end);
+      input_.erase(0, end + 1);
+      return line;
+    }
+    searched = input_.size();
+    if (searched > kLargestResponse) {
+      return tl::unexpected<std::string>{"answer of lastmiled is too long"};
+    }
+    const ssize_t got = ::recv(descriptor_, buffer, sizeof buffer, 0);
+    if (got > 0) {
+      input_.append(buffer, static_cast<std::size_t>(got));
+    } else if (got == 0 || errno == ECONNRESET) {
+      return tl::unexpected<std::string>{"lastmiled closed the connection without an answer"};
+    } else if (errno == EAGAIN) {
+      if (auto ready = wait(POLLIN, deadline); !ready) return tl::unexpected(ready.error());
+    } else if (errno != EINTR) {
+      return tl::unexpected(fmt::format("connection to lastmiled broke: {}", std::strerror(errno)));
+    }
+  }
+}
+
+tl::expected<Json, std::string> Client::ask(const std::string& verb, const Json& args) {
+  const auto deadline = steady_clock::now() + timeout_;
+  const Json request{{"verb", verb}, {"args", args}};
+  const std::string line = request.dump(-1, ' ', false, Json::error_handler_t::replace) + '\n';
+  if (auto sent = send(line, deadline); !sent) return tl::unexpected(sent.error());
+  const auto answer = receive(deadline);
+  if (!answer) return tl::unexpected(answer.error());
+  Json response = Json::parse(*answer, nullptr, /*allow_exceptions=*/false);
+  const bool whole =
+      response.is_object() && response.contains("ok") && response["ok"].is_boolean() &&
+      (response["ok"].get<bool>() ? response.contains("data")
+                                  : response.contains("error") && response["error"].is_string());
+  if (!whole) {
+    return tl::unexpected(fmt::format("what listens on {} does not answer as lastmiled", socket_));
+  }
+  if (!response["ok"].get<bool>()) return tl::unexpected(response["error"].get<std::string>());
+  return std::move(response["data"]);
+}
+
+}  // namespace lastmile::cli

@@ -1,0 +1,254 @@
+#include "cli/render.h"
+
+#include <fmt/format.h>
+
+namespace lastmile::cli {
+namespace {
+
+constexpr auto kRight = Align::kRight;
+
+std::string text_or(const Json& value, std::string_view otherwise) {
+  return value.is_string() && !value.get_ref<const std::string&>().empty()
+             ? value.get<std::string>()
+             : std::string{otherwise};
+}
+
+std::string number_or(const Json& value, std::string_view otherwise) {
+  return value.is_number() ? fmt::format("{}", value.get<std::uint64_t>()) : std::string{otherwise};
+}
+
+std::string count(const Json& object, const char* key) {
+  return short_count(object.at(key).get<std::uint64_t>());
+}
+
+std::string duration_or(const Json& value, std::string_view otherwise) {
+  return value.is_number() ? short_duration(value.get<std::uint64_t>()) : std::string{otherwise};
+}
+
+std::string joined(const Json& list, std::string_view separator) {
+  std::string out;
+  for (const Json& item : list) {
+    if (!out.empty()) out += separator;
+    out += item.get_ref<const std::string&>();
+  }
+  return out;
+}
+
+/// "up1 fe80::1 weight 2 (dead)".
+std::string next_hop(const Json& hop) {
+  std::string out = text_or(hop.at("port"), "");
+  if (const std::string address = text_or(hop.at("address"), ""); !address.empty()) {
+    out += (out.empty() ? "" : " ") + address;
+  }
+  if (hop.at("weight").get<unsigned>() != 1) {
+    out += fmt::format(" weight {}", hop.at("weight").get<unsigned>());
+  }
+  if (!hop.at("alive").get<bool>()) out += " (dead)";
+  return out.empty() ? "-" : out;
+}
+
+const char* mark(const Json& route) {
+  if (route.at("best").get<bool>()) return "*";
+  if (route.at("multipath").get<bool>()) return "=";
+  return route.at("backup").get<bool>() ? "+" : "";
+}
+
+}  // namespace
+
+std::string render_ports(const Json& data) {
+  TextTable table{{{"PORT"},
+                   {"LINK"},
+                   {"SPEED", kRight},
+                   {"MTU", kRight},
+                   {"MAC"},
+                   {"RX PKTS", kRight},
+                   {"TX PKTS", kRight},
+                   {"LOST", kRight},
+                   {"DRIVER"}}};
+  for (const Json& port : data.at("ports")) {
+    const auto lost = port.at("rx_missed").get<std::uint64_t>() +
+                      port.at("rx_errors").get<std::uint64_t>() +
+                      port.at("tx_dropped").get<std::uint64_t>();
+    table.add({port.at("name"), port.at("link"),
+               link_speed(port.at("speed_mbps").get<std::uint64_t>()),
+               number_or(port.at("mtu"), "-"), port.at("mac"), count(port, "rx_packets"),
+               count(port, "tx_packets"), short_count(lost), text_or(port.at("driver"), "absent")});
+    table.note("  device " + port.at("device").get<std::string>());
+    if (!port.at("addresses").empty()) {
+      table.note(fmt::format("  {} {}", port.at("twin").get<std::string>(),
+                             joined(port.at("addresses"), " ")));
+    }
+  }
+  return data.at("ports").empty() ? "no ports\n" : table.text();
+}
+
+std::string render_bgp(const Json& data) {
+  TextTable table{{{"NEIGHBOR"},
+                   {"ADDRESS"},
+                   {"AS", kRight},
+                   {"STATE"},
+                   {"UP", kRight},
+                   {"RECV", kRight},
+                   {"ACPT", kRight},
+                   {"SENT", kRight}}};
+  for (const Json& neighbor : data.at("neighbors")) {
+    table.add({neighbor.at("name"), text_or(neighbor.at("address"), "not discovered"),
+               number_or(neighbor.at("remote_asn"), "-"), neighbor.at("state"),
+               duration_or(neighbor.at("uptime_s"), "-"), count(neighbor, "received"),
+               count(neighbor, "accepted"), count(neighbor, "advertised")});
+    if (const std::string text = text_or(neighbor.at("description"), ""); !text.empty()) {
+      table.note("  " + text);
+    }
+    if (const std::string detail = text_or(neighbor.at("detail"), ""); !detail.empty()) {
+      table.note("  not up: " + detail);
+    }
+    if (const std::string error = text_or(neighbor.at("last_error"), ""); !error.empty()) {
+      table.note("  last down: " + error);
+    }
+  }
+  return data.at("neighbors").empty() ? "no BGP neighbors\n" : table.text();
+}
+
+std::string render_fib(const Json& data) {
+  TextTable table{{{"FAMILY"},
+                   {"ROUTES", kRight},
+                   {"LIMIT", kRight},
+                   {"GROUPS", kRight},
+                   {"TBL8", kRight},
+                   {"OF", kRight}}};
+  for (const char* family : {"ipv4", "ipv6"}) {
+    const Json& fib = data.at(family);
+    table.add({family, number_or(fib.at("routes"), "-"), number_or(fib.at("max_routes"), "-"),
+               number_or(fib.at("groups"), "-"), number_or(fib.at("tbl8_used"), "-"),
+               number_or(fib.at("tbl8_total"), "-")});
+  }
+  const Json& queue = data.at("queue");
+  table.note("");
+  table.note(fmt::format("queue: {} waiting, {} applied, {} coalesced, {} failed",
+                         number_or(queue.at("depth"), "-"), number_or(queue.at("applied"), "-"),
+                         number_or(queue.at("coalesced"), "-"),
+                         number_or(queue.at("failures"), "-")));
+  return table.text();
+}
+
+std::string render_neighbors(const Json& data) {
+  TextTable table{{{"PORT"}, {"ADDRESS"}, {"MAC"}, {"STATE"}, {"ROUTER"}}};
+  for (const Json& neighbor : data.at("neighbors")) {
+    table.add({neighbor.at("port"), neighbor.at("address"), text_or(neighbor.at("mac"), "-"),
+               neighbor.at("state"), neighbor.at("router").get<bool>() ? "yes" : "no"});
+  }
+  return data.at("neighbors").empty() ? "no link-layer neighbors\n" : table.text();
+}
+
+std::string render_workers(const Json& data) {
+  TextTable table{{{"WORKER", kRight},
+                   {"CPU", kRight},
+                   {"RX PKTS", kRight},
+                   {"TX PKTS", kRight},
+                   {"PUNTED", kRight},
+                   {"DROPPED", kRight},
+                   {"CYCLES/PKT", kRight},
+                   {"PKTS/VECTOR", kRight},
+                   {"IDLE", kRight}}};
+  for (const Json& worker : data.at("workers")) {
+    std::uint64_t dropped = 0;
+    for (const Json& drop : worker.at("drops")) dropped += drop.at("packets").get<std::uint64_t>();
+    const auto cycles = worker.at("cycles_per_packet").get<double>();
+    const auto vector = worker.at("packets_per_vector").get<double>();
+    table.add({number_or(worker.at("id"), "-"), number_or(worker.at("cpu"), "-"),
+               count(worker, "rx_packets"), count(worker, "tx_packets"), count(worker, "punted"),
+               short_count(dropped), cycles > 0 ? fmt::format("{:.0f}", cycles) : "-",
+               vector > 0 ? fmt::format("{:.1f}", vector) : "-",
+               fmt::format("{:.0f}%", worker.at("idle_share").get<double>() * 100)});
+  }
+  return data.at("workers").empty() ? "no workers\n" : table.text();
+}
+
+std::string render_drops(const Json& data) {
+  TextTable table{{{"PACKETS", kRight}, {"REASON"}, {"MEANING"}}};
+  bool any = false;
+  for (const Json& drop : data.at("drops")) {
+    const auto packets = drop.at("packets").get<std::uint64_t>();
+    if (packets == 0) continue;
+    table.add({std::to_string(packets), drop.at("reason"), drop.at("help")});
+    any = true;
+  }
+  return any ? table.text() : "no packets dropped\n";
+}
+
+std::string render_version(const Json& data) {
+  return fmt::format("lastmiled {} (DPDK {}), up {}, router id {}, AS {}, {}\n",
+                     data.at("version").get<std::string>(), data.at("dpdk").get<std::string>(),
+                     duration_or(data.at("uptime_s"), "-"), data.at("router_id").get<std::string>(),
+                     number_or(data.at("asn"), "-"), data.at("config").get<std::string>());
+}
+
+std::string render_route_details(const Json& data) {
+  std::string out;
+  std::string prefix;
+  for (const Json& route : data.at("routes")) {
+    if (route.at("prefix") != prefix) {
+      prefix = route.at("prefix");
+      out += prefix + '\n';
+    }
+    out += fmt::format("  {}", route.at("source").get<std::string>());
+    if (const std::string from = text_or(route.at("neighbor"), ""); !from.empty()) {
+      out += " from " + from;
+    }
+    for (const char* role : {"best", "multipath", "backup"}) {
+      if (route.at(role).get<bool>()) out += fmt::format(", {}", role);
+    }
+    if (const std::string refusal = text_or(route.at("refusal"), ""); !refusal.empty()) {
+      out += ", refused: " + refusal;
+    } else if (const std::string reason = text_or(route.at("reason"), ""); !reason.empty()) {
+      out += " (" + reason + ")";
+    }
+    if (route.at("age_s").is_number()) out += ", " + duration_or(route.at("age_s"), "") + " old";
+    out += '\n';
+    for (const Json& hop : route.at("next_hops")) out += "    via " + next_hop(hop) + '\n';
+    std::string attributes;
+    const auto attribute = [&attributes](std::string_view name, const std::string& value) {
+      if (value.empty()) return;
+      attributes += fmt::format("{}{} {}", attributes.empty() ? "    " : ", ", name, value);
+    };
+    attribute("as-path", text_or(route.at("as_path"), ""));
+    attribute("origin", text_or(route.at("origin"), ""));
+    attribute("med", number_or(route.at("med"), ""));
+    attribute("local-preference", number_or(route.at("local_preference"), ""));
+    if (!attributes.empty()) out += attributes + '\n';
+    if (const std::string error = text_or(route.at("fib_error"), ""); !error.empty()) {
+      out += "    not forwarded: " + error + '\n';
+    }
+    for (const auto& [name, key] :
+         {std::pair{"advertised to", "advertised_to"}, std::pair{"communities", "communities"},
+          std::pair{"large communities", "large_communities"}}) {
+      if (!route.at(key).empty())
+        out += fmt::format("    {} {}\n", name, joined(route.at(key), " "));
+    }
+  }
+  return out.empty() ? "no such route\n" : out;
+}
+
+RouteList::RouteList() : table_({{""}, {"PREFIX"}, {"SOURCE"}, {"NEXT HOP"}, {"AS PATH"}}) {}
+
+std::string RouteList::page(const Json& data) {
+  if (data.at("routes").empty()) return {};
+  for (const Json& route : data.at("routes")) {
+    std::string prefix = route.at("prefix");
+    const bool same = prefix == last_prefix_;
+    last_prefix_ = prefix;
+    if (same) prefix.clear();
+    const Json& hops = route.at("next_hops");
+    table_.add({mark(route), std::move(prefix), route.at("source"),
+                hops.empty() ? "-" : next_hop(hops.front()), text_or(route.at("as_path"), "")});
+    for (std::size_t i = 1; i < hops.size(); ++i) table_.add({"", "", "", next_hop(hops[i]), ""});
+  }
+  return table_.text();
+}
+
+std::string RouteList::end() const {
+  return last_prefix_.empty() ? "no routes\n"
+                              : "\n* best, = used beside it (multipath), + stands by (backup)\n";
+}
+
+}  // namespace lastmile::cli

@@ -1,0 +1,39 @@
+// Answers of the daemon as text for people. Pure functions of the JSON: no terminal, no socket. An
+// answer that is not as promised throws nlohmann::json::exception; the caller says so in one line.
+#pragma once
+
+#include <string>
+
+#include <nlohmann/json.hpp>
+
+#include "cli/table.h"
+
+namespace lastmile::cli {
+
+using Json = nlohmann::ordered_json;
+
+[[nodiscard]] std::string render_ports(const Json& data);
+[[nodiscard]] std::string render_bgp(const Json& data);
+[[nodiscard]] std::string render_fib(const Json& data);
+[[nodiscard]] std::string render_neighbors(const Json& data);
+[[nodiscard]] std::string render_workers(const Json& data);
+[[nodiscard]] std::string render_drops(const Json& data);
+[[nodiscard]] std::string render_version(const Json& data);
+
+/// The paths of one prefix with all that is known of them.
+[[nodiscard]] std::string render_route_details(const Json& data);
+
+/// The list of all routes, page by page in the same columns.
+class RouteList {
+ public:
+  RouteList();
+  [[nodiscard]] std::string page(const Json& data);
+  /// What follows the last page: the legend, or that there are no routes.
+  [[nodiscard]] std::string end() const;
+
+ private:
+  TextTable table_;
+  std::string last_prefix_;
+};
+
+}  // namespace lastmile::cli

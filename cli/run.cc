@@ -1,0 +1,168 @@
+#include "cli/run.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <thread>
+
+#include "cli/arguments.h"
+#include "cli/client.h"
+#include "cli/render.h"
+
+namespace lastmile::cli {
+namespace {
+
+using Result = tl::expected<void, std::string>;
+
+/// A name that the daemon may not know yet, or a peer's text, is still one line here.
+std::string one_line(std::string text) {
+  std::replace_if(
+      text.begin(), text.end(),
+      [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }, ' ');
+  return text;
+}
+
+struct Renderer {
+  std::string_view verb;
+  std::string (*render)(const Json& data);
+};
+constexpr std::array kRenderers{
+    Renderer{"show ports", render_ports},     Renderer{"show bgp", render_bgp},
+    Renderer{"show fib", render_fib},         Renderer{"show neighbors", render_neighbors},
+    Renderer{"show workers", render_workers}, Renderer{"show drops", render_drops},
+    Renderer{"version", render_version},
+};
+
+/// A verb that is answered at once.
+Result show(Client& client, const Invocation& invocation, std::ostream& out) {
+  const auto data = client.ask(invocation.verb, Json::object());
+  if (!data) return tl::unexpected(data.error());
+  if (invocation.json) {
+    out << data->dump(invocation.watch ? -1 : 2) << '\n';
+    return {};
+  }
+  const auto* const renderer =
+      std::find_if(kRenderers.begin(), kRenderers.end(),
+                   [&](const Renderer& known) { return known.verb == invocation.verb; });
+  out << renderer->render(*data);
+  return {};
+}
+
+/// Routes come in pages, and each is printed before the next is asked for: a full table needs no
+/// more memory here than a page.
+class RoutePrinter {
+ public:
+  RoutePrinter(const Invocation& invocation, std::ostream& out)
+      : invocation_(invocation), out_(out) {
+    if (invocation.json) out_ << "{\"routes\":[";
+  }
+  /// Returns the number of prefixes.
+  unsigned page(const Json& data) {
+    unsigned prefixes = 0;
+    std::string last;
+    for (const Json& route : data.at("routes")) {
+      const auto& prefix = route.at("prefix").get_ref<const std::string&>();
+      if (prefix != last) ++prefixes, last = prefix;
+    }
+    if (invocation_.json) {
+      for (const Json& route : data.at("routes")) {
+        out_ << (first_ ? "" : ",") << (invocation_.watch ? "" : "\n") << route.dump();
+        first_ = false;
+      }
+    } else if (!invocation_.argument.empty()) {
+      out_ << render_route_details(data);
+    } else {
+      out_ << list_.page(data);
+    }
+    return prefixes;
+  }
+  void end() {
+    if (invocation_.json) {
+      out_ << (first_ || invocation_.watch ? "" : "\n") << "]}\n";
+    } else if (invocation_.argument.empty()) {
+      out_ << list_.end();
+    }
+  }
+
+ private:
+  const Invocation& invocation_;
+  std::ostream& out_;
+  RouteList list_;
+  bool first_ = true;
+};
+
+Result show_routes(Client& client, const Invocation& invocation, std::ostream& out) {
+  Json args = Json::object();
+  if (!invocation.argument.empty()) args["match"] = invocation.argument;
+  std::optional<unsigned> left = invocation.limit;
+  std::optional<RoutePrinter> printer;
+  std::string cursor;
+  do {
+    if (left) args["limit"] = *left;  // the daemon gives what it can at once
+    const auto data = client.ask(invocation.verb, args);
+    if (!data) return tl::unexpected(data.error());
+    if (!printer) printer.emplace(invocation, out);
+    const unsigned shown = printer->page(*data);
+    const std::string next = data->value("next", "");
+    if (!next.empty() && next == cursor) {
+      return tl::unexpected<std::string>{"lastmiled gives the same page of routes twice"};
+    }
+    cursor = next;
+    args["cursor"] = cursor;
+    if (left) *left -= std::min(*left, shown);
+  } while (!cursor.empty() && left != 0U && out);
+  printer->end();
+  return {};
+}
+
+/// Connects, asks once, prints.
+Result look(const Invocation& invocation, std::ostream& out) {
+  if (invocation.verb == "version" && !invocation.json) out << "lastmile " LASTMILE_VERSION "\n";
+  auto client = Client::connect(invocation.socket, invocation.timeout);
+  if (!client) return tl::unexpected(client.error());
+  try {
+    return invocation.verb == "show routes" ? show_routes(*client, invocation, out)
+                                            : show(*client, invocation, out);
+  } catch (const Json::exception& fault) {
+    return tl::unexpected(
+        fmt::format("answer to \"{}\" is not as expected, lastmiled may be of another version: {}",
+                    invocation.verb, fault.what()));
+  }
+}
+
+}  // namespace
+
+int run(std::vector<std::string> arguments, const Surroundings& surroundings, std::ostream& out,
+        std::ostream& error) {
+  const auto complain = [&error](const std::string& message, int status) {
+    error << "lastmile: " << one_line(message) << '\n';
+    return status;
+  };
+  const auto parsed = parse_arguments(std::move(arguments), surroundings.socket);
+  if (const auto* usage = std::get_if<UsageError>(&parsed)) return complain(usage->message, kUsage);
+  if (const auto* help = std::get_if<HelpText>(&parsed)) {
+    out << help->text;
+    return kSuccess;
+  }
+  const auto& invocation = std::get<Invocation>(parsed);
+  for (bool first = true;; first = false) {
+    if (invocation.watch && !invocation.json) {
+      if (surroundings.terminal) {
+        out << "\033[H\033[2J";  // home, clear
+      } else if (!first) {
+        out << '\n';
+      }
+    }
+    if (const Result result = look(invocation, out); !result) {
+      out.flush();
+      return complain(result.error(), kFailure);
+    }
+    out.flush();
+    if (!out) return complain("can't write the answer", kFailure);
+    if (!invocation.watch) return kSuccess;
+    std::this_thread::sleep_for(*invocation.watch);
+  }
+}
+
+}  // namespace lastmile::cli

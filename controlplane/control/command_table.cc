@@ -1,0 +1,82 @@
+#include "controlplane/control/command_table.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cassert>
+
+#include "controlplane/config/suggest.h"
+
+namespace lastmile {
+namespace {
+
+using json = Json;
+
+/// Text from outside (a peer's error message, say) may not be UTF-8; the response must be.
+std::string dump(const json& value) {
+  return value.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+std::string hint(std::string_view word, const std::vector<std::string>& known) {
+  if (const auto meant = nearest(word, known)) return fmt::format("did you mean \"{}\"?", *meant);
+  return fmt::format("expected one of: {}", fmt::join(known, ", "));
+}
+
+}  // namespace
+
+std::string error_response(std::string_view error) {
+  return dump(json{{"ok", false}, {"error", error}});
+}
+
+void CommandTable::add(Command command) {
+  assert(std::none_of(commands_.begin(), commands_.end(),
+                      [&](const Command& known) { return known.verb == command.verb; }));
+  commands_.push_back(std::move(command));
+}
+
+std::string CommandTable::dispatch(std::string_view request) const {
+  CommandResult result;
+  try {
+    result = answer(request);
+  } catch (const json::exception& error) {
+    return error_response(fmt::format("request can't be answered: {}", error.what()));
+  }
+  if (!result) return error_response(result.error());
+  return dump(json{{"ok", true}, {"data", std::move(*result)}});
+}
+
+CommandResult CommandTable::answer(std::string_view request) const {
+  const json parsed = json::parse(request, nullptr, /*allow_exceptions=*/false);
+  if (parsed.is_discarded()) return tl::unexpected<std::string>{"request is not JSON"};
+  if (!parsed.is_object()) {
+    return tl::unexpected<std::string>{
+        R"(request is not an object; expected {"verb": "...", "args": {...}})"};
+  }
+  const auto verb = parsed.find("verb");
+  if (verb == parsed.end() || !verb->is_string()) {
+    return tl::unexpected<std::string>{R"(request has no verb; expected {"verb": "..."})"};
+  }
+  const json args = parsed.value("args", json::object());
+  if (!args.is_object()) {
+    return tl::unexpected<std::string>{R"("args" is not an object; expected {"name": value})"};
+  }
+  const auto& name = verb->get_ref<const std::string&>();
+  const auto command = std::find_if(commands_.begin(), commands_.end(),
+                                    [&](const Command& known) { return known.verb == name; });
+  if (command == commands_.end()) {
+    std::vector<std::string> verbs;
+    for (const Command& known : commands_) verbs.push_back(known.verb);
+    return tl::unexpected(
+        fmt::format("unknown verb \"{}\"; {}", name.substr(0, 100), hint(name, verbs)));
+  }
+  for (const auto& [key, value] : args.items()) {
+    const auto& known = command->arguments;
+    if (std::find(known.begin(), known.end(), key) != known.end()) continue;
+    if (known.empty()) return tl::unexpected(fmt::format("\"{}\" takes no arguments", name));
+    return tl::unexpected(fmt::format("\"{}\" takes no argument \"{}\"; {}", name,
+                                      key.substr(0, 100), hint(key, known)));
+  }
+  return command->run(args);
+}
+
+}  // namespace lastmile

@@ -1,0 +1,54 @@
+// Verbs of the control socket and who answers them.
+//
+// A request is one JSON object; so is its response (protocol in README.md):
+//
+//   {"verb": "show routes", "args": {"prefix": "10.0.0.0/8"}}
+//   {"ok": true, "data": {...}}      {"ok": false, "error": "unknown verb \"shwo bgp\"; ..."}
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+#include <tl/expected.hpp>
+
+namespace lastmile {
+
+/// JSON whose fields stay in the order that they were written in: answers are read by people too.
+using Json = nlohmann::ordered_json;
+
+/// Why a command could not be carried out: one line for people.
+using CommandResult = tl::expected<Json, std::string>;
+
+struct Command {
+  std::string verb;  ///< "show bgp"
+  std::string help;
+  /// Names of the arguments that `run` knows; any other is refused before it is called.
+  std::vector<std::string> arguments;
+  std::function<CommandResult(const Json& args)> run;
+};
+
+/// Control thread only.
+class CommandTable {
+ public:
+  /// The verb must be new.
+  void add(Command command);
+
+  /// Answers one request; the response is one line without its end. Never throws: whatever is wrong
+  /// with the request is said in the response.
+  [[nodiscard]] std::string dispatch(std::string_view request) const;
+
+  [[nodiscard]] const std::vector<Command>& commands() const { return commands_; }
+
+ private:
+  [[nodiscard]] CommandResult answer(std::string_view request) const;
+
+  std::vector<Command> commands_;
+};
+
+/// A response that says only what went wrong.
+[[nodiscard]] std::string error_response(std::string_view error);
+
+}  // namespace lastmile

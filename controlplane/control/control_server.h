@@ -1,0 +1,67 @@
+// The control socket: takes requests of the operator's command to the control plane and brings the
+// responses back. Knows lines, not verbs (those are command_table.h).
+//
+//   ControlServer::Options options{.socket = config.control.socket, .group = config.control.group};
+//   auto server = ControlServer::open(io, options, [&](Event event) { plane.handle(event); });
+//   if (!server) die(server.error());
+//   ...
+//   server->reply(command, table.dispatch(request));   // as the answer to CommandReceived
+//
+// Nobody can hold up anybody else: every read and write is asynchronous, a client has one request
+// in the works at a time, and its buffers and its patience are bounded (Options). A client that
+// breaks a rule is told so in a response and disconnected.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include <tl/expected.hpp>
+
+#include "controlplane/event/effects.h"
+
+namespace boost::asio {
+class io_context;
+}
+
+namespace lastmile {
+
+/// Control thread (the one that runs the io_context) only.
+class ControlServer final : public Replies {
+ public:
+  struct Options {
+    std::string socket;
+    std::string group;  ///< may connect; empty: only the owner
+    std::size_t max_clients = 64;
+    std::size_t max_request = 64 * 1024;  ///< bytes, with the end of the line
+    /// A client that sends no whole request for so long is disconnected ...
+    std::chrono::milliseconds idle_timeout{60'000};
+    /// ... and one that does not take its response.
+    std::chrono::milliseconds write_timeout{10'000};
+  };
+  /// Called with CommandReceived events. Must answer each with reply(), at once or later.
+  using Handler = std::function<void(Event)>;
+
+  /// Claims the socket file (socket_file.h) and starts to listen. The io_context must outlive the
+  /// server.
+  [[nodiscard]] static tl::expected<std::unique_ptr<ControlServer>, std::string> open(
+      boost::asio::io_context& io, Options options, Handler handler);
+  /// Disconnects all clients and removes the socket file.
+  ~ControlServer() override;
+  ControlServer(const ControlServer&) = delete;
+  ControlServer& operator=(const ControlServer&) = delete;
+
+  /// Sends a response (one line, without its end) to whoever asked; nobody, if they have gone.
+  void reply(CommandId command, std::string response) override;
+
+  [[nodiscard]] std::size_t clients() const;
+
+ private:
+  class Impl;
+  explicit ControlServer(std::shared_ptr<Impl> impl);
+  std::shared_ptr<Impl> impl_;
+};
+
+}  // namespace lastmile

@@ -1,0 +1,242 @@
+#include "controlplane/control/respond.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace lastmile {
+namespace {
+
+using json = Json;
+
+/// A value or null, so that a field is always there.
+template <class T, class Convert>
+json or_null(const std::optional<T>& value, Convert convert) {
+  return value ? json(convert(*value)) : json(nullptr);
+}
+json or_null(const std::optional<IpAddress>& address) {
+  return or_null(address, [](const IpAddress& a) { return to_string(a); });
+}
+json or_null(const std::optional<std::chrono::seconds>& duration) {
+  return or_null(duration, [](std::chrono::seconds d) { return d.count(); });
+}
+json or_null(const std::optional<std::uint32_t>& number) {
+  return or_null(number, [](std::uint32_t n) { return n; });
+}
+
+template <class View>
+json list(const std::vector<View>& views) {
+  json result = json::array();
+  for (const View& view : views) result.push_back(to_json(view));
+  return result;
+}
+
+json family(const FibFamilyView& view) {
+  return {{"routes", view.routes},
+          {"max_routes", view.max_routes},
+          {"groups", view.groups},
+          {"tbl8_used", view.tbl8_used},
+          {"tbl8_total", view.tbl8_total}};
+}
+
+json help(const CommandTable& table) {
+  json verbs = json::array();
+  for (const Command& command : table.commands()) {
+    verbs.push_back(
+        {{"verb", command.verb}, {"help", command.help}, {"arguments", command.arguments}});
+  }
+  return {{"verbs", std::move(verbs)}};
+}
+
+}  // namespace
+
+json to_json(const VersionView& version) {
+  return {{"version", version.version},
+          {"dpdk", version.dpdk},
+          {"uptime_s", version.uptime.count()},
+          {"router_id", version.router_id},
+          {"asn", version.asn},
+          {"config", version.config}};
+}
+
+json to_json(const PortView& port) {
+  return {{"name", port.name},
+          {"device", port.device},
+          {"driver", port.driver},
+          {"twin", port.twin},
+          {"mac", to_string(port.mac)},
+          {"mtu", port.mtu},
+          {"addresses", port.addresses},
+          {"link", port.link_up ? "up" : "down"},
+          {"speed_mbps", port.speed_mbps},
+          {"rx_packets", port.rx_packets},
+          {"rx_bytes", port.rx_bytes},
+          {"rx_missed", port.rx_missed},
+          {"rx_errors", port.rx_errors},
+          {"tx_packets", port.tx_packets},
+          {"tx_bytes", port.tx_bytes},
+          {"tx_dropped", port.tx_dropped}};
+}
+
+json to_json(const NeighborView& neighbor) {
+  return {{"name", neighbor.name},
+          {"description", neighbor.description},
+          {"port", neighbor.port},
+          {"address", or_null(neighbor.address)},
+          {"remote_asn", or_null(neighbor.remote_asn, [](bgp::Asn asn) { return asn.value(); })},
+          {"state", neighbor.state},
+          {"detail", neighbor.detail},
+          {"passive", neighbor.passive},
+          {"uptime_s", or_null(neighbor.uptime)},
+          {"remote_id",
+           or_null(neighbor.remote_id, [](bgp::BgpIdentifier id) { return to_string(id); })},
+          {"hold_time_s", neighbor.hold_time.count()},
+          {"families", neighbor.families},
+          {"received", neighbor.received},
+          {"accepted", neighbor.accepted},
+          {"advertised", neighbor.advertised},
+          {"messages_received", neighbor.messages_received},
+          {"messages_sent", neighbor.messages_sent},
+          {"established_count", neighbor.established_count},
+          {"last_error", neighbor.last_error}};
+}
+
+json to_json(const NextHopView& next_hop) {
+  return {{"port", next_hop.port},
+          {"address", or_null(next_hop.address)},
+          {"weight", next_hop.weight},
+          {"alive", next_hop.alive},
+          {"mac", or_null(next_hop.mac, [](const MacAddress& mac) { return to_string(mac); })}};
+}
+
+json to_json(const RouteView& route) {
+  return {{"prefix", to_string(route.prefix)},
+          {"source", route.source},
+          {"neighbor", route.neighbor},
+          {"best", route.best},
+          {"multipath", route.multipath},
+          {"backup", route.backup},
+          {"reason", route.reason},
+          {"refusal", route.refusal},
+          {"next_hops", list(route.next_hops)},
+          {"as_path", route.as_path},
+          {"origin", route.origin},
+          {"med", or_null(route.med)},
+          {"local_preference", or_null(route.local_preference)},
+          {"communities", route.communities},
+          {"large_communities", route.large_communities},
+          {"age_s", or_null(route.age)},
+          {"installed", route.installed},
+          {"forwarding", route.forwarding},
+          {"fib_error", route.fib_error},
+          {"advertised_to", route.advertised_to}};
+}
+
+json to_json(const FibView& fib) {
+  return {{"ipv4", family(fib.ipv4)},
+          {"ipv6", family(fib.ipv6)},
+          {"next_hops", fib.next_hops},
+          {"queue",
+           {{"depth", fib.queue_depth},
+            {"applied", fib.queue_applied},
+            {"coalesced", fib.queue_coalesced},
+            {"failures", fib.failures}}}};
+}
+
+json to_json(const LinkLayerView& neighbor) {
+  return {{"port", neighbor.port},
+          {"address", to_string(neighbor.address)},
+          {"mac", or_null(neighbor.mac, [](const MacAddress& mac) { return to_string(mac); })},
+          {"state", neighbor.state},
+          {"router", neighbor.router}};
+}
+
+json to_json(const WorkerView& worker) {
+  return {{"id", worker.id},
+          {"cpu", or_null(worker.cpu)},
+          {"rx_packets", worker.rx_packets},
+          {"tx_packets", worker.tx_packets},
+          {"punted", worker.punted},
+          {"cycles_per_packet", worker.cycles_per_packet},
+          {"packets_per_vector", worker.packets_per_vector},
+          {"idle_share", worker.idle_share},
+          {"drops", list(worker.drops)}};
+}
+
+json to_json(const DropView& drop) {
+  return {{"reason", drop.reason}, {"help", drop.help}, {"packets", drop.packets}};
+}
+
+tl::expected<RouteQuery, std::string> route_query(const json& args) {
+  const auto fault = [](std::string text) { return tl::unexpected(std::move(text)); };
+  RouteQuery query;
+  query.limit = kMaxRoutesPage;
+  if (const auto match = args.find("match"); match != args.end()) {
+    if (!match->is_string()) return fault("\"match\" is not text; expected a prefix or an address");
+    const auto& text = match->get_ref<const std::string&>();
+    if (const auto address = parse_ip_address(text)) {
+      query.what = *address;
+    } else if (const auto prefix = parse_ip_prefix(text)) {
+      query.what = *prefix;
+    } else {
+      return fault(
+          fmt::format("\"{}\" is neither a prefix nor an address; expected one such as "
+                      "10.0.0.0/8 (no host bits set) or 10.0.0.1",
+                      text.substr(0, 100)));
+    }
+  }
+  if (const auto cursor = args.find("cursor"); cursor != args.end()) {
+    if (!cursor->is_string())
+      return fault("\"cursor\" is not text; expected the \"next\" of a page");
+    query.cursor = cursor->get<std::string>();
+  }
+  if (const auto limit = args.find("limit"); limit != args.end()) {
+    if (!limit->is_number_unsigned() || *limit < 1U) {
+      return fault("\"limit\" is not a number of prefixes; expected 1 or more");
+    }
+    query.limit =
+        static_cast<unsigned>(std::min<std::uint64_t>(limit->get<std::uint64_t>(), kMaxRoutesPage));
+  }
+  return query;
+}
+
+void add_show_commands(CommandTable& table, const ShowSource& source) {
+  using Args = const json&;
+  const auto add = [&](std::string verb, std::string text, auto answer) {
+    table.add({std::move(verb), std::move(text), {}, [answer](Args) -> CommandResult {
+                 return answer();
+               }});
+  };
+  add("show ports", "ports, their links and counters", [&source] {
+    return json{{"ports", list(source.ports())}};
+  });
+  add("show bgp", "BGP neighbors", [&source] {
+    return json{{"neighbors", list(source.bgp_neighbors())}};
+  });
+  table.add({"show routes",
+             "routes: all, of a prefix, or the longest match of an address",
+             {"match", "cursor", "limit"},
+             [&source](Args args) -> CommandResult {
+               const auto query = route_query(args);
+               if (!query) return tl::unexpected(query.error());
+               const RoutePage page = source.routes(*query);
+               json data{{"routes", list(page.routes)}};
+               if (!page.next.empty()) data["next"] = page.next;
+               return data;
+             }});
+  add("show fib", "fill of the forwarding tables, and their update queue",
+      [&source] { return to_json(source.fib()); });
+  add("show neighbors", "link-layer neighbors", [&source] {
+    return json{{"neighbors", list(source.link_layer_neighbors())}};
+  });
+  add("show workers", "workers, their load and counters", [&source] {
+    return json{{"workers", list(source.workers())}};
+  });
+  add("show drops", "dropped packets by reason", [&source] {
+    return json{{"drops", list(source.drops())}};
+  });
+  add("version", "version and uptime", [&source] { return to_json(source.version()); });
+  add("help", "what this daemon understands", [&table] { return help(table); });
+}
+
+}  // namespace lastmile

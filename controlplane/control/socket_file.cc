@@ -1,0 +1,183 @@
+#include "controlplane/control/socket_file.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <grp.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <optional>
+#include <thread>
+#include <vector>
+
+namespace lastmile {
+namespace {
+
+class Descriptor {
+ public:
+  explicit Descriptor(int descriptor) : descriptor_(descriptor) {}
+  ~Descriptor() {
+    if (descriptor_ >= 0) ::close(descriptor_);
+  }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  [[nodiscard]] int get() const { return descriptor_; }
+  [[nodiscard]] bool valid() const { return descriptor_ >= 0; }
+  [[nodiscard]] int release() { return std::exchange(descriptor_, -1); }
+
+ private:
+  int descriptor_;
+};
+
+tl::unexpected<std::string> failed(const std::string& path, std::string_view what) {
+  return tl::unexpected(fmt::format("control socket {}: {}: {}", path, what, std::strerror(errno)));
+}
+
+/// sockaddr_un of a path that is known to fit.
+struct Address {
+  sockaddr_un value{};
+  explicit Address(const std::string& path) {
+    value.sun_family = AF_UNIX;
+    path.copy(value.sun_path, sizeof value.sun_path - 1);
+  }
+  [[nodiscard]] const sockaddr* get() const {
+    return reinterpret_cast<const sockaddr*>(&value);  // the sockets API's own idiom
+  }
+};
+
+int new_socket() {
+  return ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+}
+
+/// Does anyone accept connections there? A full backlog (EAGAIN) is someone too.
+bool answers(const std::string& path) {
+  const Descriptor probe{new_socket()};
+  const Address address{path};
+  return ::connect(probe.get(), address.get(), sizeof address.value) == 0 ||
+         (errno != ECONNREFUSED && errno != ENOENT);
+}
+
+/// Locks the directory so that only one instance at a time looks and acts. Others hold the lock for
+/// milliseconds; whoever holds it longer is no instance of ours.
+tl::expected<void, std::string> lock(int directory, const std::string& path) {
+  for (int attempt = 0; attempt < 50; ++attempt) {
+    if (::flock(directory, LOCK_EX | LOCK_NB) == 0) return {};
+    if (errno != EWOULDBLOCK) return failed(path, "its directory can't be locked");
+    std::this_thread::sleep_for(std::chrono::milliseconds{20});
+  }
+  return failed(path, "its directory stays locked");
+}
+
+tl::expected<gid_t, std::string> group_id(const std::string& path, const std::string& name) {
+  std::vector<char> buffer(16384);
+  group entry{};
+  group* found = nullptr;
+  if (::getgrnam_r(name.c_str(), &entry, buffer.data(), buffer.size(), &found) != 0 ||
+      found == nullptr) {
+    return tl::unexpected(fmt::format(
+        "control socket {}: there is no group \"{}\"; make it (groupadd --system {}) or change "
+        "\"group\" in \"control\"",
+        path, name, name));
+  }
+  return found->gr_gid;
+}
+
+/// What stands at the path now: nothing, or a socket that nobody serves any more.
+tl::expected<void, std::string> expect_free(const std::string& path) {
+  struct stat status {};
+  if (::lstat(path.c_str(), &status) != 0) {
+    if (errno == ENOENT) return {};
+    return failed(path, "can't be looked at");
+  }
+  if (!S_ISSOCK(status.st_mode)) {
+    return tl::unexpected(fmt::format(
+        "control socket {}: a file that is no socket has this name; remove it or choose another "
+        "name",
+        path));
+  }
+  if (answers(path)) {
+    return tl::unexpected(fmt::format(
+        "control socket {}: another instance is running; stop it or give this one another "
+        "\"socket\" in \"control\"",
+        path));
+  }
+  return {};
+}
+
+}  // namespace
+
+tl::expected<SocketFile, std::string> SocketFile::claim(const std::string& path,
+                                                        const std::string& group) {
+  if (path.size() >= sizeof(sockaddr_un::sun_path)) {
+    return tl::unexpected(fmt::format("control socket {}: the path is longer than {} bytes", path,
+                                      sizeof(sockaddr_un::sun_path) - 1));
+  }
+  const std::size_t slash = path.rfind('/');
+  const std::string directory = slash == std::string::npos ? "."
+                                : slash == 0               ? "/"
+                                                           : path.substr(0, slash);
+  if (::mkdir(directory.c_str(), 0755) != 0 && errno != EEXIST) {
+    return failed(path, "its directory can't be made");
+  }
+  const Descriptor parent{::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+  if (!parent.valid()) return failed(path, "its directory can't be opened");
+  if (auto locked = lock(parent.get(), path); !locked) return tl::unexpected(locked.error());
+  if (auto free = expect_free(path); !free) return tl::unexpected(free.error());
+
+  Descriptor listener{new_socket()};
+  if (!listener.valid()) return failed(path, "no socket");
+  // Under the lock and beside the real name, so the name needs to be unique to us only; cut to fit.
+  std::string temporary = fmt::format("{}/.{}", directory, ::getpid());
+  if (temporary.size() >= sizeof(sockaddr_un::sun_path)) temporary = path;
+  ::unlink(temporary.c_str());
+  const Address address{temporary};
+  if (::bind(listener.get(), address.get(), sizeof address.value) != 0) {
+    return failed(path, "can't be bound");
+  }
+  const auto give_up = [&temporary](tl::unexpected<std::string> error) {
+    ::unlink(temporary.c_str());
+    return error;
+  };
+  if (!group.empty()) {
+    const auto gid = group_id(path, group);
+    if (!gid) return give_up(tl::unexpected(gid.error()));
+    if (::chown(temporary.c_str(), static_cast<uid_t>(-1), *gid) != 0) {
+      return give_up(failed(path, fmt::format("can't be given to group \"{}\"", group)));
+    }
+  }
+  struct stat status {};
+  if (::chmod(temporary.c_str(), group.empty() ? 0600 : 0660) != 0 ||
+      ::listen(listener.get(), SOMAXCONN) != 0 || ::stat(temporary.c_str(), &status) != 0 ||
+      ::rename(temporary.c_str(), path.c_str()) != 0) {
+    return give_up(failed(path, "can't be set up"));
+  }
+  return SocketFile{path, listener.release(), status.st_dev, status.st_ino};
+}
+
+SocketFile::SocketFile(SocketFile&& other) noexcept
+    : path_(std::exchange(other.path_, {})),
+      descriptor_(std::exchange(other.descriptor_, -1)),
+      device_(other.device_),
+      inode_(other.inode_) {}
+
+SocketFile::~SocketFile() {
+  if (descriptor_ >= 0) ::close(descriptor_);
+  if (path_.empty()) return;
+  struct stat status {};
+  // A successor may have taken the name over after we stopped answering.
+  if (::lstat(path_.c_str(), &status) == 0 && status.st_dev == device_ && status.st_ino == inode_) {
+    ::unlink(path_.c_str());
+  }
+}
+
+int SocketFile::release() {
+  return std::exchange(descriptor_, -1);
+}
+
+}  // namespace lastmile

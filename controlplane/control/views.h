@@ -1,0 +1,184 @@
+// What the operator's commands show, as plain values, and the interface by which the daemon gives
+// them out. Views are copies made for one answer: nothing here is shared with a worker, and nothing
+// lives longer than the answer.
+//
+// The JSON of each view (respond.h) is a promise to scripts: fields are added, never renamed.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "controlplane/bgp/wire/types.h"
+#include "dataplane/net/ip.h"
+#include "dataplane/net/mac.h"
+
+namespace lastmile {
+
+/// A port: device, kernel twin, link, counters since start.
+struct PortView {
+  std::string name;
+  std::string device;  ///< as configured
+  std::string driver;  ///< DPDK driver; empty while the device is absent
+  std::string twin;    ///< the kernel interface: "lm-up1"
+  MacAddress mac;
+  std::uint16_t mtu = 0;
+  std::vector<std::string> addresses;  ///< of the twin, with lengths, link-local included
+  bool link_up = false;
+  std::uint32_t speed_mbps = 0;  ///< 0: unknown
+  std::uint64_t rx_packets = 0;
+  std::uint64_t rx_bytes = 0;
+  std::uint64_t rx_missed = 0;  ///< lost by the device because no worker took them in time
+  std::uint64_t rx_errors = 0;
+  std::uint64_t tx_packets = 0;
+  std::uint64_t tx_bytes = 0;
+  std::uint64_t tx_dropped = 0;  ///< the device's queue was full
+};
+
+/// A BGP neighbor.
+struct NeighborView {
+  std::string name;  ///< as in BgpNeighborConfig
+  std::string description;
+  std::string port;                    ///< empty if the neighbor is not bound to one
+  std::optional<IpAddress> address;    ///< nullopt: not discovered yet
+  std::optional<bgp::Asn> remote_asn;  ///< from OPEN, or as configured
+  std::string state;   ///< "Idle", "Connect", ... "Established" (RFC 4271 section 8.2.2)
+  std::string detail;  ///< why it is not Established: "link is down"
+  bool passive = false;
+  std::optional<std::chrono::seconds> uptime;  ///< since Established
+  std::optional<bgp::BgpIdentifier> remote_id;
+  std::chrono::seconds hold_time{0};  ///< negotiated
+  std::vector<std::string> families;  ///< "ipv4", "ipv6": that both sides speak
+  std::uint64_t received = 0;         ///< prefixes the neighbor has sent and not withdrawn
+  std::uint64_t accepted = 0;         ///< of these, that take part in the decision
+  std::uint64_t advertised = 0;       ///< prefixes we have sent and not withdrawn
+  std::uint64_t messages_received = 0;
+  std::uint64_t messages_sent = 0;
+  std::uint64_t established_count = 0;  ///< how often the session came up
+  std::string last_error;               ///< why it was last down; empty if it never was
+};
+
+/// One way of a route.
+struct NextHopView {
+  std::string port;                  ///< empty: no port (blackhole, local)
+  std::optional<IpAddress> address;  ///< nullopt: on the link, or local
+  std::uint16_t weight = 1;
+  bool alive = false;
+  std::optional<MacAddress> mac;  ///< once resolved
+};
+
+/// A path to a prefix. A prefix with several paths has several of these, the best first.
+struct RouteView {
+  IpPrefix prefix;
+  std::string source;    ///< "bgp", "static", "connected", "loopback", "service", "local"
+  std::string neighbor;  ///< the BGP neighbor's name, or empty
+  bool best = false;
+  bool multipath = false;  ///< forwards beside the best path, or is the best one
+  bool backup = false;     ///< forwards when all of these are dead
+  std::string reason;      ///< the rule that made the path best, or that it lost by
+  std::string refusal;     ///< why the path is no candidate; empty if it is one
+  std::vector<NextHopView> next_hops;
+  std::string as_path;  ///< "65001 64512"
+  std::string origin;   ///< "igp", "egp", "incomplete"; empty if not from BGP
+  std::optional<std::uint32_t> med;
+  std::optional<std::uint32_t> local_preference;
+  std::vector<std::string> communities;
+  std::vector<std::string> large_communities;
+  std::optional<std::chrono::seconds> age;
+  bool installed = false;                  ///< the prefix was given to the forwarding tables
+  bool forwarding = false;                 ///< ... and workers are known to see it
+  std::string fib_error;                   ///< why the forwarding tables refused the prefix
+  std::vector<std::string> advertised_to;  ///< neighbors; of the best path
+};
+
+/// What `show routes` is asked for.
+struct RouteQuery {
+  /// All routes; a prefix: its paths; an address: the paths of the longest match.
+  std::variant<std::monostate, IpPrefix, IpAddress> what;
+  /// Where to go on: RoutePage::next of the page before; empty: at the start. Opaque to everyone
+  /// but the source, and good even if the table has changed since (no route that was there all the
+  /// time is left out or shown twice).
+  std::string cursor;
+  /// Most prefixes on a page.
+  unsigned limit = 0;
+};
+struct RoutePage {
+  std::vector<RouteView> routes;  ///< all paths of a prefix are on one page
+  std::string next;               ///< empty: this was the last page
+};
+
+/// Fill of one family's forwarding table.
+struct FibFamilyView {
+  std::uint64_t routes = 0;
+  std::uint64_t max_routes = 0;
+  std::uint64_t groups = 0;  ///< groups of next hops in use (shared by both families)
+  std::uint64_t tbl8_used = 0;
+  std::uint64_t tbl8_total = 0;
+};
+struct FibView {
+  FibFamilyView ipv4;
+  FibFamilyView ipv6;
+  std::uint64_t next_hops = 0;
+  std::uint64_t queue_depth = 0;      ///< operations submitted and not yet applied
+  std::uint64_t queue_applied = 0;    ///< operations applied since start
+  std::uint64_t queue_coalesced = 0;  ///< operations that a newer one made needless
+  std::uint64_t failures = 0;         ///< operations that the tables had no room for
+};
+
+/// A link-layer neighbor, as the kernel knows it.
+struct LinkLayerView {
+  std::string port;
+  IpAddress address;
+  std::optional<MacAddress> mac;  ///< nullopt: not resolved
+  std::string state;              ///< "reachable", "stale", "incomplete", "failed"
+  bool router = false;            ///< heard as a router (RFC 4861)
+};
+
+/// Packets dropped for one reason.
+struct DropView {
+  std::string reason;  ///< the counter's name: "ttl-expired"
+  std::string help;    ///< what it means, for people
+  std::uint64_t packets = 0;
+};
+
+/// A worker's counters since start.
+struct WorkerView {
+  unsigned id = 0;
+  std::optional<unsigned> cpu;  ///< nullopt: not pinned
+  std::uint64_t rx_packets = 0;
+  std::uint64_t tx_packets = 0;
+  std::uint64_t punted = 0;       ///< to the kernel
+  double cycles_per_packet = 0;   ///< of the busy time, over the last interval; 0: no packets
+  double packets_per_vector = 0;  ///< over the last interval
+  double idle_share = 0;          ///< 0 to 1, over the last interval
+  std::vector<DropView> drops;    ///< reasons that occurred
+};
+
+struct VersionView {
+  std::string version;
+  std::string dpdk;
+  std::chrono::seconds uptime{0};
+  std::string router_id;
+  std::uint32_t asn = 0;
+  std::string config;  ///< path of the configuration file
+};
+
+/// Implemented by the daemon. Control thread only; no call may block.
+class ShowSource {
+ public:
+  virtual ~ShowSource() = default;
+  [[nodiscard]] virtual VersionView version() const = 0;
+  [[nodiscard]] virtual std::vector<PortView> ports() const = 0;
+  [[nodiscard]] virtual std::vector<NeighborView> bgp_neighbors() const = 0;
+  [[nodiscard]] virtual RoutePage routes(const RouteQuery& query) const = 0;
+  [[nodiscard]] virtual FibView fib() const = 0;
+  [[nodiscard]] virtual std::vector<LinkLayerView> link_layer_neighbors() const = 0;
+  [[nodiscard]] virtual std::vector<WorkerView> workers() const = 0;
+  /// Sums over all workers and ports; reasons that never occurred may be left out.
+  [[nodiscard]] virtual std::vector<DropView> drops() const = 0;
+};
+
+}  // namespace lastmile

@@ -1,0 +1,95 @@
+#include "cli/arguments.h"
+
+#include <gtest/gtest.h>
+
+namespace lastmile::cli {
+namespace {
+
+using Arguments = std::vector<std::string>;
+using std::chrono::milliseconds;
+
+Invocation good(Arguments arguments, const char* environment = nullptr) {
+  auto parsed = parse_arguments(std::move(arguments), environment);
+  if (const auto* error = std::get_if<UsageError>(&parsed)) ADD_FAILURE() << error->message;
+  const auto* invocation = std::get_if<Invocation>(&parsed);
+  return invocation != nullptr ? *invocation : Invocation{};
+}
+
+std::string bad(Arguments arguments) {
+  auto parsed = parse_arguments(std::move(arguments), nullptr);
+  const auto* error = std::get_if<UsageError>(&parsed);
+  return error != nullptr ? error->message : "";
+}
+
+TEST(Arguments, OptionsMayStandAnywhere) {
+  for (const Arguments& arguments : {Arguments{"show", "bgp", "--json", "--socket", "/tmp/s"},
+                                     Arguments{"--json", "--socket", "/tmp/s", "show", "bgp"},
+                                     Arguments{"-j", "show", "--socket=/tmp/s", "bgp"},
+                                     Arguments{"show bgp", "-j", "-s/tmp/s"}}) {
+    const Invocation invocation = good(arguments);
+    EXPECT_EQ(invocation.verb, "show bgp");
+    EXPECT_TRUE(invocation.json);
+    EXPECT_EQ(invocation.socket, "/tmp/s");
+    EXPECT_FALSE(invocation.watch);
+  }
+}
+
+TEST(Arguments, SocketComesFromOptionEnvironmentDefaultInThatOrder) {
+  EXPECT_EQ(good({"version"}).socket, "/run/lastmile/lastmile.sock");
+  EXPECT_EQ(good({"version"}, "").socket, "/run/lastmile/lastmile.sock");
+  EXPECT_EQ(good({"version"}, "/tmp/e").socket, "/tmp/e");
+  EXPECT_EQ(good({"version", "--socket", "/tmp/o"}, "/tmp/e").socket, "/tmp/o");
+}
+
+TEST(Arguments, WatchHasADefault) {
+  EXPECT_EQ(good({"show", "bgp", "--watch"}).watch, milliseconds{2000});
+  EXPECT_EQ(good({"--watch", "show", "bgp"}).watch, milliseconds{2000});
+  EXPECT_EQ(good({"--watch", "5", "show", "bgp"}).watch, milliseconds{5000});
+  EXPECT_EQ(good({"show", "bgp", "--watch=0.5"}).watch, milliseconds{500});
+  EXPECT_EQ(good({"show", "routes", "-w", "10.0.0.0/8"}).watch, milliseconds{2000});
+  EXPECT_EQ(good({"show", "routes", "-w", "10.0.0.0/8"}).argument, "10.0.0.0/8");
+  EXPECT_EQ(good({"show", "routes", "-w", "10.0.0.1"}).argument, "10.0.0.1");
+  EXPECT_NE(bad({"show", "bgp", "--watch", "0"}), "");
+}
+
+TEST(Arguments, RoutesTakeWhatTheyAreAskedFor) {
+  const Invocation invocation = good({"show", "routes", "2001:db8::/32", "--limit", "7"});
+  EXPECT_EQ(invocation.verb, "show routes");
+  EXPECT_EQ(invocation.argument, "2001:db8::/32");
+  EXPECT_EQ(invocation.limit, 7U);
+}
+
+TEST(Arguments, ErrorsNameTheNearestVerb) {
+  EXPECT_EQ(bad({}), "no verb; expected one such as \"show bgp\" (see --help)");
+  EXPECT_EQ(bad({"shwo", "bgp"}), "unknown verb \"shwo bgp\"; did you mean \"show bgp\"?");
+  EXPECT_EQ(bad({"show", "route"}), "unknown verb \"show route\"; did you mean \"show routes\"?");
+  EXPECT_EQ(bad({"ports"}), "unknown verb \"ports\"; did you mean \"show ports\"?");
+  EXPECT_EQ(bad({"verison"}), "unknown verb \"verison\"; did you mean \"version\"?");
+  EXPECT_EQ(bad({"dance"}),
+            "unknown verb \"dance\"; expected one of: show ports, show bgp, show routes, show fib, "
+            "show neighbors, show workers, show drops, version");
+  EXPECT_EQ(bad({"show", "bgp", "up1"}),
+            "\"up1\" is too much for \"show bgp\"; expected nothing after it");
+  EXPECT_EQ(bad({"show", "routes", "10.0.0.1", "10.0.0.2"}),
+            "\"10.0.0.2\" is too much for \"show routes\"; expected [PREFIX|ADDRESS]");
+  EXPECT_EQ(bad({"show", "bgp", "--limit", "1"}), "--limit is for \"show routes\" only");
+  EXPECT_NE(bad({"show", "bgp", "--jsno"}), "");
+  EXPECT_NE(bad({"show", "bgp", "--socket"}), "");
+  EXPECT_NE(bad({"show", "routes", "--limit", "none"}), "");
+}
+
+TEST(Arguments, HelpListsEveryVerb) {
+  const auto parsed = parse_arguments({"--help"}, nullptr);
+  const auto* help = std::get_if<HelpText>(&parsed);
+  ASSERT_NE(help, nullptr);
+  for (const Verb& verb : verbs()) {
+    EXPECT_NE(help->text.find(verb.words), std::string::npos) << verb.words;
+    EXPECT_NE(help->text.find(verb.help), std::string::npos) << verb.words;
+  }
+  const auto version = parse_arguments({"--version"}, nullptr);
+  ASSERT_TRUE(std::holds_alternative<HelpText>(version));
+  EXPECT_EQ(std::get<HelpText>(version).text, "lastmile " LASTMILE_VERSION "\n");
+}
+
+}  // namespace
+}  // namespace lastmile::cli

@@ -1,0 +1,260 @@
+// The control socket under clients that behave badly.
+
+#include "controlplane/control/control_server.h"
+
+#include <gtest/gtest.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <random>
+
+#include "tests/control/fake_daemon.h"
+
+namespace lastmile {
+namespace {
+
+using std::chrono::milliseconds;
+using test::FakeDaemon;
+
+/// A client made of nothing but system calls.
+class RawClient {
+ public:
+  explicit RawClient(const std::string& path) : descriptor_(::socket(AF_UNIX, SOCK_STREAM, 0)) {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    path.copy(address.sun_path, sizeof address.sun_path - 1);
+    connected_ =
+        ::connect(descriptor_, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+  }
+  ~RawClient() { ::close(descriptor_); }
+  RawClient(const RawClient&) = delete;
+  RawClient& operator=(const RawClient&) = delete;
+
+  [[nodiscard]] bool connected() const { return connected_; }
+  bool send(const std::string& bytes) {
+    std::size_t sent = 0;
+    while (sent < bytes.size()) {
+      const ssize_t took =
+          ::send(descriptor_, bytes.data() + sent, bytes.size() - sent, MSG_NOSIGNAL);
+      if (took <= 0) return false;
+      sent += static_cast<std::size_t>(took);
+    }
+    return true;
+  }
+  void finish_sending() { ::shutdown(descriptor_, SHUT_WR); }
+  /// A line, or what came before the end (empty: nothing).
+  std::string line() {
+    std::string text;
+    char c = 0;
+    while (ready() && ::recv(descriptor_, &c, 1, 0) == 1 && c != '\n') text += c;
+    return text;
+  }
+  /// The server has closed the connection.
+  bool closed() {
+    char c = 0;
+    return ready() && ::recv(descriptor_, &c, 1, 0) <= 0;
+  }
+
+ private:
+  [[nodiscard]] bool ready() const {
+    pollfd entry{descriptor_, POLLIN, 0};
+    return ::poll(&entry, 1, 60'000) == 1;  // a bound for a broken server only
+  }
+  int descriptor_;
+  bool connected_ = false;
+};
+
+const std::string kRequest = "{\"verb\": \"show bgp\"}\n";
+
+bool is_answer(const std::string& line) {
+  return line.starts_with("{\"ok\":true,\"data\":{\"neig");
+}
+
+/// Connections that the server has not yet accepted do not count.
+void wait_for_clients(FakeDaemon& daemon, std::size_t count) {
+  std::size_t seen = daemon.clients();
+  for (int i = 0; i < 12'000 && seen != count; ++i) {
+    std::this_thread::sleep_for(milliseconds{5});
+    seen = daemon.clients();
+  }
+  EXPECT_EQ(seen, count);
+}
+
+TEST(ControlServer, AnswersOneAfterTheOther) {
+  FakeDaemon daemon;
+  RawClient client{daemon.socket()};
+  for (int i = 0; i < 100; ++i) {
+    ASSERT_TRUE(client.send(kRequest));
+    ASSERT_TRUE(is_answer(client.line()));
+  }
+  ASSERT_TRUE(client.send(kRequest + kRequest + kRequest));  // all at once
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(is_answer(client.line()));
+}
+
+TEST(ControlServer, TakesARequestInPieces) {
+  FakeDaemon daemon;
+  RawClient client{daemon.socket()};
+  for (const char c : kRequest) ASSERT_TRUE(client.send({c}));
+  EXPECT_TRUE(is_answer(client.line()));
+}
+
+TEST(ControlServer, AnswersAClientThatHasFinishedSending) {
+  FakeDaemon daemon;
+  RawClient client{daemon.socket()};
+  ASSERT_TRUE(client.send(kRequest));
+  client.finish_sending();
+  EXPECT_TRUE(is_answer(client.line()));
+  EXPECT_TRUE(client.closed());
+}
+
+TEST(ControlServer, ForgetsHalfARequest) {
+  FakeDaemon daemon;
+  {
+    RawClient client{daemon.socket()};
+    ASSERT_TRUE(client.send("{\"verb\": \"show"));
+    client.finish_sending();
+    EXPECT_TRUE(client.closed());
+  }
+  wait_for_clients(daemon, 0);
+}
+
+TEST(ControlServer, ToleratesGarbage) {
+  constexpr unsigned kSeed = 7;
+  SCOPED_TRACE(kSeed);
+  std::mt19937 random{kSeed};
+  FakeDaemon daemon;
+  RawClient client{daemon.socket()};
+  for (int i = 0; i < 200; ++i) {
+    std::string line;
+    for (auto n = random() % 200; n > 0; --n) {
+      const char c = static_cast<char>(random());
+      line += c == '\n' ? ' ' : c;
+    }
+    ASSERT_TRUE(client.send(line + '\n'));
+    ASSERT_TRUE(client.line().starts_with("{\"ok\":false,\"error\":")) << line;
+  }
+  ASSERT_TRUE(client.send(kRequest));
+  EXPECT_TRUE(is_answer(client.line()));
+}
+
+TEST(ControlServer, RefusesARequestThatNeverEnds) {
+  FakeDaemon daemon;
+  RawClient client{daemon.socket()};
+  client.send(std::string(200'000, 'x'));  // it may or may not get all of it out
+  EXPECT_EQ(client.line(),
+            "{\"ok\":false,\"error\":\"request is longer than 65536 bytes; expected one line of "
+            "JSON\"}");
+  EXPECT_TRUE(client.closed());
+  wait_for_clients(daemon, 0);
+}
+
+TEST(ControlServer, ServesManyAtOnceBesideStuckOnes) {
+  FakeDaemon daemon{300};
+  std::vector<std::unique_ptr<RawClient>> stuck;
+  for (int i = 0; i < 16; ++i) {
+    stuck.push_back(std::make_unique<RawClient>(daemon.socket()));
+    if (i % 2 == 0) {
+      // Pages are more than a socket's buffer: responses stay with the server.
+      for (int n = 0; n < 16; ++n) stuck.back()->send("{\"verb\": \"show routes\"}\n");
+    } else {
+      stuck.back()->send("{\"verb\"");
+    }
+  }
+  std::vector<std::thread> threads;
+  std::atomic<int> answers{0};
+  for (int i = 0; i < 8; ++i) {
+    threads.emplace_back([&] {
+      for (int n = 0; n < 50; ++n) {
+        RawClient client{daemon.socket()};
+        client.send(kRequest);
+        if (is_answer(client.line())) ++answers;
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(answers, 400);
+}
+
+TEST(ControlServer, DisconnectsWhoIsIdleOrDoesNotRead) {
+  ControlServer::Options options;
+  options.idle_timeout = milliseconds{50};
+  options.write_timeout = milliseconds{50};
+  FakeDaemon daemon{300, options};
+  RawClient idle{daemon.socket()};
+  RawClient half{daemon.socket()};
+  half.send("{\"verb\"");
+  RawClient deaf{daemon.socket()};
+  for (int i = 0; i < 16; ++i) deaf.send("{\"verb\": \"show routes\"}\n");
+  EXPECT_TRUE(idle.closed());
+  EXPECT_TRUE(half.closed());
+  wait_for_clients(daemon, 0);
+}
+
+TEST(ControlServer, TellsTheOneTooManySo) {
+  ControlServer::Options options;
+  options.max_clients = 2;
+  FakeDaemon daemon{0, options};
+  auto first = std::make_unique<RawClient>(daemon.socket());
+  RawClient second{daemon.socket()};
+  wait_for_clients(daemon, 2);
+  RawClient third{daemon.socket()};
+  EXPECT_EQ(third.line(), "{\"ok\":false,\"error\":\"too many clients; try again later\"}");
+  EXPECT_TRUE(third.closed());
+  first.reset();
+  wait_for_clients(daemon, 1);
+  RawClient fourth{daemon.socket()};
+  fourth.send(kRequest);
+  EXPECT_TRUE(is_answer(fourth.line()));
+}
+
+TEST(ControlServer, LosesClientsWithoutHarm) {
+  FakeDaemon daemon{300};
+  for (int i = 0; i < 200; ++i) {
+    RawClient client{daemon.socket()};
+    client.send(i % 2 == 0 ? kRequest : "{\"verb\": \"show routes\"}\n");
+  }
+  {
+    RawClient last{daemon.socket()};  // accepted after all the others
+    last.send(kRequest);
+    EXPECT_TRUE(is_answer(last.line()));
+  }
+  wait_for_clients(daemon, 0);
+}
+
+TEST(ControlServer, GoesWithRequestsOpen) {
+  std::unique_ptr<RawClient> client;
+  std::string path;
+  {
+    FakeDaemon daemon;
+    path = daemon.socket();
+    daemon.fall_silent();
+    client = std::make_unique<RawClient>(path);
+    client->send(kRequest);
+    wait_for_clients(daemon, 1);
+  }
+  EXPECT_TRUE(client->closed());
+  EXPECT_FALSE(std::filesystem::exists(path));
+  EXPECT_FALSE(RawClient{path}.connected());
+}
+
+TEST(ControlServer, DropsAReplyToNobody) {
+  test::TemporaryDirectory directory;
+  boost::asio::io_context io;
+  const auto server =
+      ControlServer::open(io, {.socket = directory / "s", .group = {}}, [](const Event&) {});
+  ASSERT_TRUE(server) << server.error();
+  (*server)->reply(CommandId{17}, "{}");
+}
+
+TEST(ControlServer, SaysWhyItCantStart) {
+  FakeDaemon daemon;
+  boost::asio::io_context io;
+  const auto server =
+      ControlServer::open(io, {.socket = daemon.socket(), .group = {}}, [](const Event&) {});
+  ASSERT_FALSE(server);
+  EXPECT_NE(server.error().find("another instance is running"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace lastmile
