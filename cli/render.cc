@@ -34,7 +34,7 @@ std::string joined(const Json& list, std::string_view separator) {
   return out;
 }
 
-/// "up1 fe80::1 (dead)".
+/// "up1 fe80::1 weight 2 (dead)".
 std::string next_hop(const Json& hop) {
   std::string out = text_or(hop.at("port"), "");
   if (const std::string address = text_or(hop.at("address"), ""); !address.empty()) {
@@ -43,14 +43,14 @@ std::string next_hop(const Json& hop) {
   if (hop.at("weight").get<unsigned>() != 1) {
     out += fmt::format(" weight {}", hop.at("weight").get<unsigned>());
   }
-  if (hop.at("backup").get<bool>()) out += " (backup)";
   if (!hop.at("alive").get<bool>()) out += " (dead)";
   return out.empty() ? "-" : out;
 }
 
 const char* mark(const Json& route) {
   if (route.at("best").get<bool>()) return "*";
-  return route.at("multipath").get<bool>() ? "=" : "";
+  if (route.at("multipath").get<bool>()) return "=";
+  return route.at("backup").get<bool>() ? "+" : "";
 }
 
 }  // namespace
@@ -98,6 +98,9 @@ std::string render_bgp(const Json& data) {
                count(neighbor, "accepted"), count(neighbor, "advertised")});
     if (const std::string text = text_or(neighbor.at("description"), ""); !text.empty()) {
       table.note("  " + text);
+    }
+    if (const std::string detail = text_or(neighbor.at("detail"), ""); !detail.empty()) {
+      table.note("  not up: " + detail);
     }
     if (const std::string error = text_or(neighbor.at("last_error"), ""); !error.empty()) {
       table.note("  last down: " + error);
@@ -188,16 +191,17 @@ std::string render_route_details(const Json& data) {
       prefix = route.at("prefix");
       out += prefix + '\n';
     }
-    const bool best = route.at("best").get<bool>();
-    const bool multipath = route.at("multipath").get<bool>();
     out += fmt::format("  {}", route.at("source").get<std::string>());
     if (const std::string from = text_or(route.at("neighbor"), ""); !from.empty()) {
       out += " from " + from;
     }
-    if (best) out += ", best";
-    if (multipath) out += ", multipath";
-    if (const std::string reason = text_or(route.at("reason"), ""); !reason.empty()) {
-      out += ": " + reason;
+    for (const char* role : {"best", "multipath", "backup"}) {
+      if (route.at(role).get<bool>()) out += fmt::format(", {}", role);
+    }
+    if (const std::string refusal = text_or(route.at("refusal"), ""); !refusal.empty()) {
+      out += ", refused: " + refusal;
+    } else if (const std::string reason = text_or(route.at("reason"), ""); !reason.empty()) {
+      out += " (" + reason + ")";
     }
     if (route.at("age_s").is_number()) out += ", " + duration_or(route.at("age_s"), "") + " old";
     out += '\n';
@@ -212,8 +216,12 @@ std::string render_route_details(const Json& data) {
     attribute("med", number_or(route.at("med"), ""));
     attribute("local-preference", number_or(route.at("local_preference"), ""));
     if (!attributes.empty()) out += attributes + '\n';
-    for (const auto& [name, key] : {std::pair{"communities", "communities"},
-                                    std::pair{"large communities", "large_communities"}}) {
+    if (const std::string error = text_or(route.at("fib_error"), ""); !error.empty()) {
+      out += "    not forwarded: " + error + '\n';
+    }
+    for (const auto& [name, key] :
+         {std::pair{"advertised to", "advertised_to"}, std::pair{"communities", "communities"},
+          std::pair{"large communities", "large_communities"}}) {
       if (!route.at(key).empty())
         out += fmt::format("    {} {}\n", name, joined(route.at(key), " "));
     }
@@ -239,7 +247,8 @@ std::string RouteList::page(const Json& data) {
 }
 
 std::string RouteList::end() const {
-  return last_prefix_.empty() ? "no routes\n" : "\n* best, = used beside it (multipath)\n";
+  return last_prefix_.empty() ? "no routes\n"
+                              : "\n* best, = used beside it (multipath), + stands by (backup)\n";
 }
 
 }  // namespace lastmile::cli

@@ -57,7 +57,14 @@ class RoutePrinter {
       : invocation_(invocation), out_(out) {
     if (invocation.json) out_ << "{\"routes\":[";
   }
-  void page(const Json& data) {
+  /// Returns the number of prefixes.
+  unsigned page(const Json& data) {
+    unsigned prefixes = 0;
+    std::string last;
+    for (const Json& route : data.at("routes")) {
+      const auto& prefix = route.at("prefix").get_ref<const std::string&>();
+      if (prefix != last) ++prefixes, last = prefix;
+    }
     if (invocation_.json) {
       for (const Json& route : data.at("routes")) {
         out_ << (first_ ? "" : ",") << (invocation_.watch ? "" : "\n") << route.dump();
@@ -68,6 +75,7 @@ class RoutePrinter {
     } else {
       out_ << list_.page(data);
     }
+    return prefixes;
   }
   void end() {
     if (invocation_.json) {
@@ -85,25 +93,24 @@ class RoutePrinter {
 };
 
 Result show_routes(Client& client, const Invocation& invocation, std::ostream& out) {
-  constexpr unsigned kPage = 1000;  // what the daemon gives at most
   Json args = Json::object();
   if (!invocation.argument.empty()) args["match"] = invocation.argument;
   std::optional<unsigned> left = invocation.limit;
   std::optional<RoutePrinter> printer;
   std::string cursor;
   do {
-    if (left) args["limit"] = std::min(*left, kPage);
+    if (left) args["limit"] = *left;  // the daemon gives what it can at once
     const auto data = client.ask(invocation.verb, args);
     if (!data) return tl::unexpected(data.error());
     if (!printer) printer.emplace(invocation, out);
-    printer->page(*data);
+    const unsigned shown = printer->page(*data);
     const std::string next = data->value("next", "");
     if (!next.empty() && next == cursor) {
       return tl::unexpected<std::string>{"lastmiled gives the same page of routes twice"};
     }
     cursor = next;
     args["cursor"] = cursor;
-    if (left) *left -= std::min(*left, kPage);
+    if (left) *left -= std::min(*left, shown);
   } while (!cursor.empty() && left != 0U && out);
   printer->end();
   return {};

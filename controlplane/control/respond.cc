@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace lastmile {
 namespace {
 
@@ -83,6 +85,8 @@ json to_json(const NeighborView& neighbor) {
           {"address", or_null(neighbor.address)},
           {"remote_asn", or_null(neighbor.remote_asn, [](bgp::Asn asn) { return asn.value(); })},
           {"state", neighbor.state},
+          {"detail", neighbor.detail},
+          {"passive", neighbor.passive},
           {"uptime_s", or_null(neighbor.uptime)},
           {"remote_id",
            or_null(neighbor.remote_id, [](bgp::BgpIdentifier id) { return to_string(id); })},
@@ -102,7 +106,7 @@ json to_json(const NextHopView& next_hop) {
           {"address", or_null(next_hop.address)},
           {"weight", next_hop.weight},
           {"alive", next_hop.alive},
-          {"backup", next_hop.backup}};
+          {"mac", or_null(next_hop.mac, [](const MacAddress& mac) { return to_string(mac); })}};
 }
 
 json to_json(const RouteView& route) {
@@ -111,7 +115,9 @@ json to_json(const RouteView& route) {
           {"neighbor", route.neighbor},
           {"best", route.best},
           {"multipath", route.multipath},
+          {"backup", route.backup},
           {"reason", route.reason},
+          {"refusal", route.refusal},
           {"next_hops", list(route.next_hops)},
           {"as_path", route.as_path},
           {"origin", route.origin},
@@ -119,7 +125,11 @@ json to_json(const RouteView& route) {
           {"local_preference", or_null(route.local_preference)},
           {"communities", route.communities},
           {"large_communities", route.large_communities},
-          {"age_s", or_null(route.age)}};
+          {"age_s", or_null(route.age)},
+          {"installed", route.installed},
+          {"forwarding", route.forwarding},
+          {"fib_error", route.fib_error},
+          {"advertised_to", route.advertised_to}};
 }
 
 json to_json(const FibStatusView& fib) {
@@ -181,11 +191,11 @@ tl::expected<RouteQuery, std::string> route_query(const json& args) {
     query.cursor = cursor->get<std::string>();
   }
   if (const auto limit = args.find("limit"); limit != args.end()) {
-    if (!limit->is_number_unsigned() || *limit < 1U || *limit > kMaxRoutesPage) {
-      return fault(
-          fmt::format("\"limit\" is out of range; expected a number from 1 to {}", kMaxRoutesPage));
+    if (!limit->is_number_unsigned() || *limit < 1U) {
+      return fault("\"limit\" is not a number of prefixes; expected 1 or more");
     }
-    query.limit = limit->get<unsigned>();
+    query.limit =
+        static_cast<unsigned>(std::min<std::uint64_t>(limit->get<std::uint64_t>(), kMaxRoutesPage));
   }
   return query;
 }

@@ -11,8 +11,9 @@
 
 namespace lastmile {
 
-/// Most prefixes in one response of `show routes`; a client asks again with the response's "next".
-inline constexpr unsigned kMaxRoutesPage = 1000;
+/// Most prefixes in one response of `show routes`; a client asks again with the response's "next"
+/// as its "cursor". So small that an answer holds up BGP for a few milliseconds only.
+inline constexpr unsigned kMaxRoutesPage = 256;
 
 [[nodiscard]] Json to_json(const VersionView& version);
 [[nodiscard]] Json to_json(const PortView& port);

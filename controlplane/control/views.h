@@ -45,7 +45,9 @@ struct NeighborView {
   std::string port;                    ///< empty if the neighbor is not bound to one
   std::optional<IpAddress> address;    ///< nullopt: not discovered yet
   std::optional<bgp::Asn> remote_asn;  ///< from OPEN, or as configured
-  std::string state;                   ///< "Idle", "Connect", ... "Established" (RFC 4271 8.2.2)
+  std::string state;   ///< "Idle", "Connect", ... "Established" (RFC 4271 section 8.2.2)
+  std::string detail;  ///< why it is not Established: "link is down"
+  bool passive = false;
   std::optional<std::chrono::seconds> uptime;  ///< since Established
   std::optional<bgp::BgpIdentifier> remote_id;
   std::chrono::seconds hold_time{0};  ///< negotiated
@@ -65,7 +67,7 @@ struct NextHopView {
   std::optional<IpAddress> address;  ///< nullopt: on the link, or local
   std::uint16_t weight = 1;
   bool alive = false;
-  bool backup = false;  ///< used when all others are dead
+  std::optional<MacAddress> mac;  ///< once resolved
 };
 
 /// A path to a prefix. A prefix with several paths has several of these, the best first.
@@ -74,8 +76,10 @@ struct RouteView {
   std::string source;    ///< "bgp", "static", "connected", "loopback", "service", "local"
   std::string neighbor;  ///< the BGP neighbor's name, or empty
   bool best = false;
-  bool multipath = false;  ///< used beside the best path
-  std::string reason;      ///< why the path is not best; empty if it is
+  bool multipath = false;  ///< forwards beside the best path, or is the best one
+  bool backup = false;     ///< forwards when all of these are dead
+  std::string reason;      ///< the rule that made the path best, or that it lost by
+  std::string refusal;     ///< why the path is no candidate; empty if it is one
   std::vector<NextHopView> next_hops;
   std::string as_path;  ///< "65001 64512"
   std::string origin;   ///< "igp", "egp", "incomplete"; empty if not from BGP
@@ -84,6 +88,10 @@ struct RouteView {
   std::vector<std::string> communities;
   std::vector<std::string> large_communities;
   std::optional<std::chrono::seconds> age;
+  bool installed = false;                  ///< the prefix was given to the forwarding tables
+  bool forwarding = false;                 ///< ... and workers are known to see it
+  std::string fib_error;                   ///< why the forwarding tables refused the prefix
+  std::vector<std::string> advertised_to;  ///< neighbors; of the best path
 };
 
 /// What `show routes` is asked for.

@@ -22,10 +22,10 @@ std::string bad(Arguments arguments) {
 }
 
 TEST(Arguments, OptionsMayStandAnywhere) {
-  for (const Arguments& arguments :
-       {Arguments{"show", "bgp", "--json", "--socket", "/tmp/s"},
-        Arguments{"--json", "--socket", "/tmp/s", "show", "bgp"},
-        Arguments{"-j", "show", "--socket=/tmp/s", "bgp"}, Arguments{"show bgp", "-j", "-s/tmp/s"}}) {
+  for (const Arguments& arguments : {Arguments{"show", "bgp", "--json", "--socket", "/tmp/s"},
+                                     Arguments{"--json", "--socket", "/tmp/s", "show", "bgp"},
+                                     Arguments{"-j", "show", "--socket=/tmp/s", "bgp"},
+                                     Arguments{"show bgp", "-j", "-s/tmp/s"}}) {
     const Invocation invocation = good(arguments);
     EXPECT_EQ(invocation.verb, "show bgp");
     EXPECT_TRUE(invocation.json);

@@ -16,7 +16,7 @@ RouteView bgp_route(const char* prefix, const char* neighbor, const IpAddress& a
   route.prefix = *parse_ip_prefix(prefix);
   route.source = "bgp";
   route.neighbor = neighbor;
-  route.next_hops = {{neighbor, address, 1, true, false}};
+  route.next_hops = {{neighbor, address, 1, true, std::nullopt}};
   route.as_path = as_path;
   route.origin = "igp";
   route.local_preference = 100;
@@ -80,43 +80,47 @@ std::vector<NeighborView> FixedSource::bgp_neighbors() const {
   up2.name = up2.port = "up2";
   up2.state = "Idle";
   up2.established_count = 1;
-  up2.last_error = "link is down";
+  up2.detail = "link is down";
+  up2.last_error = "hold timer expired (RFC 4271 section 6.5)";
   return {up1, up2};
 }
 
-std::vector<RouteView> FixedSource::table() const {
-  std::vector<RouteView> routes;
+FixedSource::FixedSource(unsigned more_routes) {
+  std::vector<RouteView>& routes = table_;
   RouteView first = bgp_route("0.0.0.0/0", "up1", kLeaf1, "65001 65201");
-  first.best = true;
-  first.next_hops.push_back({"up2", kLeaf2, 1, false, false});
+  first.best = first.multipath = first.installed = first.forwarding = true;
+  first.reason = "lower router id";
+  first.next_hops.push_back({"up2", kLeaf2, 1, false, std::nullopt});
   RouteView second = bgp_route("0.0.0.0/0", "up2", kLeaf2, "65002 65201");
   second.multipath = true;
+  second.reason = "equal to the best path";
   routes.push_back(first);
   routes.push_back(second);
 
   RouteView loopback;
   loopback.prefix = *parse_ip_prefix("10.0.1.1/32");
   loopback.source = "loopback";
-  loopback.best = true;
+  loopback.best = loopback.installed = loopback.forwarding = true;
+  loopback.advertised_to = {"up1", "up2"};
   routes.push_back(loopback);
 
   RouteView best = bgp_route("10.0.2.2/32", "up1", kLeaf1, "65001 64512");
-  best.best = true;
+  best.best = best.multipath = best.installed = best.forwarding = true;
+  best.reason = "shorter AS path";
   best.communities = {"65001:100", "no-export"};
   best.med = 0;
   RouteView longer = bgp_route("10.0.2.2/32", "up2", kLeaf2, "65002 65201 65001 64512");
-  longer.reason = "AS path is longer";
-  longer.next_hops[0].backup = true;
+  longer.reason = "longer AS path";
+  longer.backup = true;
   routes.push_back(best);
   routes.push_back(longer);
 
-  for (unsigned i = 0; i < more_routes_; ++i) {
+  for (unsigned i = 0; i < more_routes; ++i) {
     RouteView more = bgp_route("0.0.0.0/0", "up1", kLeaf1, "65001");
     more.prefix = Ipv4Prefix{Ipv4Address{0x0b000000U + (i << 8)}, 24};
     more.best = true;
     routes.push_back(more);
   }
-  return routes;
 }
 
 // The cursor is the number of prefixes that were given out, which is fit for a table that never
@@ -127,7 +131,7 @@ RoutePage FixedSource::routes(const RouteQuery& query) const {
   const unsigned start = query.cursor.empty() ? 0 : static_cast<unsigned>(std::stoul(query.cursor));
   std::optional<IpPrefix> last;
   unsigned taken = 0;
-  for (const RouteView& route : table()) {
+  for (const RouteView& route : table_) {
     if (const auto* prefix = std::get_if<IpPrefix>(&query.what)) {
       if (route.prefix != *prefix) continue;
     }

@@ -31,7 +31,7 @@ class TemporaryDirectory {
 /// to its table for tests of paging.
 class FixedSource final : public ShowSource {
  public:
-  explicit FixedSource(unsigned more_routes = 0) : more_routes_(more_routes) {}
+  explicit FixedSource(unsigned more_routes = 0);
 
   [[nodiscard]] VersionView version() const override;
   [[nodiscard]] std::vector<PortView> ports() const override;
@@ -43,8 +43,7 @@ class FixedSource final : public ShowSource {
   [[nodiscard]] std::vector<DropView> drops() const override;
 
  private:
-  [[nodiscard]] std::vector<RouteView> table() const;
-  unsigned more_routes_;
+  std::vector<RouteView> table_;
 };
 
 }  // namespace lastmile::test

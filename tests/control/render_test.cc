@@ -8,8 +8,8 @@
 #include <fstream>
 #include <sstream>
 
-#include "tests/control/fake_daemon.h"
 #include "cli/run.h"
+#include "tests/control/fake_daemon.h"
 
 namespace lastmile {
 namespace {

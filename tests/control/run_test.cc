@@ -43,7 +43,10 @@ TEST(Lastmile, EveryShowHasTextAndJson) {
     std::istringstream lines{text.out};
     for (std::string line; std::getline(lines, line);) {
       EXPECT_FALSE(line.ends_with(' ')) << line;
-      EXPECT_LE(line.size(), 80U) << line;
+      // An AS path is as long as it is.
+      if (std::string{"routes"} != what) {
+        EXPECT_LE(line.size(), 80U) << line;
+      }
     }
     const Outcome json = lastmile({"show", what, "--json"}, daemon.socket());
     EXPECT_EQ(json.status, 0) << json.error;
@@ -76,7 +79,8 @@ TEST(Lastmile, ABigTableComesWhole) {
 TEST(Lastmile, AsksForOneRoute) {
   FakeDaemon daemon;
   for (const char* what : {"10.0.2.2/32", "10.0.2.2"}) {
-    const Json data = Json::parse(lastmile({"show", "routes", what, "--json"}, daemon.socket()).out);
+    const Json data =
+        Json::parse(lastmile({"show", "routes", what, "--json"}, daemon.socket()).out);
     ASSERT_EQ(data.at("routes").size(), 2U);
     EXPECT_EQ(data.at("routes").at(0).at("prefix"), "10.0.2.2/32");
   }
@@ -115,8 +119,8 @@ TEST(Lastmile, ASilentDaemonIsNotWaitedForForever) {
   daemon.fall_silent();
   const Outcome outcome = lastmile({"show", "bgp", "--timeout", "0.1"}, daemon.socket());
   EXPECT_EQ(outcome.status, cli::kFailure);
-  EXPECT_EQ(outcome.error, "lastmile: no answer from lastmiled on " + daemon.socket() +
-                               " within 100 ms\n");
+  EXPECT_EQ(outcome.error,
+            "lastmile: no answer from lastmiled on " + daemon.socket() + " within 100 ms\n");
 }
 
 TEST(Lastmile, WrongUseIsOneLine) {
