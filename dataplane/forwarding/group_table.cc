@@ -1,6 +1,8 @@
 #include "dataplane/forwarding/group_table.h"
 
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <stdexcept>
 
 #include "dataplane/forwarding/group_layout.h"
@@ -8,9 +10,9 @@
 namespace lastmile {
 namespace {
 
-// With half of the members dead, one flow in 2^8 is still without a live bucket after this many
-// steps; the scan over the members then finds it one.
-constexpr unsigned kRehashSteps = 8;
+// How many other buckets a flow looks at together. With half of the members dead, one flow in 2^4
+// finds no live one among them; the scan over the members then does.
+constexpr unsigned kChoices = 4;
 
 // A bijection with good diffusion (finalizer constants of murmur3), so that the flows of a dead
 // member spread over the living ones by their shares.
@@ -46,19 +48,23 @@ void GroupTable::select(std::span<const std::uint16_t> groups,
                         std::span<const std::uint32_t> hashes, const NextHopTable& next_hops,
                         std::span<NextHopId> chosen) const {
   assert(hashes.size() >= groups.size() && chosen.size() >= groups.size());
-  // First pass: no branch on the packet. Dead choices are rare and mended in a second pass.
-  bool all_alive = true;
-  for (std::size_t i = 0; i < groups.size(); ++i) {
-    const Group& group = groups_[groups[i]];
-    const Shape shape = group.shape.load(std::memory_order_acquire);
-    chosen[i] = group.entries[hashes[i] & shape.mask];
-    all_alive &= next_hops.is_alive(chosen[i]);
-  }
-  if (all_alive) [[likely]]
-    return;
-  for (std::size_t i = 0; i < groups.size(); ++i) {
-    if (!next_hops.is_alive(chosen[i])) {
-      chosen[i] = select(GroupId{groups[i]}, hashes[i], next_hops);
+  // First pass: no branch on the packet; who needs repair is written down.
+  constexpr std::size_t kMostAtOnce = 256;
+  std::array<std::uint16_t, kMostAtOnce + 1> dead;  // the last store may be one too many
+  for (std::size_t first = 0; first < groups.size(); first += kMostAtOnce) {
+    const std::size_t end = std::min(groups.size(), first + kMostAtOnce);
+    std::size_t dead_count = 0;
+    for (std::size_t i = first; i < end; ++i) {
+      const Group& group = groups_[groups[i]];
+      const Shape shape = group.shape.load(std::memory_order_acquire);
+      chosen[i] = group.entries[hashes[i] & shape.mask];
+      dead[dead_count] = static_cast<std::uint16_t>(i - first);
+      dead_count += next_hops.is_alive(chosen[i]) ? 0 : 1;
+    }
+    for (std::size_t n = 0; n < dead_count; ++n) {
+      const std::size_t i = first + dead[n];
+      const Group& group = groups_[groups[i]];
+      chosen[i] = repair(group, group.shape.load(std::memory_order_acquire), hashes[i], next_hops);
     }
   }
 }
@@ -67,14 +73,19 @@ NextHopId GroupTable::repair(const Group& group, Shape shape, std::uint32_t hash
                              const NextHopTable& next_hops) {
   const std::size_t buckets = std::size_t{shape.mask} + 1;
   if (shape.members > 1) {
-    for (unsigned step = 0; step < kRehashSteps; ++step) {
-      hash = rehash(hash + step);
-      const NextHopId choice = group.entries[hash & shape.mask];
-      if (next_hops.is_alive(choice)) return choice;
+    // All choices at once: how many a flow needs is random, and a branch on that would be
+    // mispredicted for every other packet while an uplink is down.
+    std::array<NextHopId, kChoices> choices;
+    unsigned alive = 0;
+    for (unsigned i = 0; i < kChoices; ++i) {
+      choices[i] = group.entries[rehash(hash + i) & shape.mask];
+      alive |= static_cast<unsigned>(next_hops.is_alive(choices[i])) << i;
     }
+    if (alive != 0) [[likely]]
+      return choices[static_cast<unsigned>(std::countr_zero(alive))];
     // Start anywhere, so that the first live member doesn't get them all.
     const NextHopId* members = group.entries + buckets;
-    const std::size_t start = scale(hash, shape.members);
+    const std::size_t start = scale(rehash(hash), shape.members);
     for (std::size_t i = 0; i < shape.members; ++i) {
       const std::size_t at = start + i;
       const NextHopId choice = members[at < shape.members ? at : at - shape.members];

@@ -8,7 +8,7 @@
 // finds its next hop in the same line whatever the hash is.
 //
 // Repair is part of selection. A flow whose bucket names a dead next hop takes its next live
-// choice: a few more buckets by rehashing, then any live member, then the first live backup.
+// choice: one of a few more buckets by rehashing, then any live member, then the first live backup.
 // Nothing is written: when the next hop lives again, its flows are back with the next packet.
 //
 // Groups are values: what a GroupId stands for never changes while a reader can reach it.
@@ -115,7 +115,7 @@ class GroupTable {
   };
   static_assert(sizeof(Group) == 64, "a group is one cache line");
 
-  [[gnu::noinline, gnu::cold]] static NextHopId repair(const Group& group, Shape shape,
+  [[gnu::noinline]] static NextHopId repair(const Group& group, Shape shape,
                                                        std::uint32_t hash,
                                                        const NextHopTable& next_hops);
 

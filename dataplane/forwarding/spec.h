@@ -30,15 +30,15 @@ enum class NextHopKind : std::uint8_t {
 /// A next hop as the control plane knows it. `destination` matters for kForward only.
 struct NextHopSpec {
   NextHopKind kind = NextHopKind::kBlackhole;
-  PortId port;
-  MacAddress destination;
+  PortId port{};
+  MacAddress destination{};
 
   friend bool operator==(const NextHopSpec&, const NextHopSpec&) = default;
 };
 
 /// A member of a group. `weight` is relative to the other members' (1 to 65535).
 struct GroupMember {
-  NextHopId next_hop;
+  NextHopId next_hop{};
   std::uint16_t weight = 1;
 
   friend auto operator<=>(const GroupMember&, const GroupMember&) = default;
@@ -48,8 +48,8 @@ struct GroupMember {
 /// primary is dead. Both lists are sorted by next hop and hold each next hop once, so that equal
 /// sets are equal values; at most `kMaxGroupMembers` primaries and `kMaxGroupBackups` backups.
 struct GroupSpec {
-  std::vector<GroupMember> primaries;
-  std::vector<NextHopId> backups;
+  std::vector<GroupMember> primaries{};
+  std::vector<NextHopId> backups{};
 
   friend bool operator==(const GroupSpec&, const GroupSpec&) = default;
 };
