@@ -156,8 +156,8 @@ TEST_F(Tshark, EverySampleIsWellFormed) {
        {"Multiprotocol extensions capability", "Route refresh capability",
         "Extended Next Hop Encoding", "Support for 4-octet AS number capability",
         "AS Number: 4200000001", "Hostname: bms1", "BGP-Extended Message", "IPv6 Address: fe80::1",
-        "10.0.1.1/32", "2001:db8:1::1/128", "64512 4200000001", "Administrative Shutdown",
-        "back at 14:00 UTC", "4200000001:1:2"}) {
+        "10.0.1.1/32", "2001:db8:1::1/128", "64512 4200000001",
+        "Shutdown Communication: back at 14:00 UTC", "4200000001:1:2"}) {
     EXPECT_NE(text.find(fact), std::string::npos) << fact << " is not in it";
   }
 }
