@@ -30,7 +30,12 @@ struct Stream {
 
   Stream(asio::io_context& context, ConnectionId connection, FileDescriptor descriptor,
          State initial)
-      : id(connection), fd(context, descriptor.release()), linger(context), state(initial) {}
+      : id(connection), fd(context), linger(context), state(initial) {
+    // Without a socket (it could not be made, or epoll won't have it) the first wait fails.
+    error_code error;
+    if (descriptor.get() >= 0) fd.assign(descriptor.get(), error);
+    if (descriptor.get() >= 0 && !error) static_cast<void>(descriptor.release());
+  }
 
   ConnectionId id;
   Descriptor fd;

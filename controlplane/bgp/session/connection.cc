@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "controlplane/bgp/wire/header.h"
 #include "controlplane/bgp/wire/notification.h"
 
 namespace lastmile::bgp {
@@ -17,16 +18,17 @@ struct Overloaded : Ts... {
 template <class... Ts>
 Overloaded(Ts...) -> Overloaded<Ts...>;
 
-/// The type octet and the counter of each message (RFC 4271 section 4.1, RFC 2918 section 3), in
-/// the order of Message's alternatives.
+/// The type and the counter of each message, in the order of Message's alternatives.
 struct MessageFacts {
-  std::uint8_t type;
+  MessageType type;
   std::uint64_t MessageCounters::*counter;
 };
 constexpr MessageFacts kMessages[] = {
-    {1, &MessageCounters::open},          {2, &MessageCounters::update},
-    {3, &MessageCounters::notification},  {4, &MessageCounters::keepalive},
-    {5, &MessageCounters::route_refresh},
+    {MessageType::kOpen, &MessageCounters::open},
+    {MessageType::kUpdate, &MessageCounters::update},
+    {MessageType::kNotification, &MessageCounters::notification},
+    {MessageType::kKeepalive, &MessageCounters::keepalive},
+    {MessageType::kRouteRefresh, &MessageCounters::route_refresh},
 };
 static_assert(std::size(kMessages) == std::variant_size_v<Message>);
 
@@ -197,7 +199,7 @@ void Connection::accept_open(const Open& theirs, TimePoint now) {
 }
 
 void Connection::unexpected(const Message& message, TimePoint now) {
-  close_with(notification(error_in(state_), {facts(message).type}), now);
+  close_with(notification(error_in(state_), {static_cast<std::uint8_t>(facts(message).type)}), now);
 }
 
 void Connection::notified(const Notification& received, TimePoint now) {

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <tuple>
 
+#include "controlplane/bgp/wire/capabilities.h"
 #include "controlplane/bgp/wire/notification.h"
+#include "controlplane/bgp/wire/octets.h"
 
 namespace lastmile::bgp {
 namespace {
@@ -59,10 +61,15 @@ bool announces_only_foreign_families(const Open& open) {
                      [](const auto& unknown) { return unknown.code == kMultiprotocol; });
 }
 
-/// The data of Unsupported Capability: the capabilities that we miss (RFC 5492 section 5), encoded
-/// as in OPEN: code, length, AFI, reserved, SAFI.
+/// The data of Unsupported Capability: the capabilities that we miss, as they stand in OPEN
+/// (RFC 5492 section 5).
 std::vector<std::uint8_t> missing_families() {
-  return {1, 4, 0, 1, 0, 1, 1, 4, 0, 2, 0, 1};
+  Capabilities missing;
+  missing.multiprotocol.assign(std::begin(kOurFamilies), std::end(kOurFamilies));
+  std::vector<std::uint8_t> data;
+  OctetWriter out(data);
+  encode_capabilities(missing, out);
+  return data;
 }
 
 NextHop next_hop_self(const PeerSettings& settings, const IpAddress& local) {

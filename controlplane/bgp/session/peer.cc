@@ -209,17 +209,22 @@ tl::expected<Negotiated, Notification> Peer::check_open(const Connection& connec
                    connection.remote());
 }
 
-/// RFC 4271 section 6.8. The search for collisions is here and not where a connection opens,
-/// because only now the identifiers are known. A connection that still waits for its OPEN is left
-/// alone: either its OPEN brings it here too, or this one becomes Established first.
+/// RFC 4271 section 6.8: of two connections, the one that the prevailing speaker opened stays. The
+/// other is closed as soon as it is certain that the prevailing speaker has its own: if that is we,
+/// when ours is open; if it is the peer, when its OPEN has come on it.
+///
+/// The RFC compares only once OPEN has come on both. But then the prevailing speaker may already
+/// have KEEPALIVEd, and be Established on, the connection that the other one is about to close:
+/// each would close what the other one keeps. Here the prevailing speaker never sends KEEPALIVE on
+/// a connection that is to lose, so the other one is never Established on it.
 void Peer::on_open_confirm(Connection& connection, TimePoint now) {
   backoff_.reached();
-  Connection* other = other_than(connection);
-  if (other != nullptr && other->state() == Connection::State::kOpenConfirm) {
-    const bool ours_stays = local_speaker_prevails(ctx_.speaker, connection.received_open());
-    const auto stays = ours_stays ? Connection::Origin::kOutgoing : Connection::Origin::kIncoming;
-    Connection& loser = connection.origin() == stays ? *other : connection;
-    loser.close_with(notification(CeaseReason::kConnectionCollision), now);
+  if (Connection* other = other_than(connection)) {
+    const bool we_prevail = local_speaker_prevails(ctx_.speaker, connection.received_open());
+    const bool ours = connection.origin() == Connection::Origin::kOutgoing;
+    const Notification lost = notification(CeaseReason::kConnectionCollision);
+    if (we_prevail) (ours ? *other : connection).close_with(lost, now);
+    if (!we_prevail && !ours) other->close_with(lost, now);
   }
   rest();
 }
