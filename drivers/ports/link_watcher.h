@@ -4,8 +4,8 @@
 //   watcher->refresh(on_change);                      // where everything stands now
 //   when_readable(watcher->fd(), [&] { watcher->read(on_change); });
 //
-// The af_packet and af_xdp drivers report their link as always up (af_packet until DPDK 24.11 at
-// least); what counts is the kernel interface. An interface that is deleted is down.
+// The af_packet driver of DPDK 22.11 reports its link as always up; what counts is the kernel
+// interface. An interface that is deleted is down.
 #pragma once
 
 #include <functional>
