@@ -154,13 +154,12 @@ std::vector<NeighborView> Show::bgp_neighbors() const {
     view.messages_received = status.history.received.total();
     view.messages_sent = status.history.sent.total();
     view.established_count = status.history.established;
+    view.detail = status.detail;
+    view.passive = status.passive;
     // A connection that lost against another one before the session came up is no error to show.
     const bool flawless =
         status.state == bgp::SessionState::kEstablished && status.history.dropped == 0;
-    if (!flawless) {
-      view.last_error =
-          status.history.last_error.empty() ? status.detail : status.history.last_error;
-    }
+    if (!flawless) view.last_error = status.history.last_error;
     views.push_back(std::move(view));
   }
   return views;
@@ -172,17 +171,23 @@ RouteView Show::view(const rib::RouteView& route) const {
   view.source = to_string(route.source);
   view.neighbor = route.peer_name;
   view.best = route.best;
-  view.multipath = route.multipath && !route.best;
-  view.reason = !route.refusal.empty()     ? route.refusal
-                : !route.fib_error.empty() ? route.fib_error
-                                           : route.why;
+  view.multipath = route.multipath;
+  view.backup = route.backup;
+  view.reason = route.why;
+  view.refusal = route.refusal;
+  view.installed = route.installed;
+  view.forwarding = route.forwarding;
+  view.fib_error = route.fib_error;
+  for (const bgp::PeerId peer : route.advertised_to) {
+    view.advertised_to.push_back(from_.control.sessions().settings(peer).name);
+  }
   for (const rib::NextHopView& hop : route.next_hops) {
     NextHopView next_hop;
     if (hop.port) next_hop.port = port_name(*hop.port);
     next_hop.address = hop.address;
     next_hop.weight = hop.weight;
     next_hop.alive = hop.alive;
-    next_hop.backup = route.backup;
+    next_hop.mac = hop.mac;
     view.next_hops.push_back(std::move(next_hop));
   }
   if (route.source == rib::SourceKind::kBgp) {
@@ -208,7 +213,7 @@ RoutePage Show::routes(const RouteQuery& query) const {
     page.routes.push_back(view(route));
     const RouteView& added = page.routes.back();
     if (added.best) best = page.routes.size() - 1;
-    if (!added.multipath || page.routes[best].prefix != added.prefix) return;
+    if (added.best || !added.multipath || page.routes[best].prefix != added.prefix) return;
     auto& hops = page.routes[best].next_hops;
     hops.insert(hops.end(), added.next_hops.begin(), added.next_hops.end());
   };
