@@ -59,6 +59,9 @@ struct FibLimits {
   std::uint32_t second_level_groups;
 };
 
+/// How many operations ahead `Fib::prefetch` pays best.
+inline constexpr unsigned kFibLookAhead = 16;
+
 /// What a FIB holds; each number by itself is exact, together they may be a change apart.
 struct FibStats {
   std::uint64_t routes;
@@ -110,8 +113,11 @@ class Fib {
   /// The group of exactly this prefix.
   [[nodiscard]] std::optional<GroupId> find(const Prefix& prefix) const;
 
-  /// Starts fetching what `set` or `remove` of this prefix will touch. Called a few operations
-  /// ahead (about 8), it hides most of their memory latency.
+  /// Starts fetching what `set` or `remove` of this prefix will touch. A writer with a batch in
+  /// hand hides most of its memory latency with it, about halving the time for a route:
+  ///
+  ///   fib.prefetch(batch[i + kFibLookAhead].prefix);
+  ///   fib.set(batch[i].prefix, batch[i].group);
   void prefetch(const Prefix& prefix) const;
 
   /// Frees second-level groups whose grace period is over. `set` does it when it needs to; call it

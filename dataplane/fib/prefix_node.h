@@ -89,10 +89,6 @@ class alignas(64) PrefixNode {
     __builtin_prefetch(this, 1);
     __builtin_prefetch(reinterpret_cast<const char*>(this) + 64, 1);
   }
-  /// Starts fetching the values of a crowded node; reads the node itself.
-  void prefetch_values() const {
-    if (capacity_class_ != 0) __builtin_prefetch(outside_ + count_ / 2, 1);
-  }
 
  private:
   /// Bits set before `position`: where its value stands.

@@ -30,7 +30,7 @@ struct Options {
   unsigned rounds = 7;
   unsigned cpu = 0;
   unsigned reader_cpu = 1;
-  unsigned ahead = 8;
+  unsigned ahead = kFibLookAhead;
   unsigned lpm_sample = 20000;
   bool json = false;
   bool no_reader = false;
