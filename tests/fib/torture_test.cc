@@ -63,7 +63,7 @@ struct Script {
   explicit Script(unsigned seed) : dice(seed) {
     for (unsigned i = 0; i < kProbes; ++i) probes.push_back(address());
     ReferenceTable<Address> table;
-    record(table);
+    answers.emplace_back();  // no routes, no answers
     while (steps.size() < kSteps) {
       Step<Address> step{prefix(), GroupId{static_cast<std::uint16_t>(steps.size() + 1)}, false};
       const auto& routes = table.routes();
@@ -115,11 +115,11 @@ struct Script {
       step.replaces = table.set(step.prefix, step.group).has_value();
     }
     steps.push_back(step);
-    record(table);
-  }
-  void record(const ReferenceTable<Address>& table) {
-    auto& row = answers.emplace_back();
-    for (unsigned i = 0; i < kProbes; ++i) row[i] = table.lookup(probes[i]).value();
+    auto row = answers.back();
+    for (unsigned i = 0; i < kProbes; ++i) {
+      if (step.prefix.contains(probes[i])) row[i] = table.lookup(probes[i]).value();
+    }
+    answers.push_back(row);
   }
 
   Dice<Address> dice;
@@ -138,7 +138,7 @@ class Torture {
   Torture(GracePeriods& grace_periods, RcuDomain& domain, Replace replace)
       : domain_(domain),
         replace_(replace),
-        fib_(grace_periods, {.max_routes = 10000, .second_level_groups = 160}) {
+        fib_(grace_periods, {.max_routes = 10000, .second_level_groups = rehearse() + 4}) {
     for (const Address& probe : script_.probes) raw_probes_.push_back(raw(probe));
   }
 
@@ -148,7 +148,7 @@ class Torture {
     for (unsigned i = 0; i < kReaders; ++i) readers.emplace_back([this, i] { read(i); });
     const auto end = Clock::now() + duration;
     std::uint64_t step = 0;
-    while (illegal_.load() == 0 && (step % 64 != 0 || Clock::now() < end)) write(step++);
+    while (illegal_.load() == 0 && (step % 16 != 0 || Clock::now() < end)) write(step++);
     stop_ = true;
     for (std::thread& reader : readers) reader.join();
     return illegal_.load();
@@ -158,6 +158,27 @@ class Torture {
   [[nodiscard]] std::uint64_t steps() const { return finished_.load(); }
 
  private:
+  /// Plays the script with nobody looking, checks each answer, and returns how many second-level
+  /// groups it needs. With hardly more than that, groups are reused as soon as they may be.
+  std::uint32_t rehearse() const {
+    RcuDomain empty{1};
+    Fib<Address, Entry> fib{empty, {.max_routes = 10000, .second_level_groups = 10000}};
+    std::uint64_t needed = 0;
+    for (std::size_t number = 0; number < script_.steps.size(); ++number) {
+      const Step<Address>& step = script_.steps[number];
+      if (step.group == kNoGroup) {
+        fib.remove(step.prefix);
+      } else {
+        EXPECT_TRUE(fib.set(step.prefix, step.group));
+      }
+      needed = std::max(needed, fib.stats().second_level_used);
+      for (unsigned i = 0; i < kProbes; ++i) {
+        EXPECT_EQ(fib.lookup(script_.probes[i]).value(), script_.answers[number + 1][i]);
+      }
+    }
+    return static_cast<std::uint32_t>(needed);
+  }
+
   void write(std::uint64_t number) {
     const Step<Address>& step = script_.steps[number % script_.steps.size()];
     started_.store(number + 1, std::memory_order_relaxed);  // ordered by the release stores below
@@ -210,6 +231,18 @@ class Torture {
     checked_.fetch_add(checked);
   }
 
+  /// Until the writer has done some more steps; or not so long, as it may be waiting for us.
+  void doze(unsigned steps) const {
+    const std::uint64_t until = finished_.load(std::memory_order_relaxed) + steps;
+    for (unsigned i = 1; i < 512 && finished_.load(std::memory_order_relaxed) < until; ++i) {
+      if (i % 64 == 0) {
+        std::this_thread::yield();
+      } else {
+        rte_pause();
+      }
+    }
+  }
+
   std::uint16_t slow_lookup(const Address& address, unsigned round) const {
     using Bits = AddressBits<Address>;
     using Code = EntryCode<Entry>;
@@ -217,7 +250,7 @@ class Torture {
     return with_stable_default(view, [&](std::uint16_t default_group) {
       Entry entry = load_entry(view.first + Bits::first24(address));
       for (unsigned byte = kFirstLevelBytes; Code::is_extended(entry); ++byte) {
-        for (unsigned i = 0; i < round % 512; ++i) rte_pause();
+        doze(round % 64);
         entry = load_entry(view.second + Code::second_level(entry) * kGroupEntries +
                            Bits::byte(address, byte));
       }
