@@ -124,8 +124,8 @@ TEST(NextHopTorture, AChangeOfAddressIsNeverTorn) {
     });
   }
   const auto end = Clock::now() + kRunTime;
-  for (std::uint8_t n = 0; Clock::now() < end; ++n) {
-    for (int i = 0; i < 100; ++i) table.change(NextHopId{1}, kind(n), mac(n));
+  for (std::uint8_t n = 0; Clock::now() < end;) {
+    for (int i = 0; i < 100; ++i, ++n) table.change(NextHopId{1}, kind(n), mac(n));
   }
   done.store(true, std::memory_order_relaxed);
   for (std::thread& reader : readers) reader.join();
