@@ -30,10 +30,10 @@ inline constexpr DeviceId kNoDevice{0xffff};
 /// The part of a port that one worker owns: the queues named here are used by this worker alone.
 /// What all workers ask about the way out (MTU, zone) is in PortTable (dataplane/forwarding).
 struct WorkerPort {
-  PortId id;
+  PortId id{};
   DeviceId device = kNoDevice;
   DeviceId twin = kNoDevice;  ///< the kernel TAP with the same MAC; kNoDevice: nothing is punted
-  MacAddress mac;
+  MacAddress mac{};
   PortZone zone = PortZone::kUplink;
 
   std::vector<std::uint16_t> receive_queues{0};
@@ -47,8 +47,8 @@ struct WorkerPort {
 /// FIB pipeline, whatever their destination MAC; packets for local addresses go to it.
 struct WorkerHost {
   DeviceId device = kNoDevice;
-  MacAddress mac;         ///< of the kernel interface: destination of what the worker sends there
-  MacAddress router_mac;  ///< of our end: source of what the worker sends there
+  MacAddress mac{};         ///< of the kernel interface: destination of what the worker sends there
+  MacAddress router_mac{};  ///< of our end: source of what the worker sends there
 
   std::vector<std::uint16_t> receive_queues{0};
   std::uint16_t transmit_queue = 0;

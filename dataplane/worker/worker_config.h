@@ -18,13 +18,13 @@ enum class TransitPolicy : std::uint8_t {
 };
 
 struct WorkerConfig {
-  WorkerId id;
-  std::vector<WorkerPort> ports;
-  WorkerHost host;
+  WorkerId id{};
+  std::vector<WorkerPort> ports{};
+  WorkerHost host{};
   TransitPolicy transit = TransitPolicy::kRefuse;
   IdleStrategy idle = IdleStrategy::kAdaptive;
   /// The CPU to run on; nullopt: where the scheduler likes.
-  std::optional<unsigned> cpu;
+  std::optional<unsigned> cpu{};
   /// Seed of the flow hash: the same for all workers of a router, different between routers.
   std::uint64_t flow_seed = 0;
 };
