@@ -85,7 +85,7 @@ void FamilyRib<Address>::set_path(const Prefix<Address>& prefix, const Path& pat
 
 template <class Address>
 void FamilyRib<Address>::remove_path(const Prefix<Address>& prefix, SourceId source,
-                                     std::uint32_t path_number) {
+                                     std::uint16_t path_number) {
   const std::uint32_t number = table_.find(prefix);
   if (number == PrefixTable<Record>::kNotFound) return;
   Record& record = table_[number];

@@ -52,7 +52,7 @@ class FamilyRib {
   /// Adds the path or replaces the one of the same source and number. Takes references of its own
   /// to the attributes and the target. An identical path is left as it is, with its age.
   void set_path(const Prefix<Address>& prefix, const Path& path);
-  void remove_path(const Prefix<Address>& prefix, SourceId source, std::uint32_t path_number = 0);
+  void remove_path(const Prefix<Address>& prefix, SourceId source, std::uint16_t path_number = 0);
   /// False if the source has no path to the prefix.
   bool set_announced(const Prefix<Address>& prefix, SourceId source, Announced announced);
   void prefetch(const Prefix<Address>& prefix) const { table_.prefetch(prefix); }

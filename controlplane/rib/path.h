@@ -1,4 +1,4 @@
-// One path to a prefix: what a source (a BGP session, the configuration) offers, in 20 bytes.
+// One path to a prefix: what a source (a BGP session, the configuration) offers, in 16 bytes.
 //
 // Everything that paths share is elsewhere and named by a small number: the attributes in the
 // AttributePool, the next hops in the TargetTable, the session in the SourceTable. A refused path
@@ -47,15 +47,14 @@ enum class Announced : std::uint8_t { kNo, kYes };
 struct Path {
   AttributeId attributes;
   std::uint32_t received_s = 0;  ///< ControlClock, whole seconds, when the path took this form
-  /// Dense per-source number of an ADD-PATH identifier (RFC 7911); 0 as long as that is not
-  /// negotiated.
-  std::uint32_t path_number = 0;
   SourceId source;
   TargetId target = kNoTarget;
+  /// Dense per-source number of an ADD-PATH identifier (RFC 7911); 0 as long as that is not
+  /// negotiated.
+  std::uint16_t path_number = 0;
   Refusal refusal = Refusal::kNone;
   Announced announced = Announced::kNo;  ///< local paths only
-  std::uint16_t reserved = 0;
 };
-static_assert(sizeof(Path) == 20);
+static_assert(sizeof(Path) == 16);
 
 }  // namespace lastmile::rib

@@ -98,7 +98,9 @@ class FakePlane final : public ForwardingPlane {
       EXPECT_FALSE(hops.at(m.next_hop).released);
       EXPECT_EQ(std::ranges::count(spec.backups, m.next_hop), 0);
     }
-    if (resemble) EXPECT_GT(groups.at(*resemble).references, 0U);
+    if (resemble) {
+      EXPECT_GT(groups.at(*resemble).references, 0U);
+    }
     ++acquisitions;
     for (auto& [id, group] : groups) {
       if (group.references == 0 || group.spec != spec) continue;
