@@ -24,6 +24,7 @@
 #include "controlplane/config/config.h"
 #include "controlplane/event/effects.h"
 #include "controlplane/neighbors/router_discovery.h"
+#include "controlplane/rib/fib_client_plane.h"
 #include "controlplane/rib/rib.h"
 #include "dataplane/update/fib_client.h"
 
