@@ -241,9 +241,6 @@ std::string RouteList::page(const Json& data) {
     const Json& hops = route.at("next_hops");
     table_.add({mark(route), std::move(prefix), route.at("source"),
                 hops.empty() ? "-" : next_hop(hops.front()), text_or(route.at("as_path"), "")});
-    // The best BGP path also lists the next hops of the paths used beside it; here these have lines
-    // of their own.
-    if (route.at("source") == "bgp") continue;
     for (std::size_t i = 1; i < hops.size(); ++i) table_.add({"", "", "", next_hop(hops[i]), ""});
   }
   return table_.text();
