@@ -20,8 +20,8 @@ PortOptions port_options(const PortConfig& port, const DataplaneConfig& dataplan
   return options;
 }
 
-/// The DPDK side of a kernel pair (drivers/exception/kernel_pair.h), which is what twins and the host
-/// interface are made of.
+/// The DPDK side of a kernel pair (drivers/exception/kernel_pair.h), which is what twins and the
+/// host interface are made of.
 std::size_t kernel_pair_memory(std::uint16_t mtu, const DataplaneConfig& dataplane) {
   PortConfig pair;
   pair.device = "net_af_packet0";
@@ -29,8 +29,8 @@ std::size_t kernel_pair_memory(std::uint16_t mtu, const DataplaneConfig& datapla
   return Port::memory_bytes(port_options(pair, dataplane));
 }
 
-/// What DPDK's memory has to hold: the pools of each port, of its twin and of the host interface, half
-/// as much again for what allocation wastes, and DPDK's own.
+/// What DPDK's memory has to hold: the pools of each port, of its twin and of the host interface,
+/// half as much again for what allocation wastes, and DPDK's own.
 std::size_t memory_wanted(const Config& config) {
   constexpr std::size_t kForDpdkItself = std::size_t{64} << 20;
   std::size_t pools = kernel_pair_memory(config.host.mtu, config.dataplane);

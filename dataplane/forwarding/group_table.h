@@ -115,9 +115,8 @@ class GroupTable {
   };
   static_assert(sizeof(Group) == 64, "a group is one cache line");
 
-  [[gnu::noinline]] static NextHopId repair(const Group& group, Shape shape,
-                                                       std::uint32_t hash,
-                                                       const NextHopTable& next_hops);
+  [[gnu::noinline]] static NextHopId repair(const Group& group, Shape shape, std::uint32_t hash,
+                                            const NextHopTable& next_hops);
 
   std::vector<Group> groups_;
 };

@@ -56,7 +56,7 @@ class HostInterface {
 
   KernelPair pair_;
   HostInterfaceOptions options_;
-  std::vector<IpAddress> addresses_;     // that we added, in order
+  std::vector<IpAddress> addresses_;           // that we added, in order
   std::vector<KernelDefaultRoute> installed_;  // at most one of each family
 };
 

@@ -37,7 +37,8 @@ std::string describe(const LinkInfo& link, const KernelDefaultRoute& route) {
 
 }  // namespace
 
-Result<void> add_default_route(Netlink& netlink, const LinkInfo& link, const KernelDefaultRoute& route) {
+Result<void> add_default_route(Netlink& netlink, const LinkInfo& link,
+                               const KernelDefaultRoute& route) {
   NetlinkMessage message(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL);
   fill(message, link, route);
   return netlink.request(message, "add the " + describe(link, route));
