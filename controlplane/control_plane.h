@@ -16,6 +16,7 @@
 // All functions: control thread only.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>

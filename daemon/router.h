@@ -13,6 +13,7 @@
 //      └────── ControlServer ── CommandTable ── Show
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 

@@ -19,7 +19,7 @@ Place place_of(const YAML::Node& node) {
 }
 
 /// Text from the file, fit for an error on one line.
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
   constexpr std::size_t kLongest = 60;
   std::string result = "\"";
   for (const char c : text.substr(0, kLongest)) {
@@ -142,8 +142,8 @@ void Reader::read_section(const YAML::Node& node, const std::vector<Key>& keys, 
       }
       const std::string& name = pair.first.Scalar();
       if (const auto first = entries.find(name); first != entries.end()) {
-        complain(place, fmt::format("{} is there twice; expected once, as in line {}", quoted(name),
-                                    first->second.name_place.line));
+        complain(place, fmt::format("{} is there twice; expected once, as in line {}",
+                                    in_quotes(name), first->second.name_place.line));
         continue;
       }
       entries.emplace(name, Entry{pair.second, place});
@@ -152,7 +152,7 @@ void Reader::read_section(const YAML::Node& node, const std::vector<Key>& keys, 
         refuse_unknown(name, place, keys, path);
       } else if (key->status == Status::kPlanned) {
         complain(place, fmt::format("{} is not supported by this version; expected it to be absent",
-                                    quoted(name)));
+                                    in_quotes(name)));
       }
     }
   }
@@ -199,7 +199,7 @@ void Reader::read_value(const YAML::Node& node, Place place, const Key& key, voi
   if (const auto stored = key.store(owner, node.Scalar(), scope_); !stored) {
     const Fault& fault = stored.error();
     fail(path, place,
-         fmt::format("{}: {} {}; {}", key.name, quoted(node.Scalar()), fault.wrong,
+         fmt::format("{}: {} {}; {}", key.name, in_quotes(node.Scalar()), fault.wrong,
                      fault.expected.empty() ? "expected " + key.type : fault.expected));
   }
 }
@@ -259,12 +259,12 @@ void Reader::read_names(const YAML::Node& node, const Key& key, void* owner,
     const auto [first, is_new] = seen.emplace(name, place);
     if (!is_new) {
       complain(place, fmt::format("{}: {} is there twice; expected once, as in line {}", key.name,
-                                  quoted(name), first->second.line));
+                                  in_quotes(name), first->second.line));
       continue;
     }
     // A bad name is reported and the item read all the same, so that references to it are good.
     if (const auto good = key.check_name(name); !good) {
-      complain(place, fmt::format("{}: {} {}; {}", key.name, quoted(name), good.error().wrong,
+      complain(place, fmt::format("{}: {} {}; {}", key.name, in_quotes(name), good.error().wrong,
                                   good.error().expected));
     }
     const std::string item_path = join_path(path, name);
@@ -302,7 +302,7 @@ void Reader::refuse_unknown(const std::string& name, Place place, const std::vec
   } else {
     expected = fmt::format("expected one of: {}", names_of(keys));
   }
-  complain(place, fmt::format("unknown key {}{}; {}", quoted(name), where, expected));
+  complain(place, fmt::format("unknown key {}{}; {}", in_quotes(name), where, expected));
 }
 
 }  // namespace lastmile::config

@@ -16,6 +16,7 @@
 // wrong section; what the walkers see is erased (Key).
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <string_view>

@@ -1,6 +1,7 @@
 // A raw ICMPv6 socket on one interface, for router solicitations and advertisements (RFC 3542).
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <span>

@@ -12,6 +12,7 @@
 // initial table, once the routes that waited for the forwarding tables are in it.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <tuple>

@@ -4,6 +4,7 @@
 // route. All are pure functions; a refused route is kept with the reason.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 
 #include <tl/expected.hpp>

@@ -1,6 +1,8 @@
 // What the parts of the RIB share: the pools that paths point into and the way to the tables.
 #pragma once
 
+#include <cstdint>
+
 #include "controlplane/config/config.h"
 #include "controlplane/rib/attribute_pool.h"
 #include "controlplane/rib/decision.h"

@@ -1,6 +1,7 @@
 // The inside of Rib, shared by rib.cc (what happens) and rib_show.cc (what is told).
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <set>

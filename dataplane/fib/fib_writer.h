@@ -12,6 +12,7 @@
 #include <array>
 #include <bit>
 #include <cassert>
+#include <cstdint>
 #include <stdexcept>
 
 #include "dataplane/fib/fib.h"

@@ -1,6 +1,7 @@
 // How an interface that we made is told from one that we didn't: its alias names the process.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 

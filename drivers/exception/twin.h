@@ -8,6 +8,7 @@
 // advertisement (routes are BGP's business) and makes no address of its own but the link-local one.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>

@@ -4,6 +4,7 @@
 // field holds a partial sum, with TSO and GRO a "frame" is up to 64 kB. A router can use neither.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 

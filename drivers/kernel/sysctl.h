@@ -1,6 +1,7 @@
 // The kernel's settings of an interface (/proc/sys/net/FAMILY/conf/NAME/KEY).
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <string>

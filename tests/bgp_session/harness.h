@@ -12,6 +12,7 @@
 #include <gtest/gtest.h>
 #include <spdlog/spdlog.h>
 
+#include <cstdint>
 #include <deque>
 #include <map>
 #include <set>

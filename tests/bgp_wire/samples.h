@@ -1,6 +1,7 @@
 // One of each kind of message that we send, as a session would: for tshark, and as a corpus.
 #pragma once
 
+#include <cstdint>
 #include <vector>
 
 #include "controlplane/bgp/wire/notification.h"

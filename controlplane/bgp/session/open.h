@@ -1,6 +1,8 @@
 // OPEN: what we say, and what to make of what the peer says. Pure functions.
 #pragma once
 
+#include <cstdint>
+
 #include <tl/expected.hpp>
 
 #include "controlplane/bgp/session/session_events.h"

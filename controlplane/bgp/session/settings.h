@@ -2,6 +2,7 @@
 // expect, where, and how patiently.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
