@@ -41,7 +41,7 @@ void lookup_block(const FibView<Entry>& view, const Ipv6Address* addresses, std:
     left = stay;
   }
   for (unsigned i = 0; i < count; ++i) {
-    groups[i] = entries[i] != 0 ? static_cast<std::uint16_t>(entries[i]) : default_group;
+    groups[i] = group_or(entries[i], default_group);
   }
 }
 

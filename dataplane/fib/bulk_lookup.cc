@@ -1,5 +1,6 @@
 #include "dataplane/fib/bulk_lookup.h"
 
+#include <algorithm>
 #include <type_traits>
 
 namespace lastmile {
@@ -29,6 +30,31 @@ std::vector<LookupKernel> usable_kernels() {
   return kernels;
 }
 
+namespace {
+
+// Loads wait in the CPU's window until their data comes, and when the window is full of them no
+// more can start; prefetches leave it at once. So each block of entries is asked for while the
+// block before is looked up, which is a good quarter faster than the gathers alone on a table
+// beyond the caches. 64 entries are a multiple of all vector lengths, and little of the first-level
+// cache.
+template <FibEntry Entry, BulkLookup<std::uint32_t, Entry> kKernel>
+void look_ahead(const FibView<Entry>& view, const std::uint32_t* addresses, std::uint16_t* groups,
+                unsigned count, std::uint16_t default_group) {
+  constexpr unsigned kBlock = 64;
+  const auto prefetch = [&](unsigned begin) {
+    const unsigned end = std::min(begin + kBlock, count);
+    for (unsigned i = begin; i < end; ++i) __builtin_prefetch(view.first + (addresses[i] >> 8));
+  };
+  prefetch(0);
+  for (unsigned begin = 0; begin < count; begin += kBlock) {
+    prefetch(begin + kBlock);
+    kKernel(view, addresses + begin, groups + begin, std::min(kBlock, count - begin),
+            default_group);
+  }
+}
+
+}  // namespace
+
 template <class Address, FibEntry Entry>
 BulkLookup<typename RawAddress<Address>::Type, Entry> bulk_lookup(
     [[maybe_unused]] LookupKernel kernel) {
@@ -36,10 +62,10 @@ BulkLookup<typename RawAddress<Address>::Type, Entry> bulk_lookup(
     return bulk_lookup_ipv6<Entry>;
   } else {
 #if defined(__x86_64__)
-    if (kernel == LookupKernel::kAvx512) return bulk_lookup_avx512;
-    if (kernel == LookupKernel::kAvx2) return bulk_lookup_avx2;
+    if (kernel == LookupKernel::kAvx512) return look_ahead<Entry, bulk_lookup_avx512>;
+    if (kernel == LookupKernel::kAvx2) return look_ahead<Entry, bulk_lookup_avx2>;
 #endif
-    return bulk_lookup_scalar<Entry>;
+    return look_ahead<Entry, bulk_lookup_scalar<Entry>>;
   }
 }
 

@@ -39,6 +39,14 @@ struct EntryCode {
 /// A GroupId in a FIB must leave the flag bit of the narrowest entry alone.
 inline constexpr std::uint16_t kMaxFibGroup = std::numeric_limits<std::int16_t>::max();
 
+/// The group of an entry that is not extended. Without a branch: whether an address has but the
+/// default is as good as random, and a wrong guess costs more than a lookup.
+template <FibEntry Entry>
+[[nodiscard]] constexpr std::uint16_t group_or(Entry entry, std::uint16_t default_group) {
+  const auto otherwise = static_cast<std::uint16_t>(std::uint32_t{entry != 0} - 1);
+  return static_cast<std::uint16_t>(entry | (default_group & otherwise));
+}
+
 template <FibEntry Entry>
 [[nodiscard]] inline Entry load_entry(const Entry* entry) {
   return __atomic_load_n(entry, __ATOMIC_RELAXED);

@@ -105,7 +105,7 @@ template <class Address, FibEntry Entry>
                          Bits::byte(address, byte));
       if constexpr (Bits::kBytes == kFirstLevelBytes + 1) break;
     }
-    return entry != 0 ? static_cast<std::uint16_t>(entry) : default_group;
+    return group_or(entry, default_group);
   });
 }
 

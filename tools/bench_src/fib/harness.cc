@@ -87,7 +87,7 @@ void compare(const std::string& name, const std::string& unit, std::vector<Conte
       fmt::print("  {:<34} {:8.1f}   {:.1f} – {:.1f}\n", contender.name, f.median, f.low, f.high);
     }
     (contender.ours ? variants : peers)[contender.name] = f.median;
-    if (contender.floor) continue;
+    if (contender.yardstick) continue;
     const Contender*& best = contender.ours ? best_ours : best_peer;
     Figure& best_figure = contender.ours ? ours : peer;
     if (best == nullptr || f.median < best_figure.median) {

@@ -37,7 +37,7 @@ class CycleTimer {
 struct Contender {
   std::string name;
   bool ours;
-  bool floor;  ///< a bound of the machine, not a competitor
+  bool yardstick;  ///< of the machine, not a competitor
   std::function<double()> run;
 };
 
