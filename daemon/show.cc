@@ -16,9 +16,10 @@ namespace {
 using std::chrono::duration_cast;
 using std::chrono::seconds;
 
+// Without the next hops' counters: nothing here shows them, and there may be 65,536.
 std::vector<WorkerSnapshot> snapshots(const Forwarding& forwarding) {
   std::vector<WorkerSnapshot> result;
-  for (const auto& worker : forwarding.workers()) result.push_back(snapshot(worker->counters()));
+  for (const auto& worker : forwarding.workers()) result.push_back(snapshot(worker->counters(), 0));
   return result;
 }
 

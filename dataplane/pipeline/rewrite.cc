@@ -11,6 +11,9 @@ void rewrite_vector(PipelineContext& context, const Ingress& ingress,
                     typename Family::Vector& vector) {
   const NextHopTable& next_hops = context.tables.next_hops;
   const PortTable& ports = context.tables.ports;
+  // Stores into packets may alias anything: what the loop needs is fetched once, here.
+  NextHopCounters* const counters = context.counters.next_hops.data();
+  Exits& exits = context.exits;
   const unsigned cost = ingress.hop_cost;
   const std::uint8_t refused_zone = ingress.refused_zone;
 
@@ -35,10 +38,10 @@ void rewrite_vector(PipelineContext& context, const Ingress& ingress,
     }
     Family::spend_hops(header, cost);
     hop.write_ethernet(header - ethernet::kHeaderSize, Family::kEthertype);
-    NextHopCounters& counted = context.counters.next_hops[id.value()];
+    NextHopCounters& counted = counters[id.value()];
     counted.packets.add(1);
     counted.bytes.add(length);
-    context.exits.port(hop.port()).append(packet);
+    exits.port(hop.port()).append(packet);
   }
   vector.count = 0;
 }

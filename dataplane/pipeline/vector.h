@@ -21,8 +21,7 @@
 
 namespace lastmile {
 
-/// Most packets in a vector: enough to pay a stage's fixed cost and to hide memory latency, few
-/// enough that headers and columns stay in the first-level and second-level caches.
+/// Most packets in a vector.
 inline constexpr unsigned kVectorSize = 256;
 
 template <class Destination>

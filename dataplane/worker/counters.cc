@@ -1,5 +1,6 @@
 #include "dataplane/worker/counters.h"
 
+#include <algorithm>
 #include <numeric>
 
 namespace lastmile {
@@ -33,7 +34,7 @@ double WorkerSnapshot::cycles_per_packet() const {
   return ratio(busy_cycles, packets);
 }
 
-WorkerSnapshot snapshot(const WorkerCounters& counters) {
+WorkerSnapshot snapshot(const WorkerCounters& counters, std::size_t next_hops) {
   WorkerSnapshot result;
   for (std::size_t i = 0; i < counters.ports.size(); ++i) result.ports[i] = read(counters.ports[i]);
   result.host = read(counters.host);
@@ -45,10 +46,10 @@ WorkerSnapshot snapshot(const WorkerCounters& counters) {
     result.stages[i] = {.cycles = counters.stages[i].cycles.read(),
                         .packets = counters.stages[i].packets.read()};
   }
-  result.next_hops.reserve(counters.next_hops.size());
-  for (const NextHopCounters& next_hop : counters.next_hops) {
-    result.next_hops.push_back(
-        {.packets = next_hop.packets.read(), .bytes = next_hop.bytes.read()});
+  result.next_hops.resize(std::min(next_hops, counters.next_hops.size()));
+  for (std::size_t i = 0; i < result.next_hops.size(); ++i) {
+    result.next_hops[i] = {.packets = counters.next_hops[i].packets.read(),
+                           .bytes = counters.next_hops[i].bytes.read()};
   }
   result.loops = counters.loops.read();
   result.vectors = counters.vectors.read();

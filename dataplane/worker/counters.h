@@ -14,7 +14,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <span>
+#include <limits>
 #include <vector>
 
 #include "dataplane/net/strong_id.h"
@@ -87,6 +87,8 @@ struct alignas(64) WorkerCounters {
   Counter lost_events;  ///< events for the control plane that found the ring full
 };
 
+inline constexpr std::size_t kAllNextHops = std::numeric_limits<std::size_t>::max();
+
 /// WorkerCounters as plain numbers.
 struct WorkerSnapshot {
   struct Interface {
@@ -142,7 +144,9 @@ struct WorkerSnapshot {
   [[nodiscard]] double cycles_per_packet() const;
 };
 
-/// Any thread.
-[[nodiscard]] WorkerSnapshot snapshot(const WorkerCounters& counters);
+/// Any thread. Copies the counters of the first `next_hops` next hops; a table may have 65,536 of
+/// them, so ask for no more than are in use.
+[[nodiscard]] WorkerSnapshot snapshot(const WorkerCounters& counters,
+                                      std::size_t next_hops = kAllNextHops);
 
 }  // namespace lastmile

@@ -66,7 +66,7 @@ unsigned WorkerLoop::run_once(std::uint64_t now) {
   pipeline_->begin(now);
   for (const ReceiveQueue& queue : receive_queues_) {
     const unsigned count =
-        rte_eth_rx_burst(queue.device, queue.queue, received_.data(), kVectorSize);
+        rte_eth_rx_burst(queue.device, queue.queue, received_.data(), kReceiveBurst);
     pipeline_->received(count);
     if (count == 0) continue;
     pipeline_->process(*queue.ingress, {received_.data(), count});
@@ -78,7 +78,7 @@ unsigned WorkerLoop::run_once(std::uint64_t now) {
 
 unsigned WorkerLoop::inject(const Injection& injection) {
   const std::uint16_t count =
-      rte_eth_rx_burst(injection.twin, injection.twin_queue, received_.data(), kVectorSize);
+      rte_eth_rx_burst(injection.twin, injection.twin_queue, received_.data(), kReceiveBurst);
   if (count == 0) return 0;
   std::uint16_t sent = 0;
   while (sent < count) {

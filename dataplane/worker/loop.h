@@ -23,6 +23,13 @@
 
 namespace lastmile {
 
+/// Packets taken from a queue at once, and so the size of a vector in practice. The headers of 64
+/// packets and their buffers' headers stay in the first-level cache from receive to transmit
+/// (buffers lie at a stride that uses few of its sets), and 64 lookups are enough to hide their
+/// latency: measured 5 to 8 % faster than 256, and than 32 with a full table.
+inline constexpr unsigned kReceiveBurst = 64;
+static_assert(kReceiveBurst <= kVectorSize);
+
 /// One thread, with an lcore identifier (the mbuf pool's cache depends on it) and online in the
 /// tables' RCU domain.
 class WorkerLoop {
@@ -58,7 +65,7 @@ class WorkerLoop {
   std::vector<Injection> injections_;
   std::vector<ReceiveQueue> receive_queues_;
   std::unique_ptr<Pipeline> pipeline_;
-  std::array<rte_mbuf*, kVectorSize> received_;
+  std::array<rte_mbuf*, kReceiveBurst> received_;
 };
 
 }  // namespace lastmile

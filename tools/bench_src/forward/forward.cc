@@ -4,6 +4,7 @@
 //   bench-forward --routes 1000 --members 1       # the small case
 //   bench-forward --members 2                     # full table, two uplinks
 //   bench-forward --write-pcap FILE               # only the packets, for another program
+//   bench-forward --idle                          # what a worker without packets costs
 //
 // Rates are by the worker thread's own CPU time: on a machine that others use, too, the time in
 // which somebody else had the CPU says nothing about the code. `tools/bench forward` runs this
@@ -42,6 +43,7 @@ struct Options {
   unsigned cpu = 1;
   double seconds = 2;
   bool json = false;
+  bool idle = false;
   std::string write_pcap;
 };
 
@@ -63,14 +65,25 @@ class TemporaryFile {
   std::filesystem::path path_;
 };
 
-void start_eal(const std::string& pcap, unsigned sinks) {
+constexpr unsigned kMegabytes = 256;
+
+/// 2 MiB pages that nobody uses; 0 where there are none.
+unsigned free_hugepages() {
+  unsigned pages = 0;
+  std::ifstream{"/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages"} >> pages;
+  return pages;
+}
+
+/// Returns what packet buffers live in: it decides the result, because DPDK's buffers in ordinary
+/// pages all fall into the same few cache sets.
+std::string start_eal(const std::string& pcap, unsigned sinks) {
+  const bool huge = free_hugepages() >= kMegabytes / 2;
   std::vector<std::string> arguments{"bench-forward",
-                                     "--no-huge",
+                                     huge ? "--in-memory" : "--no-huge",
                                      "--no-pci",
                                      "--no-telemetry",
-                                     "--no-shconf",
                                      "-m",
-                                     "256",
+                                     std::to_string(kMegabytes),
                                      "--log-level=error",
                                      "--force-max-simd-bitwidth=512",
                                      fmt::format("--file-prefix=lmbench{}", getpid()),
@@ -85,6 +98,7 @@ void start_eal(const std::string& pcap, unsigned sinks) {
   if (rte_eal_init(static_cast<int>(argv.size()), argv.data()) < 0) {
     throw std::runtime_error("DPDK does not start");
   }
+  return huge ? "huge pages" : "ordinary pages";
 }
 
 DeviceId start_device(const std::string& name, rte_mempool* pool) {
@@ -167,8 +181,9 @@ Result measure(const Worker& worker, double seconds) {
           .after = std::move(last)};
 }
 
-void print_text(const Options& options, const Workload& workload, const Result& result) {
-  fmt::print("{} routes ({}), {} flows of {} bytes, {} next hop(s)\n", workload.prefixes.size(),
+void print_text(const Options& options, const Workload& workload, const std::string& memory,
+                const Result& result) {
+  fmt::print("{} routes ({}), {} flows of {} bytes, {} next hop(s), {}\n", workload.prefixes.size(),
              workload.table, workload.frames.size(), options.workload.frame_size, options.members);
   fmt::print("{:.1f} Mpps, {:.1f} cycles a packet, {:.0f} packets a vector, {} dropped\n",
              result.mpps(), result.cycles_per_packet(), result.packets_per_vector(),
@@ -180,7 +195,8 @@ void print_text(const Options& options, const Workload& workload, const Result& 
   fmt::print("\n");
 }
 
-void print_json(const Options& options, const Workload& workload, const Result& result) {
+void print_json(const Options& options, const Workload& workload, const std::string& memory,
+                const Result& result) {
   nlohmann::json stages;
   for (std::size_t i = 0; i < kStageCount; ++i) {
     stages[std::string{kStageNames[i]}] = result.stage(i);
@@ -190,11 +206,56 @@ void print_json(const Options& options, const Workload& workload, const Result& 
                             {"flows", workload.frames.size()},
                             {"frame_size", options.workload.frame_size},
                             {"members", options.members},
+                            {"memory", memory},
                             {"mpps", result.mpps()},
                             {"cycles_per_packet", result.cycles_per_packet()},
                             {"dropped", result.after.total_drops()},
                             {"stages", stages}};
   fmt::print("{}\n", json.dump());
+}
+
+rte_mempool* make_pool(std::size_t flows) {
+  // The pcap device loads the whole file into buffers of its pool; the rest is in flight.
+  rte_mempool* const pool = rte_pktmbuf_pool_create("bench", static_cast<unsigned>(flows) + 8192,
+                                                    RTE_MEMPOOL_CACHE_MAX_SIZE, 0,
+                                                    RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
+  if (pool == nullptr) throw std::runtime_error("no memory for packet buffers");
+  return pool;
+}
+
+WorkerConfig make_config(const Options& options, rte_mempool* pool) {
+  WorkerConfig config;
+  config.cpu = options.cpu;
+  config.flow_seed = 1;
+  config.idle = options.idle ? IdleStrategy::kAdaptive : IdleStrategy::kPoll;
+  // A port of the local zone, so that host mode's guard is passed, and checked, by every packet.
+  config.ports.push_back({.id = PortId{0},
+                          .device = start_device("net_pcap0", pool),
+                          .mac = kIngressMac,
+                          .zone = PortZone::kLocal});
+  if (options.idle) config.ports.front().receive_queues.clear();
+  for (unsigned i = 0; i < options.members; ++i) {
+    config.ports.push_back({.id = PortId{static_cast<std::uint16_t>(i + 1)},
+                            .device = start_device(fmt::format("net_null{}", i), pool)});
+    if (!options.idle) config.ports.back().receive_queues.clear();
+  }
+  return config;
+}
+
+void start(Worker& worker) {
+  if (const auto started = worker.start(); !started) throw std::runtime_error(started.error());
+}
+
+void run_idle(const Options& options, Worker& worker) {
+  start(worker);
+  const Result result = measure(worker, options.seconds);
+  worker.stop();
+  const auto sleeps = result.after.sleeps - result.before.sleeps;
+  const auto asleep = result.after.sleep_cycles - result.before.sleep_cycles;
+  fmt::print("idle worker: {:.2f} % of a core, {} sleeps of {:.0f} us\n",
+             100 * result.seconds / options.seconds, sleeps,
+             static_cast<double>(asleep) / static_cast<double>(sleeps) * 1e6 /
+                 static_cast<double>(rte_get_tsc_hz()));
 }
 
 void run(const Options& options) {
@@ -205,35 +266,16 @@ void run(const Options& options) {
   }
   const TemporaryFile pcap;
   write_pcap(pcap.path(), workload.frames);
-  start_eal(pcap.path(), options.members);
-  // The pcap device loads the whole file into buffers of its pool; the rest is in flight.
-  const auto buffers = static_cast<unsigned>(workload.frames.size()) + 8192;
-  rte_mempool* const pool = rte_pktmbuf_pool_create("bench", buffers, RTE_MEMPOOL_CACHE_MAX_SIZE, 0,
-                                                    RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
-  if (pool == nullptr) throw std::runtime_error("no memory for packet buffers");
+  const std::string memory = start_eal(pcap.path(), options.members);
 
   ForwardingTables tables;
   fill_tables(tables, workload, options.members);
-  WorkerConfig config{.id = WorkerId{0},
-                      .ports = {WorkerPort{.id = PortId{0},
-                                           .device = start_device("net_pcap0", pool),
-                                           .mac = kIngressMac,
-                                           .zone = PortZone::kLocal}},
-                      .host = {},
-                      .transit = TransitPolicy::kRefuse,
-                      .idle = IdleStrategy::kPoll,
-                      .cpu = options.cpu,
-                      .flow_seed = 1};
-  for (unsigned i = 0; i < options.members; ++i) {
-    config.ports.push_back({.id = PortId{static_cast<std::uint16_t>(i + 1)},
-                            .device = start_device(fmt::format("net_null{}", i), pool),
-                            .receive_queues = {}});
-  }
-  Worker worker{config, tables};
-  if (const auto started = worker.start(); !started) throw std::runtime_error(started.error());
+  Worker worker{make_config(options, make_pool(workload.frames.size())), tables};
+  if (options.idle) return run_idle(options, worker);
+  start(worker);
   const Result result = measure(worker, options.seconds);
   worker.stop();
-  (options.json ? print_json : print_text)(options, workload, result);
+  (options.json ? print_json : print_text)(options, workload, memory, result);
 }
 
 }  // namespace
@@ -253,6 +295,7 @@ int main(int argc, char** argv) {
   app.add_option("--cpu", options.cpu, "CPU of the worker")->capture_default_str();
   app.add_option("--seconds", options.seconds, "how long to measure")->capture_default_str();
   app.add_option("--write-pcap", options.write_pcap, "write the packets to a file and end");
+  app.add_flag("--idle", options.idle, "no packets: what does an idle worker cost?");
   app.add_flag("--json", options.json, "one JSON object");
   CLI11_PARSE(app, argc, argv);
   try {
