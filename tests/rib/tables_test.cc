@@ -7,12 +7,15 @@
 
 #include "controlplane/rib/attribute_codec.h"
 #include "controlplane/rib/attribute_pool.h"
+#include "controlplane/rib/fib_client_plane.h"
 #include "controlplane/rib/path_list.h"
 #include "controlplane/rib/prefix_table.h"
 #include "tests/rib/fakes.h"
 
 namespace lastmile::rib::test {
 namespace {
+
+static_assert(std::is_base_of_v<ForwardingPlane, FibClientPlane>);
 
 class Seeded : public ::testing::Test {
  protected:
