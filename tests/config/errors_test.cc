@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <fstream>
 #include <random>
 
 #include "controlplane/config/config.h"
@@ -20,6 +21,18 @@ std::vector<std::string> errors_of(std::string_view text) {
   return lines;
 }
 
+/// Good parts, so that each case shows its own fault only: three lines.
+std::string base() {
+  return "loopbacks: [10.0.1.1/32]\n"
+         "router: {asn: 64512}\n"
+         "ports: {up1: {device: d1}, up2: {device: d2}, lan: {device: d3, addresses: "
+         "[192.0.2.1/24]}}\n";
+}
+/// One more line after the good ones: line 4.
+std::string with(const std::string& line) {
+  return base() + line + '\n';
+}
+
 /// A configuration with a fault, and all that is to be said of it.
 struct Case {
   std::string name;
@@ -31,44 +44,53 @@ void PrintTo(const Case& c, std::ostream* out) {
   *out << c.name;
 }
 
-/// Good parts, so that each case shows its own fault only. Lines 1 to 3.
-std::string base() {
-  return "loopbacks: [10.0.1.1/32]\n"
-         "router: {asn: 64512}\n"
-         "ports: {up1: {device: d1}, up2: {device: d2}, lan: {device: d3, addresses: "
-         "[192.0.2.1/24]}}\n";
+/// The cases of errors.txt; its head says how they are written.
+std::vector<Case> cases() {
+  std::vector<Case> found;
+  std::ifstream file{std::string{LASTMILE_SOURCE_ROOT} + "/tests/config/errors.txt"};
+  for (std::string line; std::getline(file, line);) {
+    if (line.starts_with("# ")) {
+      found.push_back({line.substr(2), "", {}});
+    } else if (line == "| $BASE") {
+      found.back().text += base();
+    } else if (line.starts_with("| ")) {
+      found.back().text += line.substr(2) + '\n';
+    } else if (line.starts_with("> ")) {
+      found.back().errors.push_back(line.substr(2));
+    }
+  }
+  return found;
 }
-/// One more line after the good ones: line 4.
-std::string with(const std::string& line) {
-  return base() + line + '\n';
-}
-/// A router with this under "ports:", in line 3.
-std::string ports(const std::string& text) {
-  return "loopbacks: [10.0.1.1/32]\nrouter: {asn: 64512}\nports: " + text + '\n';
-}
-std::string router(const std::string& text) {
-  return "loopbacks: [10.0.1.1/32]\nrouter: " + text + "\nports: {up1: {device: d1}}\n";
-}
-std::string neighbor(const std::string& text) {
-  return with("bgp: {neighbors: [{" + text + "}]}");
-}
-
-const std::vector<Case>& cases();
 
 class ConfigErrors : public testing::TestWithParam<Case> {};
 
 TEST_P(ConfigErrors, AreSaidWordForWord) {
+  ASSERT_FALSE(GetParam().errors.empty());
   EXPECT_EQ(errors_of(GetParam().text), GetParam().errors);
 }
 
 INSTANTIATE_TEST_SUITE_P(Table, ConfigErrors, testing::ValuesIn(cases()),
                          [](const auto& test) { return test.param.name; });
 
-const std::vector<Case>& cases() {
-  static const std::vector<Case> table{
-#include "errors_table.inc"
+TEST(ConfigErrors, TheTableIsThere) {
+  EXPECT_GT(cases().size(), 100U);
+}
+
+TEST(ConfigErrors, WhatIsNoTextIsRefusedByPlace) {
+  using Lines = std::vector<std::string>;
+  const auto at = [](const char* place) {
+    return Lines{std::string{"f:"} + place +
+                 ": not a text file; expected YAML in UTF-8, no control characters"};
   };
-  return table;
+  EXPECT_EQ(errors_of(std::string("loopbacks: [1\n\x7f"
+                                  "ELF\0\1",
+                                  20)),
+            at("2:1"));
+  EXPECT_EQ(errors_of("loopbacks: [\xc3\x28]\n"), at("1:13"));
+  EXPECT_EQ(errors_of("a: \xc3\xb6 \xed\xa0\x80\n"), at("1:6"));      // a surrogate
+  EXPECT_EQ(errors_of("a: \xc0\xaf\n"), at("1:4"));                   // overlong
+  EXPECT_EQ(errors_of("a: \xf4\x90\x80\x80\n"), at("1:4"));           // beyond Unicode
+  EXPECT_EQ(errors_of(std::string("\xff\xfel\0o\0", 6)), at("1:1"));  // UTF-16
 }
 
 TEST(ConfigErrors, TheBaseOfTheTableIsGood) {
