@@ -125,7 +125,8 @@ std::optional<Peer::Aftermath> Peer::reap(TimePoint now) {
     ctx_.connection_peers.erase((*it)->id());
     it->reset();
     Aftermath aftermath = judge(ending);
-    note_error(ending.reason, now);
+    // One that lost to the connection that goes on is nothing that went wrong.
+    if (!past_open()) note_error(ending.reason, now);
     if (ending.before == Connection::State::kEstablished) {
       const Duration stood = now - *std::exchange(established_at_, std::nullopt);
       if (stood >= Backoff::kStableAfter) {
