@@ -132,7 +132,8 @@ TEST_F(TransportTest, TwinThatDoesNotExistFails) {
 TEST_F(TransportTest, NoEventAfterClose) {
   const ConnectionId id = transport.connect({kLoopback, port, {}}, {});
   transport.close(id);
-  const ConnectionId failing = transport.connect({*Ipv6Address::parse("fe80::1"), 179, PortId{7}}, {});
+  const ConnectionId failing =
+      transport.connect({*Ipv6Address::parse("fe80::1"), 179, PortId{7}}, {});
   transport.close(failing);
   connect();
   for (const Event& e : t.events) {
