@@ -25,6 +25,7 @@ void expect_survivor(World& world, ConnectionId stays, ConnectionId goes) {
   world.say_keepalive(stays);
   EXPECT_EQ(world.state(), SessionState::kEstablished);
   EXPECT_EQ(world.observer.log, std::vector<std::string>{"up 0"});
+  EXPECT_EQ(world.status().history.last_error, "");
   // The loser costs nothing: nothing is planned beside the session.
   EXPECT_FALSE(world.timers.armed(kConnectRetry));
   EXPECT_FALSE(world.timers.armed(kIdleHold));

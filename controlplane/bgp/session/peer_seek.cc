@@ -125,7 +125,9 @@ std::optional<Peer::Aftermath> Peer::reap(TimePoint now) {
     ctx_.connection_peers.erase((*it)->id());
     it->reset();
     Aftermath aftermath = judge(ending);
-    note_error(ending.reason, now);
+    // Nothing went wrong if it lost to the connection that goes on.
+    const bool lost = ending.notification == notification(CeaseReason::kConnectionCollision);
+    if (!lost || furthest() == nullptr) note_error(ending.reason, now);
     if (ending.before == Connection::State::kEstablished) {
       const Duration stood = now - *std::exchange(established_at_, std::nullopt);
       if (stood >= Backoff::kStableAfter) {
