@@ -1,11 +1,10 @@
 #include "daemon/devices.h"
 
-#include <spdlog/spdlog.h>
-
 #include <algorithm>
 
 #include "controlplane/bgp/session/settings.h"
 #include "dataplane/net/format.h"
+#include "logging/log.h"
 
 namespace lastmile {
 namespace {
@@ -77,7 +76,7 @@ Result<std::unique_ptr<Devices>> Devices::open(const Config& config) {
   options.memory_bytes = memory_wanted(config);
   auto eal = Eal::start(options);
   if (!eal) return tl::unexpected(eal.error());
-  spdlog::info("{}", eal->summary());
+  log::info("{}", eal->summary());
 
   std::unique_ptr<Devices> devices{new Devices{std::move(*eal)}};
   auto far_side = PrivateNamespace::create();
@@ -112,8 +111,8 @@ Result<void> Devices::open_ports(const Config& config) {
     auto twin = Twin::create(twin_options, *far_side_, pools_);
     if (!twin) return tl::unexpected(twin.error());
     open.twin.emplace(std::move(*twin));
-    spdlog::info("port {}: {} ({}), MTU {}, kernel twin {}", wanted.name, wanted.device,
-                 open.port->facts().mac, wanted.mtu, open.twin->interface_name());
+    log::info("port {}: {} ({}), MTU {}, kernel twin {}", wanted.name, wanted.device,
+              open.port->facts().mac, wanted.mtu, open.twin->interface_name());
     ports_.push_back(std::move(open));
   }
   return {};

@@ -1,11 +1,12 @@
 #include "daemon/link_monitor.h"
 
-#include <spdlog/spdlog.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstring>
+
+#include "logging/log.h"
 
 namespace lastmile {
 namespace {
@@ -23,7 +24,7 @@ LinkMonitor::LinkMonitor(EventLoop& loop, Devices& devices, LinkWatcher watcher,
     : loop_(loop), devices_(devices), watcher_(std::move(watcher)), timer_(timer) {
   loop_.watch(watcher_.fd(), [this] {
     const auto read = watcher_.read([this](const LinkEvent& event) { on_kernel_link(event); });
-    if (!read) spdlog::error("link state: {}", read.error().message);
+    if (!read) log::error("link state: {}", read.error().message);
   });
   if (timer_ < 0) return;
   loop_.watch(timer_, [this] {
@@ -81,7 +82,7 @@ void LinkMonitor::changed(OpenPort& port, Link link) {
   if (!first && known->second == link) return;
   known->second = link;
   const std::string& name = port.port->facts().name;
-  spdlog::info("port {}: link {}", name, link == Link::kUp ? "up" : "down");
+  log::info("port {}: link {}", name, link == Link::kUp ? "up" : "down");
   const auto tell = [&] {
     loop_.deliver(LinkChanged{port.id, link == Link::kUp ? LinkState::kUp : LinkState::kDown});
   };
@@ -89,7 +90,7 @@ void LinkMonitor::changed(OpenPort& port, Link link) {
   // must have its carrier.
   if (link == Link::kDown) tell();
   if (auto done = port.twin->set_link(link); !done) {
-    spdlog::warn("port {}: {}", name, done.error().message);
+    log::warn("port {}: {}", name, done.error().message);
   }
   if (link == Link::kUp) tell();
 }

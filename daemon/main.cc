@@ -1,13 +1,13 @@
 // lastmiled: the router, in the foreground.
-#include <spdlog/spdlog.h>
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <string>
 
 #include "controlplane/config/config.h"
-#include "daemon/logging.h"
 #include "daemon/router.h"
+#include "logging/log.h"
+#include "logging/setup.h"
 
 namespace {
 
@@ -27,7 +27,7 @@ int run(const std::string& path, bool only_check, const std::string& log_level) 
     std::printf("%s: good\n", path.c_str());
     return kOk;
   }
-  if (!lastmile::start_logging(log_level)) {
+  if (!lastmile::log::start(log_level)) {
     std::fprintf(stderr,
                  "lastmiled: unknown log level '%s'; expected trace, debug, info, warning, error, "
                  "critical or off\n",
@@ -38,7 +38,7 @@ int run(const std::string& path, bool only_check, const std::string& log_level) 
   options.config_path = path;
   auto router = lastmile::Router::build(std::move(*config), options);
   if (!router) {
-    spdlog::critical("{}", router.error());
+    lastmile::log::critical("{}", router.error());
     return kFailed;
   }
   (*router)->run();

@@ -1,7 +1,5 @@
 #include "daemon/router.h"
 
-#include <spdlog/spdlog.h>
-
 #include <chrono>
 #include <optional>
 #include <random>
@@ -21,6 +19,7 @@
 #include "daemon/link_monitor.h"
 #include "daemon/show.h"
 #include "dataplane/net/format.h"
+#include "logging/log.h"
 
 namespace lastmile {
 namespace {
@@ -120,7 +119,7 @@ tl::expected<void, std::string> Router::Parts::wire(const Options& options) {
 
   loop.set_handler([this](Event&& event) { handle(event); });
   loop.on_signal([this](int signal) {
-    spdlog::info("signal {}: ending all sessions", signal);
+    log::info("signal {}: ending all sessions", signal);
     loop.stop();
   });
   if (auto started = forwarding.start(); !started) return started;
@@ -181,14 +180,14 @@ tl::expected<std::unique_ptr<Router>, std::string> Router::build(Config config,
 
 void Router::run() {
   Parts& parts = *parts_;
-  spdlog::info("router {} (AS {}) runs", parts.config.router.id, parts.config.router.asn.value());
+  log::info("router {} (AS {}) runs", parts.config.router.id, parts.config.router.asn.value());
   parts.loop.run();
   parts.control->stop("router is stopping", parts.loop.now());
   for (Duration waited{0}; waited < kFarewell && !parts.transport->idle();
        waited += kFarewellStep) {
     parts.loop.run_for(kFarewellStep);
   }
-  spdlog::info("stopped");
+  log::info("stopped");
 }
 
 }  // namespace lastmile

@@ -1,6 +1,5 @@
 #include "controlplane/io/asio_transport.h"
 
-#include <spdlog/spdlog.h>
 #include <sys/socket.h>
 
 #include <boost/asio/posix/stream_descriptor.hpp>
@@ -11,6 +10,7 @@
 #include <unordered_map>
 
 #include "controlplane/io/tcp_socket.h"
+#include "logging/log.h"
 
 namespace lastmile {
 namespace asio = boost::asio;
@@ -306,7 +306,7 @@ class AsioTransport::Impl : public std::enable_shared_from_this<Impl> {
   }
 
   void pause_accepting(const std::shared_ptr<Listener>& listener, int error) {
-    spdlog::error("bgp: accept: {}; trying again in {} s", describe(error), kAcceptPause.count());
+    log::error("bgp: accept: {}; trying again in {} s", describe(error), kAcceptPause.count());
     listener->pause.expires_after(kAcceptPause);
     listener->pause.async_wait([weak = weak_from_this(), listener](const error_code& cancelled) {
       const auto self = weak.lock();
@@ -349,8 +349,7 @@ tl::expected<void, std::string> AsioTransport::listen_everywhere(std::uint16_t t
   if (!v4) return tl::unexpected(v4.error());
   if (const FileDescriptor probe{::socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0)};
       probe.get() < 0) {
-    spdlog::warn("bgp: this machine has no IPv6 ({}); only IPv4 peers can connect",
-                 describe(errno));
+    log::warn("bgp: this machine has no IPv6 ({}); only IPv4 peers can connect", describe(errno));
     return {};
   }
   const auto v6 = listen(Ipv6Address{}, tcp_port);

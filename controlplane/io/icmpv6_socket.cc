@@ -15,7 +15,7 @@ namespace lastmile {
 namespace {
 
 // RFC 4861 section 4.1: solicitations go to all routers, so a router must listen there.
-const in6_addr kAllRouters = {{{0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2}}};
+const in6_addr kAllRoutersGroup = {{{0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2}}};
 constexpr int kOnLinkHopLimit = 255;
 
 template <class T>
@@ -43,7 +43,7 @@ tl::expected<Icmpv6Socket, std::string> Icmpv6Socket::open(const std::string& in
   ICMP6_FILTER_SETBLOCKALL(&filter);
   ICMP6_FILTER_SETPASS(ND_ROUTER_SOLICIT, &filter);
   ICMP6_FILTER_SETPASS(ND_ROUTER_ADVERT, &filter);
-  const ipv6_mreq all_routers{kAllRouters, ifindex};
+  const ipv6_mreq all_routers{kAllRoutersGroup, ifindex};
   constexpr int kOn = 1;
   constexpr int kOff = 0;
   if (setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, interface.c_str(),

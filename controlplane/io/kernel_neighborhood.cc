@@ -1,12 +1,12 @@
 #include "controlplane/io/kernel_neighborhood.h"
 
 #include <net/if.h>
-#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <utility>
 
 #include "dataplane/net/format.h"
+#include "logging/log.h"
 
 namespace lastmile {
 namespace {
@@ -90,7 +90,7 @@ void KernelNeighborhood::send_router_advertisement(PortId port, std::optional<Ip
   if (found == nullptr) return;
   const RouterAdvertisement ours{std::chrono::seconds{0}, found->twin.mac, std::nullopt};
   if (!found->socket.send(encode(ours), to.value_or(kAllNodes))) {
-    spdlog::debug("{}: the kernel did not take a router advertisement", found->twin.interface);
+    log::debug("{}: the kernel did not take a router advertisement", found->twin.interface);
   }
 }
 
@@ -98,7 +98,7 @@ void KernelNeighborhood::send_router_solicitation(PortId port) {
   const Port* found = find(port);
   if (found == nullptr) return;
   if (!found->socket.send(encode(RouterSolicitation{found->twin.mac}), kAllRouters)) {
-    spdlog::debug("{}: the kernel did not take a router solicitation", found->twin.interface);
+    log::debug("{}: the kernel did not take a router solicitation", found->twin.interface);
   }
 }
 

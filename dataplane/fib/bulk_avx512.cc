@@ -16,7 +16,7 @@
 namespace lastmile {
 namespace {
 
-constexpr unsigned kLanes = 16;
+constexpr unsigned kAvx512Lanes = 16;
 
 /// Entries at `index` for the lanes in `lanes`; other lanes keep `otherwise`.
 template <FibEntry Entry>
@@ -51,12 +51,12 @@ LASTMILE_AVX512 inline __m512i lookup16(const FibView<Entry>& view, __m512i addr
 }
 
 template <FibEntry Entry>
-LASTMILE_AVX512 inline void lookup_all(const FibView<Entry>& view, const std::uint32_t* addresses,
-                                       std::uint16_t* groups, unsigned count,
-                                       std::uint16_t default_group) {
+LASTMILE_AVX512 inline void lookup_avx512_all(const FibView<Entry>& view,
+                                              const std::uint32_t* addresses, std::uint16_t* groups,
+                                              unsigned count, std::uint16_t default_group) {
   const __m512i otherwise = _mm512_set1_epi32(default_group);
   unsigned done = 0;
-  for (; count - done >= kLanes; done += kLanes) {
+  for (; count - done >= kAvx512Lanes; done += kAvx512Lanes) {
     const __m512i found = lookup16(view, _mm512_loadu_si512(addresses + done), otherwise, 0xffff);
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(groups + done), _mm512_cvtepi32_epi16(found));
   }
@@ -74,12 +74,12 @@ LASTMILE_AVX512 inline void lookup_all(const FibView<Entry>& view, const std::ui
 LASTMILE_AVX512 void bulk_lookup_avx512(const FibView<std::uint16_t>& view,
                                         const std::uint32_t* addresses, std::uint16_t* groups,
                                         unsigned count, std::uint16_t default_group) {
-  lookup_all(view, addresses, groups, count, default_group);
+  lookup_avx512_all(view, addresses, groups, count, default_group);
 }
 LASTMILE_AVX512 void bulk_lookup_avx512(const FibView<std::uint32_t>& view,
                                         const std::uint32_t* addresses, std::uint16_t* groups,
                                         unsigned count, std::uint16_t default_group) {
-  lookup_all(view, addresses, groups, count, default_group);
+  lookup_avx512_all(view, addresses, groups, count, default_group);
 }
 
 }  // namespace lastmile

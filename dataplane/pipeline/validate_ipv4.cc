@@ -61,7 +61,7 @@ std::optional<DropReason> destination_fault(Ipv4Address destination) {
 }
 
 /// RFC 1812 5.2.2 and 791 3.1: what is wrong with the header itself.
-std::optional<DropReason> header_fault(const rte_mbuf* packet, const std::uint8_t* header) {
+std::optional<DropReason> ipv4_header_fault(const rte_mbuf* packet, const std::uint8_t* header) {
   const unsigned contiguous = packet->data_len - static_cast<unsigned>(ethernet::kHeaderSize);
   const unsigned frame = packet->pkt_len - static_cast<unsigned>(ethernet::kHeaderSize);
   const unsigned header_length = ipv4::header_length(header);
@@ -81,13 +81,13 @@ bool is_link_scope(Ipv4Address destination) {
 }
 
 /// A packet that is not plain: examines it clause by clause. True if it goes on.
-[[gnu::noinline, gnu::cold]] bool examine(PipelineContext& context, const Ingress& ingress,
-                                          rte_mbuf* packet, const std::uint8_t* header) {
+[[gnu::noinline, gnu::cold]] bool examine_ipv4(PipelineContext& context, const Ingress& ingress,
+                                               rte_mbuf* packet, const std::uint8_t* header) {
   const auto refuse = [&](DropReason reason) {
     context.exits.drop(packet, reason);
     return false;
   };
-  if (const auto fault = header_fault(packet, header)) return refuse(*fault);
+  if (const auto fault = ipv4_header_fault(packet, header)) return refuse(*fault);
 
   const Ipv4Address source{load_be32(header + ipv4::kSource)};
   const Ipv4Address destination{load_be32(header + ipv4::kDestination)};
@@ -126,7 +126,7 @@ void validate(PipelineContext& context, const Ingress& ingress, Ipv4Vector& vect
       const auto frame = static_cast<std::uint16_t>(length + ethernet::kHeaderSize);
       packet->data_len = frame;
       packet->pkt_len = frame;
-    } else if (!examine(context, ingress, packet, header)) {
+    } else if (!examine_ipv4(context, ingress, packet, header)) {
       continue;
     }
     vector.packets[kept] = packet;

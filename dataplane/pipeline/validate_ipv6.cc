@@ -24,7 +24,7 @@ bool is_link_scope_multicast(const Ipv6Address& address) {
   return address.is_multicast() && (address.bytes()[1] & 0xf) <= 2;
 }
 
-std::optional<DropReason> header_fault(const rte_mbuf* packet, const std::uint8_t* header) {
+std::optional<DropReason> ipv6_header_fault(const rte_mbuf* packet, const std::uint8_t* header) {
   const std::size_t length =
       ethernet::kHeaderSize + ipv6::kHeaderSize + load_be16(header + ipv6::kPayloadLength);
   if (ipv4::version(header) != 6) return DropReason::kIpv6BadVersion;
@@ -32,13 +32,13 @@ std::optional<DropReason> header_fault(const rte_mbuf* packet, const std::uint8_
   return std::nullopt;
 }
 
-[[gnu::noinline, gnu::cold]] bool examine(PipelineContext& context, const Ingress& ingress,
-                                          rte_mbuf* packet, const std::uint8_t* header) {
+[[gnu::noinline, gnu::cold]] bool examine_ipv6(PipelineContext& context, const Ingress& ingress,
+                                               rte_mbuf* packet, const std::uint8_t* header) {
   const auto refuse = [&](DropReason reason) {
     context.exits.drop(packet, reason);
     return false;
   };
-  if (const auto fault = header_fault(packet, header)) return refuse(*fault);
+  if (const auto fault = ipv6_header_fault(packet, header)) return refuse(*fault);
 
   const Ipv6Address source = address_at(header + ipv6::kSource);
   const Ipv6Address destination = address_at(header + ipv6::kDestination);
@@ -76,7 +76,7 @@ void validate(PipelineContext& context, const Ingress& ingress, Ipv6Vector& vect
     if (plain) [[likely]] {
       packet->data_len = static_cast<std::uint16_t>(frame);
       packet->pkt_len = frame;
-    } else if (!examine(context, ingress, packet, header)) {
+    } else if (!examine_ipv6(context, ingress, packet, header)) {
       continue;
     }
     vector.packets[kept] = packet;

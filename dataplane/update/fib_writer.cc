@@ -7,6 +7,7 @@
 #include <chrono>
 
 #include "dataplane/forwarding/group_layout.h"
+#include "dataplane/net/overloaded.h"
 
 namespace lastmile {
 namespace {
@@ -20,13 +21,6 @@ constexpr std::size_t kPrefetchAhead = 8;
 constexpr std::chrono::microseconds kFirstRestCheck{50};
 constexpr std::chrono::microseconds kLastRestCheck{5000};
 constexpr std::chrono::microseconds kForever{-1};
-
-template <class... Cases>
-struct Overload : Cases... {
-  using Cases::operator()...;
-};
-template <class... Cases>
-Overload(Cases...) -> Overload<Cases...>;
 
 }  // namespace
 
@@ -117,8 +111,8 @@ std::size_t FibWriter::run_once() {
 
 void FibWriter::prefetch(const FibOperation& operation) {
   const auto touch = [this](const IpPrefix& prefix) {
-    std::visit(Overload{[this](const Ipv4Prefix& p) { tables_.ipv4.prefetch(p); },
-                        [this](const Ipv6Prefix& p) { tables_.ipv6.prefetch(p); }},
+    std::visit(Overloaded{[this](const Ipv4Prefix& p) { tables_.ipv4.prefetch(p); },
+                          [this](const Ipv6Prefix& p) { tables_.ipv6.prefetch(p); }},
                prefix);
   };
   if (const auto* set = std::get_if<SetRoute>(&operation.action)) {
@@ -129,7 +123,7 @@ void FibWriter::prefetch(const FibOperation& operation) {
 }
 
 void FibWriter::apply(const FibOperation& operation) {
-  std::visit(Overload{
+  std::visit(Overloaded{
                  [&](const SetRoute& set) { set_route(operation, set); },
                  [&](const RemoveRoute& remove) { remove_route(remove); },
                  [&](const AddNextHop& add) {
@@ -151,8 +145,8 @@ void FibWriter::apply(const FibOperation& operation) {
 
 void FibWriter::set_route(const FibOperation& operation, const SetRoute& set) {
   const auto replaced =
-      std::visit(Overload{[&](const Ipv4Prefix& p) { return tables_.ipv4.set(p, set.group); },
-                          [&](const Ipv6Prefix& p) { return tables_.ipv6.set(p, set.group); }},
+      std::visit(Overloaded{[&](const Ipv4Prefix& p) { return tables_.ipv4.set(p, set.group); },
+                            [&](const Ipv6Prefix& p) { return tables_.ipv6.set(p, set.group); }},
                  set.prefix);
   if (!replaced) {
     failures_.add(1);
@@ -165,8 +159,8 @@ void FibWriter::set_route(const FibOperation& operation, const SetRoute& set) {
 
 void FibWriter::remove_route(const RemoveRoute& remove) {
   const auto removed =
-      std::visit(Overload{[&](const Ipv4Prefix& p) { return tables_.ipv4.remove(p); },
-                          [&](const Ipv6Prefix& p) { return tables_.ipv6.remove(p); }},
+      std::visit(Overloaded{[&](const Ipv4Prefix& p) { return tables_.ipv4.remove(p); },
+                            [&](const Ipv6Prefix& p) { return tables_.ipv6.remove(p); }},
                  remove.prefix);
   if (removed) route_left(*removed);
 }
@@ -185,12 +179,12 @@ void FibWriter::add_group(GroupId id) {
 
 void FibWriter::end_rests() {
   while (!resting_.empty() && tables_.rcu.check(resting_.front().token)) {
-    std::visit(Overload{[this](NextHopId id) { unsent_.emplace_back(NextHopFreed{id}); },
-                        [this](GroupId id) {
-                          tables_.groups.reclaim(id);
-                          group_use_[id.value()] = {};
-                          unsent_.emplace_back(GroupFreed{id});
-                        }},
+    std::visit(Overloaded{[this](NextHopId id) { unsent_.emplace_back(NextHopFreed{id}); },
+                          [this](GroupId id) {
+                            tables_.groups.reclaim(id);
+                            group_use_[id.value()] = {};
+                            unsent_.emplace_back(GroupFreed{id});
+                          }},
                resting_.front().freed);
     resting_.pop_front();
     waiting_.add(~std::uint64_t{0});  // one less

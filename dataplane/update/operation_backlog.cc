@@ -4,15 +4,10 @@
 #include <cassert>
 #include <limits>
 
+#include "dataplane/net/overloaded.h"
+
 namespace lastmile {
 namespace {
-
-template <class... Cases>
-struct Overload : Cases... {
-  using Cases::operator()...;
-};
-template <class... Cases>
-Overload(Cases...) -> Overload<Cases...>;
 
 const IpPrefix& prefix_of(const FibAction& action) {
   if (const auto* set = std::get_if<SetRoute>(&action)) return set->prefix;
@@ -22,7 +17,7 @@ const IpPrefix& prefix_of(const FibAction& action) {
 }  // namespace
 
 void OperationBacklog::push(const FibOperation& operation) {
-  std::visit(Overload{
+  std::visit(Overloaded{
                  [&](const SetRoute& set) { push_route(set.prefix, operation); },
                  [&](const RemoveRoute& remove) { push_route(remove.prefix, operation); },
                  [&](const AddNextHop& add) { additions_.append(add.id, operation); },

@@ -3,13 +3,13 @@
 #include <fmt/format.h>
 #include <rte_eal.h>
 #include <rte_errno.h>
-#include <spdlog/spdlog.h>
 
 #include <cerrno>
 #include <csignal>
 
 #include "drivers/eal/eal_log.h"
 #include "drivers/eal/machine.h"
+#include "logging/log.h"
 
 namespace lastmile {
 namespace {
@@ -84,7 +84,7 @@ Result<Eal> Eal::start(const EalOptions& options) {
     arguments.emplace_back("--iova-mode=va");  // nothing here reads memory by physical address
   }
   for (const std::string& device : options.pci_devices) arguments.push_back("--allow=" + device);
-  spdlog::debug("starting DPDK: {}", fmt::join(arguments, " "));
+  log::debug("starting DPDK: {}", fmt::join(arguments, " "));
 
   std::vector<char*> argv;
   for (std::string& argument : arguments) argv.push_back(argument.data());

@@ -2,7 +2,7 @@
 //
 //   auto eal = Eal::start({.pci_devices = {"0000:03:00.1"}, .memory_bytes = 512 << 20});
 //   if (!eal) die(eal.error().message);
-//   spdlog::info("{}", eal->summary());
+//   log::info("{}", eal->summary());
 //
 // What is chosen, and why:
 //  - Hugepages if enough are free, without a mounted hugetlbfs (`--in-memory`); else ordinary

@@ -1,10 +1,11 @@
 #include "drivers/eal/eal_log.h"
 
 #include <rte_log.h>
-#include <spdlog/spdlog.h>
 
 #include <cstdio>
 #include <string_view>
+
+#include "logging/log.h"
 
 namespace lastmile {
 namespace {
@@ -12,21 +13,21 @@ namespace {
 // Collector of the DpdkLogCapture that lives on this thread, if any.
 thread_local std::vector<std::string>* t_capture = nullptr;
 
-spdlog::level::level_enum level_of(int dpdk_level) {
+log::Level level_of(int dpdk_level) {
   switch (dpdk_level) {
     case RTE_LOG_EMERG:
     case RTE_LOG_ALERT:
     case RTE_LOG_CRIT:
-      return spdlog::level::critical;
+      return log::Level::kCritical;
     case RTE_LOG_ERR:
-      return spdlog::level::err;
+      return log::Level::kError;
     case RTE_LOG_WARNING:
-      return spdlog::level::warn;
+      return log::Level::kWarn;
     case RTE_LOG_NOTICE:
     case RTE_LOG_INFO:
-      return spdlog::level::debug;
+      return log::Level::kDebug;
     default:
-      return spdlog::level::trace;
+      return log::Level::kTrace;
   }
 }
 
@@ -34,11 +35,11 @@ void log_line(std::string_view line, int dpdk_level) {
   while (!line.empty() && (line.back() == '\n' || line.back() == ' ')) line.remove_suffix(1);
   if (line.empty()) return;
   auto level = level_of(dpdk_level);
-  if (t_capture != nullptr && level >= spdlog::level::warn) {
-    if (level >= spdlog::level::err) t_capture->emplace_back(line);
-    level = spdlog::level::debug;
+  if (t_capture != nullptr && level >= log::Level::kWarn) {
+    if (level >= log::Level::kError) t_capture->emplace_back(line);
+    level = log::Level::kDebug;
   }
-  spdlog::log(level, "dpdk: {}", line);
+  log::write(level, "dpdk: {}", line);
 }
 
 ssize_t write_log(void*, const char* buffer, std::size_t size) {

@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -11,6 +10,8 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+
+#include "logging/log.h"
 
 namespace lastmile {
 namespace {
@@ -47,8 +48,7 @@ void remove_stale(const std::string& parent, const std::string& name) {
     if (leaf.find_first_not_of("0123456789", name.size() + 1) != std::string::npos) continue;
     if (const FileDescriptor held = lock(entry.path())) {
       fs::remove_all(entry.path(), ignored);
-      spdlog::debug("removed {}, left behind by an instance that was killed",
-                    entry.path().string());
+      log::debug("removed {}, left behind by an instance that was killed", entry.path().string());
     }
   }
 }

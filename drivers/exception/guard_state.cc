@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 #include <linux/if.h>
-#include <spdlog/spdlog.h>
 #include <sys/stat.h>
 
 #include <cerrno>
@@ -11,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "drivers/kernel/sysctl.h"
+#include "logging/log.h"
 
 namespace lastmile {
 namespace {
@@ -92,8 +92,8 @@ void keep_state(const GuardState& state) {
   file.close();
   if (file) fs::rename(fresh, path, error);
   if (!file || error) {
-    spdlog::warn("cannot write {}: interface '{}' won't be restored after a crash", path.string(),
-                 state.interface);
+    log::warn("cannot write {}: interface '{}' won't be restored after a crash", path.string(),
+              state.interface);
   }
 }
 
@@ -104,7 +104,7 @@ std::optional<GuardState> recall_state(const std::string& interface, unsigned in
     GuardState state = from_json(json::parse(file));
     if (state.interface == interface && state.index == index) return state;
   } catch (const json::exception& error) {
-    spdlog::warn("ignoring {}: {}", file_for(index).string(), error.what());
+    log::warn("ignoring {}: {}", file_for(index).string(), error.what());
   }
   return std::nullopt;
 }

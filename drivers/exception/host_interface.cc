@@ -3,13 +3,13 @@
 #include <fmt/format.h>
 #include <linux/if.h>
 #include <rte_ether.h>
-#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
 
 #include "drivers/kernel/sysctl.h"
+#include "logging/log.h"
 
 namespace lastmile {
 namespace {

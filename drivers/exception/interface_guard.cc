@@ -2,13 +2,13 @@
 
 #include <fmt/format.h>
 #include <linux/if.h>
-#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <cerrno>
 
 #include "drivers/exception/owner_mark.h"
 #include "drivers/kernel/sysctl.h"
+#include "logging/log.h"
 
 namespace lastmile {
 namespace {
@@ -28,7 +28,7 @@ LinkInfo link_of(const GuardState& state) {
 Result<void> take_addresses(Netlink& netlink, const std::string& port, const GuardState& now) {
   for (const InterfaceAddress& address : now.addresses) {
     if (!is_link_local(address)) {
-      spdlog::warn(
+      log::warn(
           "port {}: taking address {} (and the kernel's routes by it) off interface '{}', which "
           "now "
           "belongs to the router; it comes back when the router stops",
@@ -43,7 +43,7 @@ Result<void> take_addresses(Netlink& netlink, const std::string& port, const Gua
 }
 
 void report(const Result<void>& done) {
-  if (!done) spdlog::warn("cannot restore: {}", done.error().message);
+  if (!done) log::warn("cannot restore: {}", done.error().message);
 }
 
 void restore_interface(const GuardState& state) {

@@ -2,13 +2,13 @@
 
 #include <fmt/format.h>
 #include <linux/if.h>
-#include <spdlog/spdlog.h>
 
 #include <cerrno>
 
 #include "drivers/exception/owner_mark.h"
 #include "drivers/kernel/offloads.h"
 #include "drivers/kernel/sysctl.h"
+#include "logging/log.h"
 
 namespace lastmile {
 namespace {
@@ -35,7 +35,7 @@ Result<void> make_room(Netlink& netlink, const std::string& name) {
     case Owner::kDead:
       break;
   }
-  spdlog::info("removing interface '{}', left behind by an instance that was killed", name);
+  log::info("removing interface '{}', left behind by an instance that was killed", name);
   const auto deleted = delete_link(netlink, **existing);
   // The kernel may have been about to do it itself.
   if (!deleted && deleted.error().code != ENODEV) return deleted;
@@ -46,7 +46,7 @@ Result<void> make_room(Netlink& netlink, const std::string& name) {
 
 KernelPair::KernelEnd::~KernelEnd() {
   const auto deleted = delete_link(netlink, link);
-  if (!deleted && deleted.error().code != ENODEV) spdlog::warn("{}", deleted.error().message);
+  if (!deleted && deleted.error().code != ENODEV) log::warn("{}", deleted.error().message);
 }
 
 Result<KernelPair> KernelPair::create(const KernelPairOptions& options,

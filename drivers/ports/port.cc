@@ -6,7 +6,6 @@
 #include <rte_errno.h>
 #include <rte_ethdev.h>
 #include <rte_lcore.h>
-#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -15,6 +14,7 @@
 
 #include "drivers/eal/eal_log.h"
 #include "drivers/kernel/link.h"
+#include "logging/log.h"
 
 namespace lastmile {
 namespace {

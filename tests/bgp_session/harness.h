@@ -10,7 +10,6 @@
 #pragma once
 
 #include <gtest/gtest.h>
-#include <spdlog/spdlog.h>
 
 #include <cstdint>
 #include <deque>
@@ -21,6 +20,7 @@
 
 #include "controlplane/bgp/session/session_manager.h"
 #include "controlplane/bgp/wire/notification.h"
+#include "logging/log.h"
 
 namespace lastmile::bgp {
 
@@ -160,7 +160,7 @@ class World {
  public:
   explicit World(std::vector<PeerSettings> peers, std::uint64_t seed = 1)
       : timers(now), manager(speaker(), std::move(peers), transport, timers, seed) {
-    spdlog::set_level(spdlog::level::off);
+    log::set_level(log::Level::kOff);
   }
 
   void start() { manager.start(observer, now); }

@@ -25,7 +25,7 @@ constexpr Duration kPatience = 10s;
 class Loop {
  public:
   Loop() {
-    spdlog::set_level(spdlog::level::off);
+    log::set_level(log::Level::kOff);
     loop.set_handler([this](Event&& event) {
       events.push_back(event);
       if (handler) handler(event);
@@ -337,7 +337,7 @@ struct Router {
 struct TwoRouters {
   TwoRouters(const IpAddress& address_a, const IpAddress& address_b)
       : a(bgp::Asn{65001}, {1, 1, 1, 1}, address_a), b(bgp::Asn{65002}, {2, 2, 2, 2}, address_b) {
-    spdlog::set_level(spdlog::level::off);
+    log::set_level(log::Level::kOff);
     a.start(address_a, address_b, b.port);
     b.start(address_b, address_a, a.port);
   }

@@ -7,16 +7,10 @@
 
 #include "controlplane/bgp/wire/header.h"
 #include "controlplane/bgp/wire/notification.h"
+#include "dataplane/net/overloaded.h"
 
 namespace lastmile::bgp {
 namespace {
-
-template <class... Ts>
-struct Overloaded : Ts... {
-  using Ts::operator()...;
-};
-template <class... Ts>
-Overloaded(Ts...) -> Overloaded<Ts...>;
 
 /// The type and the counter of each message, in the order of Message's alternatives.
 struct MessageFacts {

@@ -2,12 +2,11 @@
 // connection and what follows the end of one are in peer_seek.cc.
 #include "controlplane/bgp/session/peer.h"
 
-#include <spdlog/spdlog.h>
-
 #include <utility>
 
 #include "controlplane/bgp/wire/notification.h"
 #include "dataplane/net/format.h"
+#include "logging/log.h"
 
 namespace lastmile::bgp {
 namespace {
@@ -239,8 +238,8 @@ void Peer::on_established(Connection& connection, TimePoint now) {
   logged_error_.clear();
   const Negotiated& negotiated = connection.negotiated();
   note_state(now);
-  spdlog::info("bgp {}: Established with {} (AS {})", settings_.name, connection.remote().address,
-               negotiated.remote_asn.value());
+  log::info("bgp {}: Established with {} (AS {})", settings_.name, connection.remote().address,
+            negotiated.remote_asn.value());
   ctx_.observer.on_established(id_, negotiated, now);
 }
 
@@ -251,7 +250,7 @@ void Peer::on_update(Connection&, Update& update, TimePoint now) {
     history_.last_error_at = now;
     if (!fault_logged_at_ || now - *fault_logged_at_ >= kFaultLogInterval) {
       fault_logged_at_ = now;
-      spdlog::warn("bgp {}: malformed attribute in UPDATE: {}", settings_.name, reason);
+      log::warn("bgp {}: malformed attribute in UPDATE: {}", settings_.name, reason);
     }
   }
   ctx_.observer.on_update(id_, update, now);

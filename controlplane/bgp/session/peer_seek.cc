@@ -1,11 +1,11 @@
 // The seeking half of a peer: when to dial, when to rest, and what follows the end of a connection.
-#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <utility>
 
 #include "controlplane/bgp/session/peer.h"
 #include "controlplane/bgp/wire/notification.h"
+#include "logging/log.h"
 
 namespace lastmile::bgp {
 namespace {

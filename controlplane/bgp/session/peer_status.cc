@@ -1,7 +1,7 @@
 // What a peer tells of itself.
-#include <spdlog/spdlog.h>
 
 #include "controlplane/bgp/session/peer.h"
+#include "logging/log.h"
 
 namespace lastmile::bgp {
 
@@ -58,7 +58,7 @@ std::string Peer::detail() const {
 void Peer::note_state(TimePoint now) {
   const SessionState current = state();
   if (current == noted_state_) return;
-  spdlog::debug("bgp {}: {} -> {}", settings_.name, to_string(noted_state_), to_string(current));
+  log::debug("bgp {}: {} -> {}", settings_.name, to_string(noted_state_), to_string(current));
   noted_state_ = current;
   state_since_ = now;
 }
@@ -69,7 +69,7 @@ void Peer::note_error(const std::string& reason, TimePoint now) {
   history_.last_error_at = now;
   if (reason == logged_error_) return;
   logged_error_ = reason;
-  spdlog::info("bgp {}: {}", settings_.name, reason);
+  log::info("bgp {}: {}", settings_.name, reason);
 }
 
 }  // namespace lastmile::bgp

@@ -1,24 +1,17 @@
 #include "controlplane/bgp/session/session_manager.h"
 
-#include <spdlog/spdlog.h>
-
 #include <algorithm>
 #include <utility>
 
 #include "controlplane/bgp/wire/notification.h"
 #include "dataplane/net/format.h"
+#include "dataplane/net/overloaded.h"
+#include "logging/log.h"
 
 namespace lastmile::bgp {
 namespace {
 
 constexpr Duration kUnknownLogInterval = std::chrono::seconds{10};
-
-template <class... Ts>
-struct Overloaded : Ts... {
-  using Ts::operator()...;
-};
-template <class... Ts>
-Overloaded(Ts...) -> Overloaded<Ts...>;
 
 }  // namespace
 
@@ -164,7 +157,7 @@ void SessionManager::refuse_unknown(const ConnectionAccepted& connection, TimePo
     return;
   }
   unknown_logged_at_ = now;
-  spdlog::warn(
+  log::warn(
       "bgp: refused a connection from {}{}: no neighbor has this address ({} more since the "
       "last such line)",
       connection.remote.address,

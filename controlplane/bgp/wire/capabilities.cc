@@ -150,39 +150,39 @@ void encode_fqdn(const Capabilities& from, OctetWriter& out) {
   });
 }
 
-enum class Length : std::uint8_t { kAny, kExactly, kMultipleOf };
+enum class LengthRule : std::uint8_t { kAny, kExactly, kMultipleOf };
 
 struct CapabilityDescriptor {
   std::uint8_t code;
   const char* name;
-  Length rule = Length::kAny;
+  LengthRule rule = LengthRule::kAny;
   std::size_t length = 0;
   void (*decode)(Octets value, Capabilities& to) = nullptr;  // null: known by name only
   void (*encode)(const Capabilities& from, OctetWriter& out) = nullptr;
 };
 
 constexpr std::array kCapabilities{
-    CapabilityDescriptor{kMultiprotocol, "multiprotocol", Length::kExactly, 4, decode_multiprotocol,
-                         encode_multiprotocol},
-    CapabilityDescriptor{kRouteRefreshCode, "route-refresh", Length::kExactly, 0,
+    CapabilityDescriptor{kMultiprotocol, "multiprotocol", LengthRule::kExactly, 4,
+                         decode_multiprotocol, encode_multiprotocol},
+    CapabilityDescriptor{kRouteRefreshCode, "route-refresh", LengthRule::kExactly, 0,
                          decode_route_refresh, encode_route_refresh},
     CapabilityDescriptor{3, "outbound-route-filtering"},
-    CapabilityDescriptor{kExtendedNextHop, "extended-next-hop", Length::kMultipleOf, kTupleSize,
+    CapabilityDescriptor{kExtendedNextHop, "extended-next-hop", LengthRule::kMultipleOf, kTupleSize,
                          decode_extended_next_hop, encode_extended_next_hop},
-    CapabilityDescriptor{kExtendedMessage, "extended-message", Length::kExactly, 0,
+    CapabilityDescriptor{kExtendedMessage, "extended-message", LengthRule::kExactly, 0,
                          decode_extended_message, encode_extended_message},
     CapabilityDescriptor{7, "bgpsec"},
     CapabilityDescriptor{8, "multiple-labels"},
     CapabilityDescriptor{9, "role"},
     CapabilityDescriptor{64, "graceful-restart"},
-    CapabilityDescriptor{kFourOctetAsn, "four-octet-asn", Length::kExactly, 4,
+    CapabilityDescriptor{kFourOctetAsn, "four-octet-asn", LengthRule::kExactly, 4,
                          decode_four_octet_asn, encode_four_octet_asn},
     CapabilityDescriptor{67, "dynamic-capability"},
     CapabilityDescriptor{68, "multisession"},
     CapabilityDescriptor{69, "add-path"},
     CapabilityDescriptor{70, "enhanced-route-refresh"},
     CapabilityDescriptor{71, "long-lived-graceful-restart"},
-    CapabilityDescriptor{kFqdn, "fqdn", Length::kAny, 0, decode_fqdn, encode_fqdn},
+    CapabilityDescriptor{kFqdn, "fqdn", LengthRule::kAny, 0, decode_fqdn, encode_fqdn},
     CapabilityDescriptor{74, "bfd-strict-mode"},
     CapabilityDescriptor{75, "software-version"},
     CapabilityDescriptor{76, "paths-limit"},
@@ -199,11 +199,11 @@ const CapabilityDescriptor* find(std::uint8_t code) {
 
 bool fits(const CapabilityDescriptor& row, std::size_t length) {
   switch (row.rule) {
-    case Length::kAny:
+    case LengthRule::kAny:
       return true;
-    case Length::kExactly:
+    case LengthRule::kExactly:
       return length == row.length;
-    case Length::kMultipleOf:
+    case LengthRule::kMultipleOf:
       return length % row.length == 0;
   }
   return false;

@@ -3,11 +3,11 @@
 
 #include <string>
 
-namespace lastmile {
+namespace lastmile::log {
 
 /// Lines on a terminal carry time and level; under systemd the journal adds its own time, and the
 /// level goes in front as it expects it (sd-daemon(3): "<6>text"). `level`: one of spdlog's names.
 /// False if there is no such level. Call once, before any thread is started.
-[[nodiscard]] bool start_logging(const std::string& level);
+[[nodiscard]] bool start(const std::string& level);
 
-}  // namespace lastmile
+}  // namespace lastmile::log

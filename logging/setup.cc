@@ -1,4 +1,4 @@
-#include "daemon/logging.h"
+#include "logging/setup.h"
 
 #include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
@@ -9,7 +9,7 @@
 #include <memory>
 #include <utility>
 
-namespace lastmile {
+namespace lastmile::log {
 namespace {
 
 /// %* in a pattern: the line's priority as syslog(3) numbers it.
@@ -31,7 +31,7 @@ class SyslogPriority final : public spdlog::custom_flag_formatter {
 
 }  // namespace
 
-bool start_logging(const std::string& level) {
+bool start(const std::string& level) {
   auto logger = spdlog::stderr_color_mt("lastmiled");
   spdlog::set_default_logger(logger);
   if (std::getenv("JOURNAL_STREAM") != nullptr) {
@@ -49,4 +49,4 @@ bool start_logging(const std::string& level) {
   return true;
 }
 
-}  // namespace lastmile
+}  // namespace lastmile::log
