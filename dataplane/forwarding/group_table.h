@@ -98,7 +98,8 @@ class GroupTable {
   void reclaim(GroupId id);
 
  private:
-  struct Shape {
+  // Aligned to its size, or the compiler may call a library (with a lock) for the atomic load.
+  struct alignas(4) Shape {
     std::uint16_t mask = 0;  // buckets - 1
     std::uint8_t members = 0;
     std::uint8_t backups = 0;

@@ -43,7 +43,8 @@ class PortTable {
   static constexpr unsigned kCapacity = 256;
 
   /// What a worker asks about the way out, in one load.
-  struct Egress {
+  /// Aligned to its size, or the compiler may call a library (with a lock) for the atomic load.
+  struct alignas(4) Egress {
     std::uint16_t mtu = 0;
     PortZone zone = PortZone::kLocal;
     std::uint8_t reserved = 0;  // spelled out: an atomic compares every byte

@@ -8,7 +8,7 @@
 namespace lastmile {
 namespace {
 
-constexpr unsigned kSeed = 512;
+constexpr unsigned kNodeSeed = 512;
 
 class PrefixNodeTest : public ::testing::Test {
  protected:
@@ -31,8 +31,8 @@ TEST_F(PrefixNodeTest, PositionsAreHeapOrdered) {
 // Fills the node to the brim and empties it, in random order, and compares with a map all the way:
 // values move through every size of block, up and down.
 TEST_F(PrefixNodeTest, HoldsWhatAMapHolds) {
-  SCOPED_TRACE(kSeed);
-  std::mt19937 random{kSeed};
+  SCOPED_TRACE(kNodeSeed);
+  std::mt19937 random{kNodeSeed};
   std::map<PrefixNode::Position, PrefixNode::Value> map;
   for (int i = 0; i < 20000; ++i) {
     const bool growing = i / 4000 % 2 == 0;
@@ -58,8 +58,8 @@ TEST_F(PrefixNodeTest, HoldsWhatAMapHolds) {
 }
 
 TEST_F(PrefixNodeTest, KnowsCoveringAndCoveredPrefixes) {
-  SCOPED_TRACE(kSeed);
-  std::mt19937 random{kSeed};
+  SCOPED_TRACE(kNodeSeed);
+  std::mt19937 random{kNodeSeed};
   for (int round = 0; round < 200; ++round) {
     node_ = {};
     std::map<PrefixNode::Position, bool> present;

@@ -32,7 +32,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr unsigned kSeed = 8;
+constexpr unsigned kTortureSeed = 8;
 constexpr unsigned kSteps = 2048;
 constexpr unsigned kProbes = 192;
 constexpr unsigned kReaders = 3;
@@ -266,7 +266,7 @@ class Torture {
     });
   }
 
-  const Script<Address> script_{kSeed};
+  const Script<Address> script_{kTortureSeed};
   std::vector<typename RawAddress<Address>::Type> raw_probes_;
   RcuDomain& domain_;
   const Replace replace_;
@@ -281,7 +281,7 @@ class Torture {
 
 template <class Address, class Entry>
 void run_clean() {
-  SCOPED_TRACE(kSeed);
+  SCOPED_TRACE(kTortureSeed);
   RcuDomain domain{kReaders};
   Torture<Address, Entry, RcuDomain> torture{domain, domain, Replace::kInPlace};
   EXPECT_EQ(torture.run(clean_run()), 0U);
@@ -298,7 +298,7 @@ TEST(Torture, Ipv6AnswersAreAlwaysLegal) {
 }
 
 TEST(Torture, SeesGroupsReusedWithoutAGracePeriod) {
-  SCOPED_TRACE(kSeed);
+  SCOPED_TRACE(kTortureSeed);
   RcuDomain domain{kReaders};
   NoGracePeriods none;
   Torture<Ipv4Address, std::uint16_t, NoGracePeriods> ipv4{none, domain, Replace::kInPlace};
@@ -308,7 +308,7 @@ TEST(Torture, SeesGroupsReusedWithoutAGracePeriod) {
 }
 
 TEST(Torture, SeesAReplaceThatIsNotAtomic) {
-  SCOPED_TRACE(kSeed);
+  SCOPED_TRACE(kTortureSeed);
   RcuDomain domain{kReaders};
   Torture<Ipv4Address, std::uint16_t, RcuDomain> ipv4{domain, domain, Replace::kRemoveThenAdd};
   EXPECT_GT(ipv4.run(kBlind), 0U);

@@ -7,12 +7,12 @@
 namespace lastmile {
 namespace {
 
-constexpr std::size_t kFlows = 200'000;
+constexpr std::size_t kRepairFlows = 200'000;
 
 std::vector<NextHopId> choices(const GroupTable& groups, GroupId id,
                                const NextHopTable& next_hops) {
   std::vector<NextHopId> chosen;
-  for (const std::uint32_t hash : flows(kFlows, 11)) {
+  for (const std::uint32_t hash : flows(kRepairFlows, 11)) {
     chosen.push_back(groups.select(id, hash, next_hops));
   }
   return chosen;
