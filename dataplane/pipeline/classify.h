@@ -5,8 +5,8 @@
 //          ├─ ARP, link-scope multicast, LLDP … ──> punt to the port's kernel twin, by class
 //          └─ for another station, VLAN, too short ──> drop
 //
-// BFD's receive hook belongs behind this stage: a control packet is an IPv4 or IPv6 packet to us
-// with TTL 255, and is taken from the vectors before they are validated for forwarding.
+// BFD packets are IP like any other here: they leave the fast path where packets to us do, and are
+// taken there (bfd_stage.h).
 #pragma once
 
 #include <rte_mbuf.h>

@@ -3,10 +3,12 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 
 #include "dataplane/forwarding/flow_hash.h"
 #include "dataplane/forwarding/tables.h"
+#include "dataplane/pipeline/bfd_stage.h"
 #include "dataplane/pipeline/exits.h"
 #include "dataplane/pipeline/hold.h"
 #include "dataplane/worker/counters.h"
@@ -32,6 +34,7 @@ struct PipelineContext {
   WorkerCounters& counters;
   Exits exits;
   HoldQueue holds;
+  std::unique_ptr<BfdStage> bfd;  ///< nullptr: this worker runs none
   std::uint64_t now = 0;
 };
 

@@ -74,6 +74,8 @@ namespace lastmile {
   X(kPolicedUnknown,       "policed-unknown",          "above the rate of class unknown") \
   X(kNoTwin,               "no-twin",                  "for the machine, on a port with no kernel twin") \
   X(kNoHost,               "no-host-interface",        "for the machine, with no host interface") \
+  X(kBfdNoBuffer,          "bfd-no-buffer",            "no packet buffer for a BFD packet of ours") \
+  X(kBfdHandoverFull,      "bfd-handover-full",        "BFD packet for another worker, whose ring is full") \
   /* transmit */                                                                                   \
   X(kTxFull,               "tx-full",                  "the transmit queue took no more") \
   X(kTwinFull,             "twin-full",                "the kernel twin took no more") \

@@ -46,6 +46,10 @@ template <class Family>
 [[gnu::noinline, gnu::cold]] void leave_by_edge(PipelineContext& context, const Ingress& ingress,
                                                 const Leaving& leaving, const NextHop& hop) {
   Exits& exits = context.exits;
+  if (context.bfd != nullptr &&
+      context.bfd->take(ingress, leaving.packet, leaving.header, context.now)) {
+    return;
+  }
   if (leaving.next_hop == kNoLiveNextHop) {
     const bool routed = leaving.group != kNoGroup;
     return exits.drop(leaving.packet, routed ? DropReason::kNoneAlive : DropReason::kNoRoute);

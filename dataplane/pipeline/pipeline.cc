@@ -10,6 +10,17 @@
 
 namespace lastmile {
 
+Pipeline::Pipeline(ForwardingTables& tables, std::span<const WorkerPort> ports,
+                   const WorkerHost& host, const PipelineOptions& options, WorkerCounters& counters,
+                   EventRing& events)
+    : context_(tables, ports, host, options.flow_seed, options.cycles_per_second, counters, events),
+      clock_(counters) {
+  if (options.bfd.channel == nullptr) return;
+  context_.bfd =
+      std::make_unique<BfdStage>(options.bfd, options.worker, ports, tables.next_hops,
+                                 options.cycles_per_second, counters, events, context_.exits);
+}
+
 void Pipeline::process(const Ingress& ingress, std::span<rte_mbuf* const> packets) {
   context_.counters.vectors.add(1);
   context_.counters.packets.add(packets.size());
@@ -39,14 +50,16 @@ void Pipeline::forward(const Ingress& ingress, Vector& vector) {
   clock_.lap(Stage::kRewrite, count);
 }
 
-void Pipeline::finish(unsigned packets) {
+void Pipeline::finish(unsigned packets, Backlog backlog) {
   if (context_.holds.is_due(context_.now)) [[unlikely]] {
     context_.holds.service(
         context_.now, [this](const HoldKey& key) { return is_over(key); },
         [this](const HeldPacket& held) { resume(held); });
   }
-  // BFD's transmit timers belong here: once per loop, in front of the flush that carries what they
-  // send.
+  // In front of the flush that carries what the timers send, and behind all that was received: what
+  // has come in counts before what is missing.
+  if (context_.now >= next_deadline()) [[unlikely]]
+    context_.bfd->run(context_.now, backlog);
   clock_.start();
   context_.exits.flush();
   clock_.lap(Stage::kTransmit, packets);

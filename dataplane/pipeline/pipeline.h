@@ -22,22 +22,21 @@ namespace lastmile {
 struct PipelineOptions {
   std::uint64_t flow_seed = 0;          ///< routers in a row should have different ones
   std::uint64_t cycles_per_second = 0;  ///< of the clock that `begin` is given
+  WorkerId worker{};
+  WorkerBfd bfd{};  ///< without a channel: no BFD
 };
 
 /// One worker; online in the tables' RCU domain in all calls, and quiescent only between loops.
 class Pipeline {
  public:
-  Pipeline(const ForwardingTables& tables, std::span<const WorkerPort> ports,
-           const WorkerHost& host, const PipelineOptions& options, WorkerCounters& counters,
-           EventRing& events)
-      : context_(tables, ports, host, options.flow_seed, options.cycles_per_second, counters,
-                 events),
-        clock_(counters) {}
+  Pipeline(ForwardingTables& tables, std::span<const WorkerPort> ports, const WorkerHost& host,
+           const PipelineOptions& options, WorkerCounters& counters, EventRing& events);
 
   /// A new loop. `now`: cycle counter, never decreasing.
   void begin(std::uint64_t now) {
     context_.now = now;
     clock_.begin_loop();
+    if (context_.bfd != nullptr) context_.bfd->begin(now);
     clock_.start();
   }
 
@@ -47,9 +46,14 @@ class Pipeline {
   /// Takes up to kVectorSize packets over; what leaves waits for `finish`.
   void process(const Ingress& ingress, std::span<rte_mbuf* const> packets);
 
-  /// Sends held packets on whose wait is over, and transmits everything. `packets`: received in
-  /// this loop.
-  void finish(unsigned packets);
+  /// Sends held packets on whose wait is over, serves BFD's timers, and transmits everything.
+  /// `packets`: received in this loop.
+  void finish(unsigned packets, Backlog backlog);
+
+  /// The cycle at which `finish` is wanted even if no packet comes.
+  [[nodiscard]] std::uint64_t next_deadline() const {
+    return context_.bfd != nullptr ? context_.bfd->next_deadline() : ~std::uint64_t{0};
+  }
 
   /// Packets wait for a link-layer address: a worker should not sleep long.
   [[nodiscard]] bool has_held_packets() const { return !context_.holds.empty(); }

@@ -14,6 +14,7 @@
 #include <type_traits>
 #include <variant>
 
+#include "dataplane/bfd/command.h"
 #include "dataplane/net/ip.h"
 #include "dataplane/net/strong_id.h"
 #include "dataplane/update/doorbell.h"
@@ -34,7 +35,7 @@ struct ResolutionRequest {
 };
 
 /// Everything that a worker may tell.
-using WorkerEvent = std::variant<ResolutionRequest>;
+using WorkerEvent = std::variant<ResolutionRequest, bfd::StateChanged>;
 
 class EventRing {
  public:

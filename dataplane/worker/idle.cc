@@ -1,6 +1,8 @@
 #include "dataplane/worker/idle.h"
 
 #include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <ctime>
 
@@ -9,6 +11,11 @@ namespace lastmile {
 void use_exact_timers() {
   // 1 ns is the least; it cannot fail for the calling thread.
   prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);
+}
+
+void prefer_this_thread() {
+  constexpr int kNice = -10;
+  static_cast<void>(setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), kNice));
 }
 
 void sleep_for(std::chrono::microseconds duration) {

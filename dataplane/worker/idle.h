@@ -25,13 +25,16 @@ class IdleController {
 
   IdleController(IdleStrategy strategy, std::uint64_t cycles_per_second)
       : strategy_(strategy),
-        spin_cycles_(cycles_per_second / 1'000'000 * static_cast<std::uint64_t>(kSpin.count())) {}
+        cycles_per_microsecond_(cycles_per_second / 1'000'000),
+        spin_cycles_(cycles_per_microsecond_ * static_cast<std::uint64_t>(kSpin.count())) {}
 
   /// Packets came.
   void busy() { idle_since_ = 0; }
 
   /// Nothing came. How long to sleep now; zero: look again at once. `now`: cycle counter.
-  [[nodiscard]] std::chrono::microseconds idle(std::uint64_t now) {
+  /// `deadline`: the cycle at which the worker has something to do anyway.
+  [[nodiscard]] std::chrono::microseconds idle(std::uint64_t now,
+                                               std::uint64_t deadline = ~std::uint64_t{0}) {
     if (strategy_ == IdleStrategy::kPoll) return {};
     if (idle_since_ == 0) {
       idle_since_ = now;
@@ -40,11 +43,17 @@ class IdleController {
     if (now - idle_since_ < spin_cycles_) return {};
     const std::chrono::microseconds sleep = next_sleep_;
     next_sleep_ = std::min(next_sleep_ * 2, kLongestSleep);
-    return sleep;
+    if (deadline <= now) return {};
+    // Whole microseconds, rounded down: rather a little early than late, for what is left is spun.
+    const std::chrono::microseconds left{
+        static_cast<std::int64_t>(std::min((deadline - now) / cycles_per_microsecond_,
+                                           static_cast<std::uint64_t>(kLongestSleep.count())))};
+    return std::min(sleep, left);
   }
 
  private:
   const IdleStrategy strategy_;
+  const std::uint64_t cycles_per_microsecond_;
   const std::uint64_t spin_cycles_;
   std::uint64_t idle_since_ = 0;  // 0: not idle
   std::chrono::microseconds next_sleep_ = kFirstSleep;
@@ -53,6 +62,12 @@ class IdleController {
 /// Makes the calling thread's sleeps as exact as the kernel can: timers are not put off to be
 /// grouped with others (default: 50 µs).
 void use_exact_timers();
+
+/// Puts the calling thread in front of ordinary ones where they share a CPU: BFD's timers are
+/// short. Not so far in front that a busy worker would keep them from running. Without the
+/// privilege (CAP_SYS_NICE) the thread stays as it is, which costs precision under load and nothing
+/// else.
+void prefer_this_thread();
 
 /// Sleeps about `duration`.
 void sleep_for(std::chrono::microseconds duration);

@@ -31,14 +31,16 @@ Ingress ingress_of_host(WorkerCounters& counters) {
 
 }  // namespace
 
-WorkerLoop::WorkerLoop(const WorkerConfig& config, const ForwardingTables& tables,
+WorkerLoop::WorkerLoop(const WorkerConfig& config, ForwardingTables& tables,
                        std::uint64_t cycles_per_second, WorkerCounters& counters, EventRing& events)
     : ports_(config.ports),
       counters_(counters),
-      pipeline_(std::make_unique<Pipeline>(
-          tables, ports_, config.host,
-          PipelineOptions{.flow_seed = config.flow_seed, .cycles_per_second = cycles_per_second},
-          counters, events)) {
+      pipeline_(std::make_unique<Pipeline>(tables, ports_, config.host,
+                                           PipelineOptions{.flow_seed = config.flow_seed,
+                                                           .cycles_per_second = cycles_per_second,
+                                                           .worker = config.id,
+                                                           .bfd = config.bfd},
+                                           counters, events)) {
   for (const WorkerPort& port : ports_) {
     ingresses_.push_back(std::make_unique<Ingress>(ingress_of(port, config.transit, counters)));
     for (const std::uint16_t queue : port.receive_queues) {
@@ -63,16 +65,18 @@ unsigned WorkerLoop::run_once(std::uint64_t now) {
   for (const Injection& injection : injections_) injected += inject(injection);
 
   unsigned total = 0;
+  Backlog backlog = Backlog::kNo;
   pipeline_->begin(now);
   for (const ReceiveQueue& queue : receive_queues_) {
     const unsigned count =
         rte_eth_rx_burst(queue.device, queue.queue, received_.data(), kReceiveBurst);
     pipeline_->received(count);
     if (count == 0) continue;
+    if (count == kReceiveBurst) backlog = Backlog::kMaybe;
     pipeline_->process(*queue.ingress, {received_.data(), count});
     total += count;
   }
-  pipeline_->finish(total);
+  pipeline_->finish(total, backlog);
   return total + injected;
 }
 

@@ -3,7 +3,7 @@
 //
 //   inject (what the kernel sends on the twins, first: sessions live on it)
 //   for each receive queue:  receive ─> pipeline
-//   held packets, timers ─> transmit
+//   held packets, BFD's timers ─> transmit
 //
 // The thread around it is worker.h; tests and benchmarks call `run_once` themselves.
 #pragma once
@@ -35,12 +35,14 @@ static_assert(kReceiveBurst <= kVectorSize);
 class WorkerLoop {
  public:
   /// Keeps references to all but `config`. `cycles_per_second`: of the clock given to run_once.
-  WorkerLoop(const WorkerConfig& config, const ForwardingTables& tables,
-             std::uint64_t cycles_per_second, WorkerCounters& counters, EventRing& events);
+  WorkerLoop(const WorkerConfig& config, ForwardingTables& tables, std::uint64_t cycles_per_second,
+             WorkerCounters& counters, EventRing& events);
 
   /// Returns how many packets were received, the kernel's included. `now`: cycle counter, never
   /// decreasing.
   unsigned run_once(std::uint64_t now);
+  /// The cycle at which it is to be called even if no packet comes.
+  [[nodiscard]] std::uint64_t next_deadline() const { return pipeline_->next_deadline(); }
 
  private:
   /// Frames of a twin go out on its port as they are.

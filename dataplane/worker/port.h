@@ -41,6 +41,8 @@ struct WorkerPort {
   /// What the kernel sends on the twin is received by one worker: empty for all others.
   std::vector<std::uint16_t> twin_receive_queues{0};
   std::uint16_t twin_transmit_queue = 0;
+  /// The worker that runs the BFD sessions of the port; the same for all workers.
+  WorkerId bfd_owner{};
 };
 
 /// The host interface (lm0). Frames from it are packets of the machine's own programs and enter the

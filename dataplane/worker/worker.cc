@@ -125,6 +125,7 @@ void Worker::run() {
     return fail(error.what());
   }
   use_exact_timers();
+  prefer_this_thread();
   IdleController idle{state_->config.idle, hertz};
   state_->started.set_value({});
 
@@ -142,7 +143,7 @@ void Worker::run() {
       idle.busy();
       continue;
     }
-    const std::chrono::microseconds sleep = idle.idle(now);
+    const std::chrono::microseconds sleep = idle.idle(now, loop->next_deadline());
     if (sleep == std::chrono::microseconds::zero()) continue;
     reader->offline();
     sleep_for(sleep);

@@ -9,7 +9,21 @@
 #include "dataplane/worker/idle.h"
 #include "dataplane/worker/port.h"
 
+struct rte_mempool;
+
 namespace lastmile {
+
+namespace bfd {
+struct Channel;
+}
+class BfdHandover;
+
+/// What BFD needs on a worker. All of it outlives the worker.
+struct WorkerBfd {
+  bfd::Channel* channel = nullptr;  ///< to the control thread; nullptr: no BFD
+  rte_mempool* pool = nullptr;      ///< buffers for its packets alone, of 256 octets and more
+  BfdHandover* handover = nullptr;  ///< between workers; nullptr if there is one only
+};
 
 /// May packets from one uplink leave by another?
 enum class TransitPolicy : std::uint8_t {
@@ -27,6 +41,7 @@ struct WorkerConfig {
   std::optional<unsigned> cpu{};
   /// Seed of the flow hash: the same for all workers of a router, different between routers.
   std::uint64_t flow_seed = 0;
+  WorkerBfd bfd{};
 };
 
 }  // namespace lastmile

@@ -58,6 +58,7 @@ void RouterTest::restart(TransitPolicy transit) {
       port(kLan, devices_.lan, devices_.lan_twin, kLanMac, PortZone::kLocal),
   };
   config.host = {.device = devices_.host.id(), .mac = kHostMac, .router_mac = kHostRouterMac};
+  config.bfd = {.channel = &bfd_, .pool = packet_pool()};
   loop_.reset();
   loop_ = std::make_unique<WorkerLoop>(config, tables_, kCyclesPerSecond, counters_, events_);
 }

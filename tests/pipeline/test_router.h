@@ -17,6 +17,7 @@
 #include <string_view>
 #include <vector>
 
+#include "dataplane/bfd/status.h"
 #include "dataplane/forwarding/group_layout.h"
 #include "dataplane/forwarding/tables.h"
 #include "dataplane/rcu/rcu.h"
@@ -94,6 +95,7 @@ class RouterTest : public ::testing::Test {
   ForwardingTables tables_;
   WorkerCounters counters_;
   EventRing events_;
+  bfd::Channel bfd_;
   RcuReader reader_;
   std::unique_ptr<WorkerLoop> loop_;
   std::uint64_t now_ = 1'000'000;

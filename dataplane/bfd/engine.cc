@@ -1,0 +1,472 @@
+#include "dataplane/bfd/engine.h"
+
+#include <algorithm>
+#include <array>
+
+namespace lastmile::bfd {
+namespace {
+
+constexpr std::uint16_t kUnbound = 0xffff;
+/// Echo packets of others that may come at once, in intervals that we have announced.
+constexpr int kReflectBurst = 32;
+/// What a router leaves of a hop limit of 255 when it returns our echo.
+constexpr std::uint8_t kReturnedHopLimit = kHopLimit - 1;
+
+std::uint64_t count(Microseconds time) {
+  return time.count();
+}
+std::uint64_t count(Interval time) {
+  return static_cast<std::uint64_t>(time.count());
+}
+
+}  // namespace
+
+struct Engine::Slot {
+  bool used = false;
+  SessionId id{};
+  SessionSpec spec;
+  Admin admin = Admin::kEnabled;
+  std::optional<Session> control;  ///< none with unaffiliated echo
+  std::optional<EchoProbe> echo;   ///< while the mode and the other side want it
+
+  bool failed = false;  ///< its next hops are dead
+  bool untold = false;
+  State told_state = State::kDown;
+  std::uint32_t seen_failures = 0;
+  std::uint32_t seen_echo_failures = 0;
+  std::uint16_t first_hop = 0;
+  Instant reflect_at{};  ///< when the next echo of the other side's is in its rate
+
+  [[nodiscard]] bool resolved() const { return !spec.remote_mac.is_zero(); }
+  [[nodiscard]] State state() const {
+    if (control) return control->state();
+    if (admin == Admin::kDown) return State::kAdminDown;
+    return echo ? echo->state() : State::kDown;
+  }
+  [[nodiscard]] std::uint32_t failures() const {
+    return control ? control->failures() : (echo ? echo->failures() : 0);
+  }
+  [[nodiscard]] Diagnostic diagnostic() const {
+    if (control) return control->diagnostic();
+    if (admin == Admin::kDown) return Diagnostic::kAdministrativelyDown;
+    return failures() > 0 && state() == State::kDown ? Diagnostic::kEchoFailed : Diagnostic::kNone;
+  }
+  [[nodiscard]] Instant deadline() const {
+    Instant at = kNever;
+    if (control) at = control->deadline();
+    if (echo && admin == Admin::kEnabled) at = std::min(at, echo->deadline());
+    return at;
+  }
+};
+
+Engine::Engine(EngineOutside& outside, StatusBoard& board, std::size_t next_hops)
+    : outside_(outside), board_(board), next_(next_hops, 0), owner_(next_hops, kUnbound) {
+  slots_.reserve(kMaxSessions);
+  for (std::uint16_t i = 0; i < kMaxSessions; ++i) {
+    slots_.push_back(std::make_unique<Slot>());
+    slots_.back()->id = SessionId{i};
+  }
+  active_.reserve(kMaxSessions);
+}
+
+Engine::~Engine() = default;
+
+// --- commands ------------------------------------------------------------------------------------
+
+void Engine::apply(const Command& command, Instant now) {
+  using Kind = Command::Kind;
+  if (command.kind == Kind::kAdd) return add(command.session, command.spec, now);
+  Slot& slot = *slots_[command.session.value()];
+  if (!slot.used) return;
+  switch (command.kind) {
+    case Kind::kAdd:
+      return;
+    case Kind::kRemove:
+      return remove(command.session);
+    case Kind::kChange:
+      change(slot, command.spec.parameters, now);
+      break;
+    case Kind::kResolve:
+      slot.spec.remote_mac = command.spec.remote_mac;
+      if (slot.control) slot.control->remind();
+      break;
+    case Kind::kEnable:
+      set_admin(slot, Admin::kEnabled, now);
+      break;
+    case Kind::kAdminDown:
+      set_admin(slot, Admin::kDown, now);
+      break;
+    case Kind::kPathDown:
+      if (slot.control) slot.control->path_down(now);
+      if (!slot.control && slot.echo) slot.echo->fail(now);
+      break;
+    case Kind::kForgive:
+      set_failed(slot, false);
+      break;
+    case Kind::kBind:
+      return bind(command.session, slot, command.next_hop);
+    case Kind::kRelease:
+      return unbind(command.next_hop, Alive::kNo);
+    case Kind::kUnbind:
+      return unbind(command.next_hop, Alive::kYes);
+  }
+  serve(slot, now, now);
+}
+
+void Engine::add(SessionId id, const SessionSpec& spec, Instant now) {
+  Slot& slot = *slots_[id.value()];
+  if (slot.used) remove(id);
+  slot = Slot{};
+  slot.used = true;
+  slot.id = id;
+  slot.spec = spec;
+  if (spec.parameters.echo_mode == EchoMode::kUnaffiliated) {
+    slot.echo.emplace(spec.discriminator, spec.port, spec.parameters.echo, spec.echo_key,
+                      spec.seed);
+  } else {
+    slot.control.emplace(spec.discriminator, spec.parameters.control, spec.seed);
+  }
+  active_.push_back(id);
+  board_[id].sent.set(0), board_[id].received.set(0), board_[id].refused.set(0);
+  board_[id].echo_reflected.set(0);
+  queue_.set(id.value(), now);
+  publish(slot);
+}
+
+void Engine::remove(SessionId id) {
+  Slot& slot = *slots_[id.value()];
+  while (slot.first_hop != 0) unbind(NextHopId{slot.first_hop}, Alive::kYes);
+  if (slot.untold) --untold_;
+  slot.used = false;
+  queue_.remove(id.value());
+  std::erase(active_, id);
+  board_[id].discriminator.set(0);
+}
+
+void Engine::change(Slot& slot, const SessionParameters& parameters, Instant now) {
+  // From unaffiliated echo to control packets, or back, is another session: the control plane makes
+  // one.
+  slot.spec.parameters = parameters;
+  if (slot.control) slot.control->change(parameters.control, now);
+  if (slot.echo && !slot.control) slot.echo->change(parameters.echo, now);
+}
+
+void Engine::set_admin(Slot& slot, Admin admin, Instant now) {
+  slot.admin = admin;
+  if (slot.control) slot.control->set_admin(admin, now);
+  if (slot.echo) slot.echo->reset(now);
+  if (admin == Admin::kDown) set_failed(slot, false);
+}
+
+void Engine::bind(SessionId id, Slot& slot, NextHopId next_hop) {
+  const std::uint16_t hop = next_hop.value();
+  if (hop == 0 || hop >= owner_.size()) return;
+  if (owner_[hop] != kUnbound) unbind(next_hop, Alive::kYes);
+  owner_[hop] = id.value();
+  next_[hop] = slot.first_hop;
+  slot.first_hop = hop;
+  if (slot.failed) outside_.set_alive(next_hop, Alive::kNo);
+}
+
+void Engine::unbind(NextHopId next_hop, Alive leave) {
+  const std::uint16_t hop = next_hop.value();
+  if (hop >= owner_.size() || owner_[hop] == kUnbound) return;
+  Slot& slot = *slots_[owner_[hop]];
+  std::uint16_t* link = &slot.first_hop;
+  while (*link != hop) link = &next_[*link];
+  *link = next_[hop];
+  owner_[hop] = kUnbound;
+  if (slot.failed && leave == Alive::kYes) outside_.set_alive(next_hop, Alive::kYes);
+}
+
+void Engine::set_failed(Slot& slot, bool failed) {
+  if (slot.failed == failed) return;
+  slot.failed = failed;
+  for (std::uint16_t hop = slot.first_hop; hop != 0; hop = next_[hop]) {
+    outside_.set_alive(NextHopId{hop}, failed ? Alive::kNo : Alive::kYes);
+  }
+}
+
+// --- receiving -----------------------------------------------------------------------------------
+
+void Engine::receive(const Datagram& datagram, Instant now) {
+  datagram.destination_port == kEchoPort ? receive_echo(datagram, now)
+                                         : receive_control(datagram, now);
+}
+
+Engine::Slot* Engine::find(std::uint32_t discriminator) {
+  Slot& slot = *slots_[session_of(discriminator).value()];
+  return slot.used && slot.spec.discriminator == discriminator ? &slot : nullptr;
+}
+
+Engine::Slot* Engine::find(const Datagram& datagram) {
+  const auto found = std::find_if(active_.begin(), active_.end(), [&](SessionId id) {
+    const Slot& slot = *slots_[id.value()];
+    return slot.spec.port == datagram.port && slot.spec.remote == datagram.source;
+  });
+  return found == active_.end() ? nullptr : slots_[found->value()].get();
+}
+
+void Engine::receive_control(const Datagram& datagram, Instant now) {
+  if (datagram.hop_limit != kHopLimit) return refuse(Refusal::kBadHopLimit);
+  const auto packet = decode(datagram.payload());
+  if (!packet) return refuse(packet.error());
+  const bool named = packet->your_discriminator != 0;
+  Slot* const slot = named ? find(packet->your_discriminator) : find(datagram);
+  if (slot == nullptr || !slot->control) {
+    return refuse(named ? Refusal::kUnknownDiscriminator : Refusal::kUnknownPeer);
+  }
+  if (slot->spec.port != datagram.port) return refuse(*slot, Refusal::kWrongPort);
+  const auto refusal =
+      slot->control->receive(*packet, datagram.payload().first(packet->length), now);
+  if (refusal) return refuse(*slot, *refusal);
+  board_[slot->id].received.add(1);
+  serve(*slot, now, now);
+}
+
+void Engine::receive_echo(const Datagram& datagram, Instant now) {
+  // Ours has been a hop away and come back; another's comes straight from its sender.
+  if (datagram.hop_limit == kHopLimit) return reflect(datagram, now);
+  if (datagram.hop_limit != kReturnedHopLimit) return refuse(Refusal::kBadHopLimit);
+  const auto payload = datagram.payload();
+  if (payload.size() < kControlSize) return refuse(Refusal::kEchoUnknown);
+  Slot* const slot = find(get32(payload.subspan(4)));
+  if (slot == nullptr || !slot->echo) return refuse(Refusal::kEchoUnknown);
+  if (slot->admin == Admin::kDown) return refuse(*slot, Refusal::kAdministrativelyDown);
+  if (const auto refusal = slot->echo->receive(payload, datagram.port, now)) {
+    return refuse(*slot, *refusal);
+  }
+  if (!slot->control) board_[slot->id].received.add(1);
+  serve(*slot, now, now);
+}
+
+/// RFC 5880 section 6.4: what the other side's forwarding path gets of its own packets. If it is
+/// addressed to itself, it goes back as a router would forward it; if to us (IPv6 link-local: no
+/// router forwards that), we send it back.
+void Engine::reflect(const Datagram& datagram, Instant now) {
+  Slot* const slot = find(datagram);
+  if (slot == nullptr || slot->state() != State::kUp ||
+      slot->spec.parameters.control.required_min_echo_rx.count() == 0) {
+    return refuse(Refusal::kEchoRefused);
+  }
+  const Interval period = Interval{slot->spec.parameters.control.required_min_echo_rx} / 2;
+  slot->reflect_at = std::max(slot->reflect_at, now);
+  if (slot->reflect_at - now > kReflectBurst * period) return refuse(*slot, Refusal::kEchoRefused);
+  slot->reflect_at += period;
+
+  Addresses back;
+  back.source_mac = slot->spec.local_mac;
+  back.destination_mac = datagram.source_mac;
+  back.source = datagram.source;
+  back.destination = datagram.destination;
+  back.source_port = datagram.source_port;
+  back.destination_port = datagram.destination_port;
+  back.hop_limit = kReturnedHopLimit;
+  if (datagram.destination != datagram.source) {
+    std::swap(back.source, back.destination);
+    std::swap(back.source_port, back.destination_port);
+  }
+  send(slot->spec.port, back, datagram.payload());
+  board_[slot->id].echo_reflected.add(1);
+}
+
+void Engine::refuse(Slot& slot, Refusal refusal) {
+  refuse(refusal);
+  board_[slot.id].refused.add(1);
+}
+
+// --- timers and sending --------------------------------------------------------------------------
+
+void Engine::run(Instant now, Instant detect_until) {
+  while (queue_.next() <= now) {
+    Slot& slot = *slots_[queue_.front()];
+    const Instant due = slot.deadline();
+    if (due > now) {
+      queue_.set(slot.id.value(), due);
+      continue;
+    }
+    if (due != Instant::min()) note_lateness(now - due);
+    // If its time is still not over (packets may lie unread), the next loop looks again.
+    queue_.set(slot.id.value(), now + Interval{1});
+    serve(slot, now, detect_until);
+    queue_.set(slot.id.value(), std::max(slot.deadline(), now + Interval{1}));
+  }
+  if (untold_ == 0) return;
+  for (const SessionId id : active_) {
+    if (slots_[id.value()]->untold) tell(*slots_[id.value()]);
+  }
+}
+
+/// Brings a session up to date after anything that may have changed it.
+void Engine::serve(Slot& slot, Instant now, Instant detect_until) {
+  if (slot.control) slot.control->expire(detect_until);
+  if (slot.echo && slot.admin == Admin::kEnabled) slot.echo->expire(detect_until);
+  settle(slot, now);
+  // An answer to a poll, and the poll of our own behind it.
+  for (int packets = 0; packets < 2 && slot.control && slot.control->must_send(now); ++packets) {
+    send_control(slot, now);
+  }
+  if (slot.echo && slot.admin == Admin::kEnabled && slot.echo->must_send(now)) send_echo(slot, now);
+  queue_.set_if_earlier(slot.id.value(), slot.deadline());
+  publish(slot);
+}
+
+void Engine::send_control(Slot& slot, Instant now) {
+  std::array<std::uint8_t, kLargestControl> packet;
+  const std::size_t size = slot.control->write(packet, now);
+  if (!slot.resolved()) return;
+  const SessionSpec& spec = slot.spec;
+  send(spec.port,
+       {.source_mac = spec.local_mac,
+        .destination_mac = spec.remote_mac,
+        .source = spec.local,
+        .destination = spec.remote,
+        .source_port = spec.source_port,
+        .destination_port = kControlPort,
+        .hop_limit = kHopLimit},
+       std::span{packet}.first(size));
+  board_[slot.id].sent.add(1);
+}
+
+void Engine::send_echo(Slot& slot, Instant now) {
+  std::array<std::uint8_t, kEchoSize> packet;
+  slot.echo->write(packet, now);
+  if (!slot.resolved()) return;
+  const SessionSpec& spec = slot.spec;
+  Addresses addresses{.source_mac = spec.local_mac,
+                      .destination_mac = spec.remote_mac,
+                      .source = spec.local,
+                      .destination = spec.remote,
+                      .source_port = kEchoPort,
+                      .destination_port = kEchoPort,
+                      .hop_limit = kHopLimit};
+  if (!slot.control) {
+    addresses.source = addresses.destination = spec.echo_address;
+    addresses.source_port = spec.source_port;
+    board_[slot.id].sent.add(1);
+  } else if (std::holds_alternative<Ipv4Address>(spec.local)) {
+    addresses.destination = spec.local;  // RFC 5881 section 4: it shall be forwarded back to us
+  }
+  send(spec.port, addresses, packet);
+}
+
+void Engine::send(PortId port, const Addresses& addresses, std::span<const std::uint8_t> payload) {
+  std::array<std::uint8_t, kLargestFrame> frame;
+  const std::size_t headers = headers_size(addresses.source);
+  std::copy(payload.begin(), payload.end(), frame.begin() + static_cast<std::ptrdiff_t>(headers));
+  const auto whole = std::span{frame}.first(headers + payload.size());
+  write_headers(addresses, whole);
+  outside_.transmit(port, whole);
+}
+
+// --- what follows --------------------------------------------------------------------------------
+
+void Engine::settle(Slot& slot, Instant now) {
+  if (slot.control) keep_echo(slot, now);
+  const State state = slot.state();
+  const std::uint32_t failures = slot.failures();
+  const bool failed = failures != slot.seen_failures;
+  slot.seen_failures = failures;
+  // Next hops first: packets are being lost now.
+  if (state == State::kUp) {
+    set_failed(slot, false);
+  } else if (failed) {
+    set_failed(slot, true);
+  }
+  if (state == slot.told_state && !failed) return;
+  slot.told_state = state;
+  tell(slot);
+}
+
+/// Echo beside control packets runs while the session is Up and the other side allows it
+/// (section 6.8.9). Only an echo that has worked can fail: not every system that says it reflects
+/// does.
+void Engine::keep_echo(Slot& slot, Instant now) {
+  const Session& control = *slot.control;
+  const SessionParameters& parameters = slot.spec.parameters;
+  const bool wanted = parameters.echo_mode == EchoMode::kOn && control.state() == State::kUp &&
+                      control.remote_min_echo_rx().count() != 0;
+  if (!wanted) {
+    slot.echo.reset();
+    return;
+  }
+  EchoSettings settings = parameters.echo;
+  settings.interval = std::max(settings.interval, control.remote_min_echo_rx());
+  settings.start = EchoStart::kFast;
+  if (!slot.echo) {
+    slot.echo.emplace(slot.spec.discriminator, slot.spec.port, settings, slot.spec.echo_key,
+                      slot.spec.seed ^ static_cast<std::uint64_t>(now.time_since_epoch().count()));
+    slot.seen_echo_failures = 0;
+    return;
+  }
+  slot.echo->change(settings, now);
+  if (slot.echo->failures() == slot.seen_echo_failures) return;
+  slot.control->echo_failed(now);
+  slot.echo.reset();
+}
+
+void Engine::tell(Slot& slot) {
+  const bool told =
+      outside_.tell({.session = slot.id,
+                     .discriminator = slot.spec.discriminator,
+                     .state = slot.state(),
+                     .diagnostic = slot.diagnostic(),
+                     .remote_state = slot.control ? slot.control->remote_state() : slot.state(),
+                     .failures = slot.failures()});
+  if (slot.untold == !told) return;
+  slot.untold = !told;
+  told ? --untold_ : ++untold_;
+}
+
+void Engine::publish(const Slot& slot) {
+  SessionStatus& status = board_[slot.id];
+  status.discriminator.set(slot.spec.discriminator);
+  status.state.set(static_cast<std::uint64_t>(slot.state()));
+  status.diagnostic.set(static_cast<std::uint64_t>(slot.diagnostic()));
+  status.failures.set(slot.failures());
+  if (slot.control) {
+    const Session& control = *slot.control;
+    status.remote_state.set(static_cast<std::uint64_t>(control.remote_state()));
+    status.remote_diagnostic.set(static_cast<std::uint64_t>(control.remote_diagnostic()));
+    status.last_down_reason.set(static_cast<std::uint64_t>(control.last_down_reason()));
+    status.remote_discriminator.set(control.remote_discriminator());
+    status.remote_multiplier.set(control.remote_multiplier());
+    status.transmit_interval_us.set(count(control.transmit_interval()));
+    status.receive_interval_us.set(count(control.settings().required_min_rx));
+    status.detection_us.set(count(control.detection_time()));
+    status.polling.set(control.polling() ? 1 : 0);
+    status.remote_demand.set(control.remote_flags().demand ? 1 : 0);
+    status.changes.set(control.changes());
+    status.longest_gap_ns.set(count(control.longest_gap()));
+  } else if (slot.echo) {
+    status.remote_state.set(static_cast<std::uint64_t>(slot.echo->state()));
+    status.last_down_reason.set(static_cast<std::uint64_t>(
+        slot.echo->failures() > 0 ? Diagnostic::kEchoFailed : Diagnostic::kNone));
+    status.transmit_interval_us.set(count(slot.echo->interval()));
+    status.receive_interval_us.set(count(slot.echo->interval()));
+    status.detection_us.set(count(slot.echo->detection_time()));
+    status.longest_gap_ns.set(count(slot.echo->longest_gap()));
+  }
+  if (!slot.echo) return status.echo_state.set(static_cast<std::uint64_t>(State::kAdminDown));
+  const EchoProbe& echo = *slot.echo;
+  status.echo_state.set(static_cast<std::uint64_t>(echo.state()));
+  status.echo_interval_us.set(count(echo.interval()));
+  status.echo_detection_us.set(count(echo.detection_time()));
+  status.echo_sent.set(echo.sent());
+  status.echo_returned.set(echo.returned());
+  status.echo_failures.set(echo.failures());
+  status.round_trip_ns.set(count(echo.round_trip().last));
+  status.round_trip_mean_ns.set(count(echo.round_trip().mean));
+  status.round_trip_jitter_ns.set(count(echo.round_trip().jitter));
+  status.round_trip_shortest_ns.set(count(echo.round_trip().shortest));
+  status.round_trip_longest_ns.set(count(echo.round_trip().longest));
+}
+
+void Engine::note_lateness(Interval late) {
+  const std::uint64_t nanoseconds = count(late);
+  board_.timers.add(1);
+  board_.lateness_ns.add(nanoseconds);
+  if (nanoseconds > board_.worst_lateness_ns.read()) board_.worst_lateness_ns.set(nanoseconds);
+}
+
+}  // namespace lastmile::bfd

@@ -1,0 +1,112 @@
+// All BFD sessions of one worker: whose packet is it, whose timer has run out, whose next hops die.
+//
+//   Engine engine{outside, board, next_hop_capacity};
+//   engine.apply(command, now);                      // from the control thread, each loop
+//   engine.receive(datagram, now);                   // taken out of the pipeline
+//   if (engine.next_deadline() <= now) engine.run(now, now);
+//
+// A detection changes next hops before anything else is told: set_alive() comes from inside the
+// call that noticed. No allocation after construction, no clock, no thread of its own; one worker.
+//
+// How a control packet finds its session (RFC 5880 section 6.8.6, RFC 5881 section 3): by our
+// discriminator if it has one, and then it must have come in on the session's port; else by port
+// and sender, because the same link-local address may live on every port.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "dataplane/bfd/command.h"
+#include "dataplane/bfd/deadline_queue.h"
+#include "dataplane/bfd/frame.h"
+#include "dataplane/bfd/status.h"
+
+namespace lastmile::bfd {
+
+/// Discriminators carry the session's place, so that no search is needed.
+[[nodiscard]] constexpr SessionId session_of(std::uint32_t discriminator) {
+  return SessionId{static_cast<std::uint16_t>(discriminator % kMaxSessions)};
+}
+
+enum class Alive : std::uint8_t { kNo, kYes };
+
+/// What the engine asks of its worker. None of these calls back.
+class EngineOutside {
+ public:
+  virtual ~EngineOutside() = default;
+  /// Sends a whole frame by a port; it may be lost, as on any wire.
+  virtual void transmit(PortId port, std::span<const std::uint8_t> frame) = 0;
+  virtual void set_alive(NextHopId next_hop, Alive alive) = 0;
+  /// False if there is no room now: the engine comes again.
+  [[nodiscard]] virtual bool tell(const StateChanged& change) = 0;
+};
+
+class Engine {
+ public:
+  /// `next_hops`: NextHopId values are below it.
+  Engine(EngineOutside& outside, StatusBoard& board, std::size_t next_hops);
+  ~Engine();
+
+  void apply(const Command& command, Instant now);
+
+  /// A datagram for a UDP port of BFD.
+  void receive(const Datagram& datagram, Instant now);
+  /// Counts one that take_apart() refused.
+  void refuse(Refusal refusal) { board_.refusals[static_cast<std::size_t>(refusal)].add(1); }
+
+  /// Serves every timer that is due. `detect_until`: silence before this moment counts; earlier
+  /// than `now` if packets may lie in a queue unread.
+  void run(Instant now, Instant detect_until);
+  [[nodiscard]] Instant next_deadline() const {
+    return untold_ != 0 ? Instant::min() : queue_.next();
+  }
+
+  /// There are sessions: BFD's packets are ours and not the kernel's.
+  [[nodiscard]] bool has_sessions() const { return !active_.empty(); }
+
+ private:
+  struct Slot;
+
+  void add(SessionId id, const SessionSpec& spec, Instant now);
+  void remove(SessionId id);
+  void change(Slot& slot, const SessionParameters& parameters, Instant now);
+  void set_admin(Slot& slot, Admin admin, Instant now);
+  void bind(SessionId id, Slot& slot, NextHopId next_hop);
+  void unbind(NextHopId next_hop, Alive leave);
+  void set_failed(Slot& slot, bool failed);
+
+  void receive_control(const Datagram& datagram, Instant now);
+  void receive_echo(const Datagram& datagram, Instant now);
+  void reflect(const Datagram& datagram, Instant now);
+  [[nodiscard]] Slot* find(std::uint32_t discriminator);
+  [[nodiscard]] Slot* find(const Datagram& datagram);
+  void refuse(Slot& slot, Refusal refusal);
+
+  void serve(Slot& slot, Instant now, Instant detect_until);
+  void send_control(Slot& slot, Instant now);
+  void send_echo(Slot& slot, Instant now);
+  void send(PortId port, const Addresses& addresses, std::span<const std::uint8_t> payload);
+
+  void settle(Slot& slot, Instant now);
+  void keep_echo(Slot& slot, Instant now);
+  void tell(Slot& slot);
+  void publish(const Slot& slot);
+  void note_lateness(Interval late);
+
+  EngineOutside& outside_;
+  StatusBoard& board_;
+  std::vector<std::unique_ptr<Slot>> slots_;  ///< made once, used again
+  std::vector<SessionId> active_;
+  DeadlineQueue queue_{kMaxSessions};
+  unsigned untold_ = 0;  ///< sessions whose news found no room
+
+  // Next hops by session, as lists through an array: next_[n] follows n, 0 (no next hop that is
+  // ever bound) ends.
+  std::vector<std::uint16_t> next_;
+  std::vector<std::uint16_t> owner_;  ///< SessionId of a bound next hop, or kUnbound
+};
+
+}  // namespace lastmile::bfd
