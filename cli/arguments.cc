@@ -19,6 +19,7 @@ constexpr std::array kVerbs{
     Verb{"show fib", "", "fill of the forwarding tables"},
     Verb{"show neighbors", "", "link-layer neighbors"},
     Verb{"show workers", "", "workers, their load and counters"},
+    Verb{"show bfd", "", "BFD sessions, echo and round-trip times"},
     Verb{"show drops", "", "dropped packets by reason"},
     Verb{"version", "", "version of this program and of the daemon"},
 };

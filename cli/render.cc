@@ -109,6 +109,44 @@ std::string render_bgp(const Json& data) {
   return data.at("neighbors").empty() ? "no BGP neighbors\n" : table.text();
 }
 
+std::string render_bfd(const Json& data) {
+  TextTable table{{{"NEIGHBOR"},
+                   {"ADDRESS"},
+                   {"STATE"},
+                   {"UP", kRight},
+                   {"INTERVAL", kRight},
+                   {"DETECT", kRight},
+                   {"ECHO"},
+                   {"RTT", kRight},
+                   {"JITTER", kRight},
+                   {"SENT", kRight},
+                   {"RECV", kRight}}};
+  const auto short_time = [](const Json& value) {
+    if (!value.is_number()) return std::string{"-"};
+    const auto microseconds = value.get<double>();
+    return microseconds >= 1000 ? fmt::format("{:.4g} ms", microseconds / 1000)
+                                : fmt::format("{:.0f} us", microseconds);
+  };
+  for (const Json& session : data.at("sessions")) {
+    table.add({session.at("neighbor"), session.at("address"), session.at("state"),
+               duration_or(session.at("uptime_s"), "-"), short_time(session.at("interval_us")),
+               fmt::format("{} x{}", short_time(session.at("detect_us")),
+                           session.at("multiplier").get<unsigned>()),
+               session.at("echo"), short_time(session.at("rtt_mean_us")),
+               short_time(session.at("rtt_jitter_us")), count(session, "sent"),
+               count(session, "received")});
+    if (const std::string reason = text_or(session.at("last_down_reason"), ""); !reason.empty()) {
+      table.note(fmt::format("  last down: {} ({} times)", reason,
+                             session.at("failures").get<std::uint64_t>()));
+    }
+  }
+  for (const Json& refusal : data.at("refused")) {
+    table.note(fmt::format("refused {}: {}", refusal.at("packets").get<std::uint64_t>(),
+                           refusal.at("help").get<std::string>()));
+  }
+  return data.at("sessions").empty() ? "no BFD sessions\n" : table.text();
+}
+
 std::string render_fib(const Json& data) {
   TextTable table{{{"FAMILY"},
                    {"ROUTES", kRight},

@@ -14,6 +14,7 @@ using Json = nlohmann::ordered_json;
 
 [[nodiscard]] std::string render_ports(const Json& data);
 [[nodiscard]] std::string render_bgp(const Json& data);
+[[nodiscard]] std::string render_bfd(const Json& data);
 [[nodiscard]] std::string render_fib(const Json& data);
 [[nodiscard]] std::string render_neighbors(const Json& data);
 [[nodiscard]] std::string render_workers(const Json& data);

@@ -21,7 +21,39 @@ bgp::Speaker speaker(const Config& config) {
           dot == std::string_view::npos ? "" : std::string{name.substr(dot + 1)}};
 }
 
+std::vector<BfdManager::Port> bfd_ports(const std::vector<ControlPlane::Port>& ports) {
+  std::vector<BfdManager::Port> result;
+  for (const ControlPlane::Port& port : ports) result.push_back({port.id, port.mac});
+  return result;
+}
+
 }  // namespace
+
+/// What BGP sessions tell: the RIB hears all of it, BFD who the neighbor turned out to be.
+class ControlPlane::SessionFanout final : public bgp::SessionObserver {
+ public:
+  SessionFanout(rib::Rib& rib, BfdManager& bfd) : rib_(rib), bfd_(bfd) {}
+
+  void on_established(bgp::PeerId peer, const bgp::Negotiated& negotiated, TimePoint now) override {
+    rib_.on_established(peer, negotiated, now);
+    bfd_.established(peer, negotiated.remote.address, now);
+  }
+  void on_update(bgp::PeerId peer, bgp::Update& update, TimePoint now) override {
+    rib_.on_update(peer, update, now);
+  }
+  void on_route_refresh(bgp::PeerId peer, const bgp::RouteRefresh& refresh,
+                        TimePoint now) override {
+    rib_.on_route_refresh(peer, refresh, now);
+  }
+  void on_down(bgp::PeerId peer, const std::string& reason, TimePoint now) override {
+    rib_.on_down(peer, reason, now);
+  }
+  void on_writable(bgp::PeerId peer, TimePoint now) override { rib_.on_writable(peer, now); }
+
+ private:
+  rib::Rib& rib_;
+  BfdManager& bfd_;
+};
 
 ControlPlane::ControlPlane(const Config& config, const std::vector<Port>& ports, FibClient& fib,
                            const Outside& outside, std::uint32_t seed)
@@ -31,14 +63,23 @@ ControlPlane::ControlPlane(const Config& config, const std::vector<Port>& ports,
       sessions_(speaker(config), bgp::peer_settings(config), outside.transport, outside.timers,
                 seed),
       plane_(fib),
-      rib_(config, plane_, sessions_, outside.neighborhood, outside.timers) {
+      bfd_(config, bgp::peer_settings(config), bfd_ports(ports),
+           {outside.bfd, outside.neighborhood, outside.timers, *this}, seed),
+      rib_(config, plane_, sessions_, outside.neighborhood, outside.timers),
+      fanout_(std::make_unique<SessionFanout>(rib_, bfd_)) {
+  plane_.set_watcher(&bfd_);
   for (const Port& port : ports) discovery_.add_port(port.id, port.mac.link_local());
 }
 
 ControlPlane::~ControlPlane() = default;
 
 void ControlPlane::start(TimePoint now) {
-  sessions_.start(rib_, now);
+  for (std::size_t i = 0; i < config_.bgp.neighbors.size(); ++i) {
+    const bgp::PeerId peer{static_cast<std::uint16_t>(i)};
+    if (bfd_.must_wait(peer)) sessions_.hold(peer);
+  }
+  sessions_.start(*fanout_, now);
+  bfd_.start(now);
   for (const PortConfig& port : config_.ports) {
     const LinkChanged down{port.id, LinkState::kDown};
     rib_.on_link_changed(down);
@@ -49,6 +90,7 @@ void ControlPlane::start(TimePoint now) {
 
 void ControlPlane::stop(const std::string& reason, TimePoint now) {
   sessions_.stop(reason, now);
+  bfd_.stop();
 }
 
 void ControlPlane::handle(const Event& event) {
@@ -64,6 +106,7 @@ void ControlPlane::dispatch(const Event& event) {
           // Liveness before everything else: packets are being lost now.
           rib_.on_link_changed(what);
           sessions_.handle(event);
+          bfd_.link_changed(what, event.at);
           discovery_.handle(what, event.at);
         } else if constexpr (std::is_same_v<What, TimerExpired>) {
           timer_expired(event, what);
@@ -72,10 +115,13 @@ void ControlPlane::dispatch(const Event& event) {
           discovery_.handle(what, event.at);
         } else if constexpr (std::is_same_v<What, LinkLayerNeighborChanged>) {
           rib_.on_link_layer_neighbor(what, event.at);
+          bfd_.link_layer_changed(what, event.at);
         } else if constexpr (std::is_same_v<What, ResolutionWanted>) {
           rib_.on_resolution_wanted(what);
         } else if constexpr (std::is_same_v<What, FibProgressed>) {
           rib_.on_fib_progressed();
+        } else if constexpr (std::is_same_v<What, bfd::StateChanged>) {
+          bfd_.handle(what, event.at);
         } else if constexpr (!std::is_same_v<What, CommandReceived>) {
           sessions_.handle(event);
         }
@@ -90,6 +136,9 @@ void ControlPlane::timer_expired(const Event& event, const TimerExpired& expired
     case TimerKind::kResolve:
       rib_.on_timer(expired, event.at);
       break;
+    case TimerKind::kBfdResolve:
+      bfd_.timer_expired(expired);
+      break;
     case TimerKind::kRouterAdvertisement:
     case TimerKind::kRouterSolicitation:
       discovery_.handle(expired, event.at);
@@ -103,8 +152,19 @@ void ControlPlane::work(TimePoint now) {
   if (rib_.work(rib::kSliceRoutes, now)) timers_.arm(kWork, Duration::zero());
 }
 
+void ControlPlane::on_bfd_up(bgp::PeerId peer, TimePoint now) {
+  sessions_.path_works(peer, now);
+}
+
+/// RFC 9384: the session ends with Cease/BFD Down. The next hops are dead already.
+void ControlPlane::on_bfd_failed(bgp::PeerId peer, const std::string& reason, TimePoint now) {
+  sessions_.path_failed(peer, "BFD: " + reason, now);
+  if (bfd_.must_wait(peer)) sessions_.hold(peer);
+}
+
 void ControlPlane::on_neighbor_discovered(PortId port, const Ipv6Address& address, TimePoint now) {
   sessions_.discovered(port, address, now);
+  bfd_.neighbor_found(port, IpAddress{address}, now);
   rib_.on_neighbor_discovered(port, IpAddress{address});
 }
 

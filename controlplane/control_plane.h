@@ -7,7 +7,8 @@
 //      LinkChanged ──────────> RIB (liveness first), sessions, router discovery
 //      RouterAdvertisement… ─> router discovery ── neighbor found ──> sessions, RIB
 //      Connection…, Bytes… ──> sessions ── established, update, down ──> RIB
-//      LinkLayerNeighbor… ───> RIB (next hops)
+//      LinkLayerNeighbor… ───> RIB (next hops), BFD
+//      bfd::StateChanged ────> BFD ── failed, up ──> sessions
 //      FibProgressed ────────> RIB (announce what forwards)
 //
 // A function of its events: no clock, no socket, no thread. Work that would take long (decisions
@@ -21,17 +22,18 @@
 #include <string>
 #include <vector>
 
+#include "controlplane/bfd/bfd_manager.h"
+#include "controlplane/bfd/watched_plane.h"
 #include "controlplane/bgp/session/session_manager.h"
 #include "controlplane/config/config.h"
 #include "controlplane/event/effects.h"
 #include "controlplane/neighbors/router_discovery.h"
-#include "controlplane/rib/fib_client_plane.h"
 #include "controlplane/rib/rib.h"
 #include "dataplane/update/fib_client.h"
 
 namespace lastmile {
 
-class ControlPlane final : private NeighborObserver {
+class ControlPlane final : private NeighborObserver, private BfdObserver {
  public:
   /// A port as the drivers opened it.
   struct Port {
@@ -43,6 +45,7 @@ class ControlPlane final : private NeighborObserver {
     Transport& transport;
     Timers& timers;
     Neighborhood& neighborhood;
+    BfdPlane& bfd;
   };
 
   /// `seed` is for the jitter of timers; the same seed and events give the same run.
@@ -55,15 +58,20 @@ class ControlPlane final : private NeighborObserver {
   void start(TimePoint now);
   /// Anything but CommandReceived, which is the control socket's (controlplane/control).
   void handle(const Event& event);
-  /// Ends every session with Cease/Administrative Shutdown.
+  /// Ends every session: BGP with Cease/Administrative Shutdown, BFD with AdminDown.
   void stop(const std::string& reason, TimePoint now);
 
   // For `show`.
   [[nodiscard]] const bgp::SessionManager& sessions() const { return sessions_; }
   [[nodiscard]] const rib::Rib& rib() const { return rib_; }
   [[nodiscard]] const RouterDiscovery& discovery() const { return discovery_; }
+  [[nodiscard]] const BfdManager& bfd() const { return bfd_; }
 
  private:
+  class SessionFanout;
+
+  void on_bfd_up(bgp::PeerId peer, TimePoint now) override;
+  void on_bfd_failed(bgp::PeerId peer, const std::string& reason, TimePoint now) override;
   void on_neighbor_discovered(PortId port, const Ipv6Address& address, TimePoint now) override;
   void on_neighbor_lost(PortId port, TimePoint now) override;
 
@@ -75,8 +83,10 @@ class ControlPlane final : private NeighborObserver {
   Timers& timers_;
   RouterDiscovery discovery_;
   bgp::SessionManager sessions_;
-  rib::FibClientPlane plane_;
+  WatchedPlane plane_;
+  BfdManager bfd_;
   rib::Rib rib_;
+  std::unique_ptr<SessionFanout> fanout_;
 };
 
 }  // namespace lastmile

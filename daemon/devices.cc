@@ -84,6 +84,7 @@ Result<std::unique_ptr<Devices>> Devices::open(const Config& config) {
   devices->far_side_.emplace(std::move(*far_side));
   if (auto done = devices->open_ports(config); !done) return tl::unexpected(done.error());
   if (auto done = devices->open_host(config); !done) return tl::unexpected(done.error());
+  if (auto done = devices->make_bfd_pools(config); !done) return tl::unexpected(done.error());
   return devices;
 }
 
@@ -114,6 +115,19 @@ Result<void> Devices::open_ports(const Config& config) {
     log::info("port {}: {} ({}), MTU {}, kernel twin {}", wanted.name, wanted.device,
               open.port->facts().mac, wanted.mtu, open.twin->interface_name());
     ports_.push_back(std::move(open));
+  }
+  return {};
+}
+
+Result<void> Devices::make_bfd_pools(const Config& config) {
+  // Enough for every session to send while rings of drivers still hold what it sent before.
+  constexpr std::uint32_t kBuffers = 2047;
+  constexpr std::uint32_t kBytes = 256;
+  constexpr int kAnySocket = -1;
+  for (unsigned worker = 0; worker < config.dataplane.workers; ++worker) {
+    auto pool = pools_.create(fmt::format("bfd{}", worker), kBuffers, kBytes, kAnySocket);
+    if (!pool) return tl::unexpected(pool.error());
+    bfd_pools_.push_back(*pool);
   }
   return {};
 }

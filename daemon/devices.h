@@ -38,18 +38,22 @@ class Devices {
   [[nodiscard]] std::vector<OpenPort>& ports() { return ports_; }
   [[nodiscard]] const std::vector<OpenPort>& ports() const { return ports_; }
   [[nodiscard]] HostInterface& host() { return *host_; }
+  /// Buffers that BFD alone uses, of each worker: whatever floods the ports, it can send.
+  [[nodiscard]] rte_mempool* bfd_pool(unsigned worker) const { return bfd_pools_[worker]; }
   [[nodiscard]] const HostInterface& host() const { return *host_; }
 
  private:
   explicit Devices(Eal eal) : eal_(std::move(eal)) {}
   [[nodiscard]] Result<void> open_ports(const Config& config);
   [[nodiscard]] Result<void> open_host(const Config& config);
+  [[nodiscard]] Result<void> make_bfd_pools(const Config& config);
 
   Eal eal_;
   PacketPools pools_;
   std::optional<PrivateNamespace> far_side_;
   std::vector<OpenPort> ports_;
   std::optional<HostInterface> host_;
+  std::vector<rte_mempool*> bfd_pools_;
 };
 
 /// Which side of the router a port is on: an uplink if a BGP neighbor is reached through it.

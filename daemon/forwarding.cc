@@ -66,14 +66,20 @@ WorkerConfig worker_config(const Config& config, const Devices& devices, unsigne
 }  // namespace
 
 Forwarding::Forwarding(const Config& config, const Devices& devices)
-    : tables_(limits(config.dataplane)), client_(tables_, channel_), writer_(tables_, channel_) {
+    : tables_(limits(config.dataplane)),
+      client_(tables_, channel_),
+      writer_(tables_, channel_),
+      bfd_(devices, config.dataplane.workers) {
   for (const OpenPort& open : devices.ports()) {
     const auto& facts = open.port->facts();
     tables_.ports.set(open.id,
                       {.mac = facts.mac, .mtu = facts.mtu, .zone = zone_of(config, open.id)});
   }
   for (unsigned i = 0; i < config.dataplane.workers; ++i) {
-    workers_.push_back(std::make_unique<Worker>(worker_config(config, devices, i), tables_));
+    WorkerConfig worker = worker_config(config, devices, i);
+    worker.bfd = bfd_.worker(i, devices.bfd_pool(i));
+    for (WorkerPort& port : worker.ports) port.bfd_owner = bfd_.owner(port.id);
+    workers_.push_back(std::make_unique<Worker>(std::move(worker), tables_));
   }
 }
 

@@ -8,6 +8,7 @@
 #include <tl/expected.hpp>
 
 #include "controlplane/config/config.h"
+#include "daemon/bfd_wires.h"
 #include "daemon/devices.h"
 #include "dataplane/forwarding/tables.h"
 #include "dataplane/update/fib_channel.h"
@@ -33,6 +34,8 @@ class Forwarding {
   [[nodiscard]] const FibWriter& writer() const { return writer_; }
   [[nodiscard]] FibClient& client() { return client_; }
   [[nodiscard]] const FibClient& client() const { return client_; }
+  [[nodiscard]] BfdWires& bfd() { return bfd_; }
+  [[nodiscard]] const BfdWires& bfd() const { return bfd_; }
   [[nodiscard]] const std::vector<std::unique_ptr<Worker>>& workers() const { return workers_; }
 
  private:
@@ -40,6 +43,7 @@ class Forwarding {
   FibChannel channel_;
   FibClient client_;
   FibWriter writer_;
+  BfdWires bfd_;
   std::vector<std::unique_ptr<Worker>> workers_;
 };
 

@@ -101,7 +101,8 @@ tl::expected<void, std::string> Router::Parts::wire(const Options& options) {
   neighborhood.emplace(std::move(*opened));
 
   control.emplace(config, control_ports(*devices), forwarding.client(),
-                  ControlPlane::Outside{*transport, timers, *neighborhood}, std::random_device{}());
+                  ControlPlane::Outside{*transport, timers, *neighborhood, forwarding.bfd()},
+                  std::random_device{}());
   auto monitor = LinkMonitor::start(loop, *devices);
   if (!monitor) return tl::unexpected(monitor.error().message);
   links = std::move(*monitor);
@@ -137,6 +138,7 @@ void Router::Parts::handle(const Event& event) {
     return;
   }
   control->handle(event);
+  forwarding.bfd().flush();
 }
 
 void Router::Parts::watch_data_plane() {
@@ -144,6 +146,9 @@ void Router::Parts::watch_data_plane() {
   for (const auto& worker : forwarding.workers()) {
     loop.watch(worker->event_fd(), [this, &worker = *worker] {
       worker.drain_events([this](const WorkerEvent& event) {
+        if (const auto* change = std::get_if<bfd::StateChanged>(&event)) {
+          return loop.deliver(*change);
+        }
         const auto& wanted = std::get<ResolutionRequest>(event);
         loop.deliver(ResolutionWanted{wanted.port, wanted.next_hop, wanted.destination});
       });

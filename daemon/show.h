@@ -37,6 +37,7 @@ class Show final : public ShowSource {
   [[nodiscard]] FibStatusView fib() const override;
   [[nodiscard]] std::vector<LinkLayerView> link_layer_neighbors() const override;
   [[nodiscard]] std::vector<WorkerView> workers() const override;
+  [[nodiscard]] BfdStatusView bfd() const override;
   [[nodiscard]] std::vector<DropView> drops() const override;
 
  private:

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <fstream>
 #include <map>
 #include <optional>
 
@@ -47,6 +48,7 @@ class Checker {
     router();
     ports();
     routes();
+    bfd();
     bgp();
     dataplane();
   }
@@ -227,6 +229,54 @@ class Checker {
       if (failed(item(list.c_str(), i))) return true;
     }
     return failed(list);
+  }
+
+  void bfd() {
+    for (BfdProfile& profile : config_.bfd.profiles) {
+      const std::string path = "bfd.profiles." + profile.name;
+      if (failed(path)) continue;
+      const bool unaffiliated = profile.echo == BfdEcho::kUnaffiliated;
+      if (profile.strict && unaffiliated) {
+        complain(path + ".strict",
+                 "BGP can't wait for unaffiliated echo, which returns only when the neighbor has a "
+                 "route to us; expected strict: false");
+      }
+      if (unaffiliated && config_.loopbacks.empty() && !any_loopback_failed()) {
+        complain(path + ".echo",
+                 "unaffiliated echo needs an address of ours; expected one in \"loopbacks\"");
+      }
+      bfd_authentication(profile, path);
+    }
+  }
+
+  void bfd_authentication(BfdProfile& profile, const std::string& path) {
+    if (failed(path + ".auth") || failed(path + ".auth-key-file")) return;
+    if (profile.auth == BfdAuth::kNone) {
+      if (given(path + ".auth-key-file")) {
+        complain(path + ".auth-key-file", "key without \"auth\"; expected auth: sha1, say");
+      }
+      return;
+    }
+    if (profile.echo == BfdEcho::kUnaffiliated) {
+      complain(path + ".auth",
+               "unaffiliated echo has authentication of its own; expected auth: none");
+      return;
+    }
+    if (!given(path + ".auth-key-file")) {
+      complain(path + ".auth", "authentication without a key; expected \"auth-key-file\"");
+      return;
+    }
+    const std::size_t longest = profile.auth == BfdAuth::kSimple ? 16 : 20;
+    std::ifstream file{profile.auth_key_file};
+    if (!std::getline(file, profile.auth_key)) {
+      complain(path + ".auth-key-file",
+               fmt::format("{} can't be read or is empty; expected a key in its first line",
+                           profile.auth_key_file));
+    } else if (profile.auth_key.empty() || profile.auth_key.size() > longest) {
+      complain(path + ".auth-key-file",
+               fmt::format("the key in {} has {} characters; expected 1 to {}",
+                           profile.auth_key_file, profile.auth_key.size(), longest));
+    }
   }
 
   void bgp() {

@@ -64,6 +64,30 @@ struct StaticRouteConfig {
   bool blackhole = false;  ///< packets are dropped
 };
 
+/// What a BFD session detects by.
+enum class BfdEcho : std::uint8_t { kOff, kOn, kUnaffiliated };
+enum class BfdAuth : std::uint8_t { kNone, kSimple, kSha1, kMeticulousSha1 };
+
+/// How BFD watches a neighbor; neighbors name one of these.
+struct BfdProfile {
+  std::string name;
+  std::chrono::microseconds interval{300'000};
+  std::optional<std::chrono::microseconds> transmit, receive;  ///< in place of `interval`
+  std::uint8_t multiplier = 3;
+  BfdEcho echo = BfdEcho::kOff;
+  std::optional<std::chrono::microseconds> echo_interval;  ///< in place of `interval`
+  bool passive = false;
+  bool strict = false;  ///< BGP waits for BFD
+  BfdAuth auth = BfdAuth::kNone;
+  std::uint8_t auth_key_id = 1;
+  std::string auth_key_file;
+  std::string auth_key;  ///< what is in the file
+};
+
+struct BfdConfig {
+  std::vector<BfdProfile> profiles;
+};
+
 /// Who the peer's AS may be.
 struct RemoteAsn {
   enum class Kind : std::uint8_t { kExternal, kInternal, kNumber };
@@ -88,7 +112,8 @@ struct BgpNeighborConfig {
   RemoteAsn remote_asn;
   BgpTimers timers;
   bool passive = false;
-  std::uint8_t allow_own_as = 0;  ///< how often our own AS may stand in a path from this peer
+  std::uint8_t allow_own_as = 0;   ///< how often our own AS may stand in a path from this peer
+  std::optional<std::size_t> bfd;  ///< index in BfdConfig::profiles
 };
 
 struct BgpConfig {
@@ -128,6 +153,7 @@ struct Config {
   std::vector<PortConfig> ports;
   std::vector<ServiceConfig> services;
   std::vector<StaticRouteConfig> routes;
+  BfdConfig bfd;
   BgpConfig bgp;
   DataplaneConfig dataplane;
   ControlConfig control;

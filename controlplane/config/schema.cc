@@ -6,6 +6,8 @@
 namespace lastmile::config {
 namespace {
 
+using std::chrono::microseconds;
+using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 // What the data plane can hold. The tables say the same of themselves (dataplane/).
@@ -95,6 +97,70 @@ KeysOf<StaticRouteConfig> route_keys() {
   };
 }
 
+BfdProfile& add_bfd_profile(BfdConfig& bfd, std::string_view name, Scope& scope) {
+  BfdProfile& profile = bfd.profiles.emplace_back();
+  profile.name = name;
+  scope.bfd_profiles.emplace_back(name);
+  return profile;
+}
+
+KeysOf<BfdProfile> bfd_profile_keys() {
+  const auto interval = [] { return duration(milliseconds{1}, seconds{60}); };
+  return {
+      key("interval", &BfdProfile::interval, interval())
+          .fallback("300ms")
+          .help("Between two packets, in both directions; the slower side counts. Leaves often "
+                "allow no less than 10ms to 300ms."),
+      key("transmit", &BfdProfile::transmit, interval())
+          .when_absent("as interval")
+          .help("Between the packets that we send, if not as interval."),
+      key("receive", &BfdProfile::receive, interval())
+          .when_absent("as interval")
+          .help("Between the packets that we want to receive, if not as interval."),
+      key("multiplier", &BfdProfile::multiplier, number<std::uint8_t>(1, 255))
+          .fallback("3")
+          .help("A neighbor is down after so many intervals without a packet."),
+      key("echo", &BfdProfile::echo,
+          one_of<BfdEcho>({{"off", BfdEcho::kOff},
+                           {"on", BfdEcho::kOn},
+                           {"unaffiliated", BfdEcho::kUnaffiliated}}))
+          .fallback("off")
+          .help("on: reflect the neighbor's echo, and send echo too if it allows. unaffiliated: "
+                "echo alone (RFC 9747); the neighbor needs no BFD, only a route to our loopback."),
+      key("echo-interval", &BfdProfile::echo_interval, interval())
+          .when_absent("as interval")
+          .help("Between two echo packets."),
+      key("passive", &BfdProfile::passive, toggle())
+          .fallback("false")
+          .help("Speak only when spoken to."),
+      key("strict", &BfdProfile::strict, toggle())
+          .fallback("false")
+          .help("BGP waits until BFD is up. Not with unaffiliated echo, which needs BGP first."),
+      key("auth", &BfdProfile::auth,
+          one_of<BfdAuth>({{"none", BfdAuth::kNone},
+                           {"simple", BfdAuth::kSimple},
+                           {"sha1", BfdAuth::kSha1},
+                           {"meticulous-sha1", BfdAuth::kMeticulousSha1}}))
+          .fallback("none")
+          .help("Authentication of control packets (RFC 5880 section 6.7)."),
+      key("auth-key-id", &BfdProfile::auth_key_id, number<std::uint8_t>(0, 255))
+          .fallback("1")
+          .help("Number of the key; the same on both sides."),
+      key("auth-key-file", &BfdProfile::auth_key_file, text("the path of a file", 255))
+          .when_absent("required with auth")
+          .help("The file that holds the key in its first line: 1 to 16 characters for simple, 1 "
+                "to 20 for SHA1."),
+  };
+}
+
+KeysOf<BfdConfig> bfd_keys() {
+  return {
+      named_sections<BfdConfig, BfdProfile>("profiles", "NAME", add_bfd_profile, 64,
+                                            text("a name", 64), bfd_profile_keys())
+          .help("Ways to watch a neighbor, each under a name of your choice. Neighbors name one."),
+  };
+}
+
 template <class Owner>
 KeyOf<Owner> timers_section(const std::string& keepalive_absent, const std::string& hold_absent,
                             const std::string& retry_absent) {
@@ -144,7 +210,9 @@ KeysOf<BgpNeighborConfig> neighbor_keys() {
           .when_absent("as in bgp")
           .help("As in bgp, for this neighbor."),
       key("description", &Neighbor::description, text("text", 80)).help("For people."),
-      planned<Neighbor>("bfd", "BFD profile that watches the neighbor."),
+      key("bfd", &Neighbor::bfd, bfd_profile_reference())
+          .when_absent("no BFD")
+          .help("Profile in bfd.profiles by which BFD watches the neighbor."),
       planned<Neighbor>("password-file", "TCP MD5 password (RFC 2385)."),
       planned<Neighbor>("multihop", "Hops to a neighbor that is not on a link."),
       planned<Neighbor>("listen", "Prefix from which dynamic neighbors may connect."),
@@ -244,11 +312,11 @@ KeysOf<Config> top_keys() {
       sections("services", &Config::services, 1024, service_keys())
           .help("Addresses that the server announces beside its loopbacks."),
       sections("routes", &Config::routes, 65536, route_keys()).help("Static routes."),
+      section("bfd", &Config::bfd, bfd_keys()).help("Fast detection of dead neighbors (RFC 5880)."),
       section("bgp", &Config::bgp, bgp_keys()).when_absent("no BGP").help("BGP-4."),
       section("dataplane", &Config::dataplane, dataplane_keys()).help("The forwarding threads."),
       section("control", &Config::control, control_keys()).help("The socket of `lastmile`."),
       section("host", &Config::host, host_keys()).help("The way to the machine's own programs."),
-      planned<Config>("bfd", "Fast detection of dead neighbors (RFC 5880)."),
       planned<Config>("policies", "Rules for routes."),
       planned<Config>("telemetry", "Metrics over HTTP."),
   };

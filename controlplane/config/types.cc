@@ -199,6 +199,23 @@ Type<std::size_t> word_of(std::vector<Choice<std::size_t>> words) {
           }};
 }
 
+Type<std::chrono::microseconds> duration(std::chrono::microseconds min,
+                                         std::chrono::microseconds max) {
+  using std::chrono::microseconds;
+  const auto text = [](microseconds time) {
+    if (time.count() % 1'000'000 == 0) return fmt::format("{}s", time.count() / 1'000'000);
+    if (time.count() % 1'000 == 0) return fmt::format("{}ms", time.count() / 1'000);
+    return fmt::format("{}us", time.count());
+  };
+  return {fmt::format("a duration from {} to {}", text(min), text(max)),
+          [min, max](std::string_view given, const Scope&) -> tl::expected<microseconds, Fault> {
+            const auto time = parse_duration(given);
+            if (!time) return tl::unexpected(time.error());
+            if (*time < min || *time > max) return fault("is out of range");
+            return *time;
+          }};
+}
+
 Type<seconds> whole_seconds(seconds min, seconds max) {
   return {fmt::format("a duration of whole seconds from {}s to {}s", min.count(), max.count()),
           [min, max](std::string_view text, const Scope&) -> tl::expected<seconds, Fault> {
@@ -333,19 +350,35 @@ Type<PortConfig::InterfaceAddress> interface_address() {
           }};
 }
 
+namespace {
+
+/// The index of a name that an earlier section has defined. `wrong`: "is not a port"; `section`:
+/// where names are defined.
+tl::expected<std::size_t, Fault> index_of(std::string_view text,
+                                          const std::vector<std::string>& names, const char* wrong,
+                                          const char* section) {
+  const auto found = std::find(names.begin(), names.end(), text);
+  if (found != names.end()) return static_cast<std::size_t>(found - names.begin());
+  if (const auto meant = nearest(text, names)) {
+    return fault(wrong, fmt::format("did you mean \"{}\"?", *meant));
+  }
+  if (names.empty()) return fault(wrong, fmt::format("expected it in \"{}\"", section));
+  return fault(wrong, fmt::format("expected one of: {}", fmt::join(names, ", ")));
+}
+
+}  // namespace
+
 Type<PortId> port_reference() {
-  return {"the name of a port",
-          [](std::string_view text, const Scope& scope) -> tl::expected<PortId, Fault> {
-            const auto found = std::find(scope.ports.begin(), scope.ports.end(), text);
-            if (found != scope.ports.end()) {
-              return PortId{static_cast<std::uint16_t>(found - scope.ports.begin())};
-            }
-            if (const auto meant = nearest(text, scope.ports)) {
-              return fault("is not a port", fmt::format("did you mean \"{}\"?", *meant));
-            }
-            if (scope.ports.empty()) return fault("is not a port", "expected it in \"ports\"");
-            return fault("is not a port",
-                         fmt::format("expected one of: {}", fmt::join(scope.ports, ", ")));
+  return {"the name of a port", [](std::string_view text, const Scope& scope) {
+            return index_of(text, scope.ports, "is not a port", "ports").map([](std::size_t i) {
+              return PortId{static_cast<std::uint16_t>(i)};
+            });
+          }};
+}
+
+Type<std::size_t> bfd_profile_reference() {
+  return {"the name of a BFD profile", [](std::string_view text, const Scope& scope) {
+            return index_of(text, scope.bfd_profiles, "is not a BFD profile", "bfd.profiles");
           }};
 }
 

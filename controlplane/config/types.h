@@ -30,7 +30,8 @@ struct Fault {
 
 /// What sections that were read before have defined and later ones refer to.
 struct Scope {
-  std::vector<std::string> ports;  ///< by PortId
+  std::vector<std::string> ports;         ///< by PortId
+  std::vector<std::string> bfd_profiles;  ///< by index in BfdConfig::profiles
 };
 
 template <class T>
@@ -85,6 +86,9 @@ template <class E>
           }};
 }
 
+/// A duration; written with a unit: "10ms".
+[[nodiscard]] Type<std::chrono::microseconds> duration(std::chrono::microseconds min,
+                                                       std::chrono::microseconds max);
 /// A duration of whole seconds.
 [[nodiscard]] Type<std::chrono::seconds> whole_seconds(std::chrono::seconds min,
                                                        std::chrono::seconds max);
@@ -110,6 +114,8 @@ template <class E>
 
 /// The name of a port in `Scope::ports`.
 [[nodiscard]] Type<PortId> port_reference();
+/// The name of a profile in `Scope::bfd_profiles`.
+[[nodiscard]] Type<std::size_t> bfd_profile_reference();
 /// A port's name: with kTwinPrefix in front it must be an interface name of the kernel.
 [[nodiscard]] Type<std::string> port_name();
 [[nodiscard]] Type<std::string> interface_name();

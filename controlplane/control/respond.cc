@@ -20,6 +20,9 @@ json or_null(const std::optional<IpAddress>& address) {
 json or_null(const std::optional<std::chrono::seconds>& duration) {
   return or_null(duration, [](std::chrono::seconds d) { return d.count(); });
 }
+json or_null(const std::optional<double>& number) {
+  return or_null(number, [](double n) { return n; });
+}
 json or_null(const std::optional<std::uint32_t>& number) {
   return or_null(number, [](std::uint32_t n) { return n; });
 }
@@ -163,6 +166,56 @@ json to_json(const WorkerView& worker) {
           {"drops", list(worker.drops)}};
 }
 
+json to_json(const BfdView& session) {
+  return {{"neighbor", session.neighbor},
+          {"port", session.port},
+          {"address", to_string(session.address)},
+          {"state", session.state},
+          {"interval_us", session.interval_us},
+          {"multiplier", session.multiplier},
+          {"detect_us", session.detect_us},
+          {"echo", session.echo},
+          {"offload", session.offload},
+          {"last_down_reason", session.last_down_reason},
+          {"profile", session.profile},
+          {"uptime_s", or_null(session.uptime)},
+          {"remote_state", session.remote_state},
+          {"diagnostic", session.diagnostic},
+          {"remote_diagnostic", session.remote_diagnostic},
+          {"receive_interval_us", session.receive_interval_us},
+          {"auth", session.auth},
+          {"discriminator", session.discriminator},
+          {"remote_discriminator", session.remote_discriminator},
+          {"sent", session.sent},
+          {"received", session.received},
+          {"refused", session.refused},
+          {"state_changes", session.state_changes},
+          {"failures", session.failures},
+          {"longest_gap_us", session.longest_gap_us},
+          {"echo_interval_us", session.echo_interval_us},
+          {"echo_sent", session.echo_sent},
+          {"echo_returned", session.echo_returned},
+          {"echo_reflected", session.echo_reflected},
+          {"rtt_us", or_null(session.rtt_us)},
+          {"rtt_mean_us", or_null(session.rtt_mean_us)},
+          {"rtt_jitter_us", or_null(session.rtt_jitter_us)},
+          {"rtt_min_us", or_null(session.rtt_min_us)},
+          {"rtt_max_us", or_null(session.rtt_max_us)}};
+}
+
+json to_json(const BfdRefusalView& refusal) {
+  return {{"reason", refusal.reason}, {"help", refusal.help}, {"packets", refusal.packets}};
+}
+
+json to_json(const BfdStatusView& bfd) {
+  return {{"sessions", list(bfd.sessions)},
+          {"refused", list(bfd.refused)},
+          {"timers",
+           {{"fired", bfd.timers},
+            {"mean_lateness_us", bfd.mean_lateness_us},
+            {"worst_lateness_us", bfd.worst_lateness_us}}}};
+}
+
 json to_json(const DropView& drop) {
   return {{"reason", drop.reason}, {"help", drop.help}, {"packets", drop.packets}};
 }
@@ -232,6 +285,8 @@ void add_show_commands(CommandTable& table, const ShowSource& source) {
   add("show workers", "workers, their load and counters", [&source] {
     return json{{"workers", list(source.workers())}};
   });
+  add("show bfd", "BFD sessions, echo and round-trip times",
+      [&source] { return to_json(source.bfd()); });
   add("show drops", "dropped packets by reason", [&source] {
     return json{{"drops", list(source.drops())}};
   });

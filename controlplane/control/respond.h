@@ -24,6 +24,9 @@ inline constexpr unsigned kMaxRoutesPage = 256;
 [[nodiscard]] Json to_json(const LinkLayerView& neighbor);
 [[nodiscard]] Json to_json(const WorkerView& worker);
 [[nodiscard]] Json to_json(const DropView& drop);
+[[nodiscard]] Json to_json(const BfdView& session);
+[[nodiscard]] Json to_json(const BfdRefusalView& refusal);
+[[nodiscard]] Json to_json(const BfdStatusView& bfd);
 
 /// Reads the arguments of `show routes`: {"match": PREFIX|ADDRESS, "cursor": TEXT, "limit": N}.
 [[nodiscard]] tl::expected<RouteQuery, std::string> route_query(const Json& args);

@@ -137,6 +137,48 @@ struct LinkLayerView {
   bool router = false;            ///< heard as a router (RFC 4861)
 };
 
+/// A BFD session. Times in microseconds, as the protocol has them.
+struct BfdView {
+  std::string neighbor;  ///< as in BgpNeighborConfig
+  std::string port;
+  IpAddress address;
+  std::string profile;
+  std::string state;         ///< "up", "init", "down", "admin-down"
+  std::string remote_state;  ///< what the neighbor says of itself
+  std::optional<std::chrono::seconds> uptime;
+  std::uint64_t interval_us = 0;  ///< between our packets
+  std::uint64_t receive_interval_us = 0;
+  unsigned multiplier = 0;       ///< ours
+  std::uint64_t detect_us = 0;   ///< silence that ends the session
+  std::string echo;              ///< "off", "waiting", "up", "unaffiliated"
+  std::string offload;           ///< what the NIC does of it: "none"
+  std::string last_down_reason;  ///< empty: it never was down
+  std::string diagnostic;
+  std::string remote_diagnostic;
+  std::string auth;
+  std::uint32_t discriminator = 0;
+  std::uint64_t remote_discriminator = 0;
+  std::uint64_t sent = 0, received = 0, refused = 0;  ///< packets
+  std::uint64_t state_changes = 0, failures = 0;
+  double longest_gap_us = 0;  ///< between two packets while up
+  // Echo, where there is any.
+  std::uint64_t echo_interval_us = 0, echo_sent = 0, echo_returned = 0, echo_reflected = 0;
+  std::optional<double> rtt_us, rtt_mean_us, rtt_jitter_us, rtt_min_us, rtt_max_us;
+};
+/// BFD packets refused for one reason, of all sessions and of none.
+struct BfdRefusalView {
+  std::string reason;
+  std::string help;
+  std::uint64_t packets = 0;
+};
+struct BfdStatusView {
+  std::vector<BfdView> sessions;
+  std::vector<BfdRefusalView> refused;  ///< reasons that occurred
+  std::uint64_t timers = 0;             ///< that fired
+  double mean_lateness_us = 0;          ///< of them
+  double worst_lateness_us = 0;
+};
+
 /// Packets dropped for one reason.
 struct DropView {
   std::string reason;  ///< the counter's name: "ttl-expired"
@@ -177,6 +219,7 @@ class ShowSource {
   [[nodiscard]] virtual FibStatusView fib() const = 0;
   [[nodiscard]] virtual std::vector<LinkLayerView> link_layer_neighbors() const = 0;
   [[nodiscard]] virtual std::vector<WorkerView> workers() const = 0;
+  [[nodiscard]] virtual BfdStatusView bfd() const = 0;
   /// Sums over all workers and ports; reasons that never occurred may be left out.
   [[nodiscard]] virtual std::vector<DropView> drops() const = 0;
 };

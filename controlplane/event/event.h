@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "controlplane/event/time.h"
+#include "dataplane/bfd/command.h"
 #include "dataplane/net/ip.h"
 #include "dataplane/net/mac.h"
 #include "dataplane/net/strong_id.h"
@@ -51,6 +52,8 @@ enum class TimerKind : std::uint8_t {
   kRouterSolicitation,
   // Link-layer resolution; owner: NextHopId
   kResolve,
+  // The neighbor of a BFD session; owner: bfd::SessionId
+  kBfdResolve,
   // The next slice of the RIB's work, after other events had their turn; owner: 0
   kRibWork,
 };
@@ -138,7 +141,7 @@ struct Event {
   std::variant<ConnectionOpened, ConnectionFailed, ConnectionAccepted, ConnectionClosed,
                BytesReceived, SendDrained, TimerExpired, LinkChanged, LinkLayerNeighborChanged,
                RouterAdvertisementHeard, RouterSolicitationHeard, FibProgressed, ResolutionWanted,
-               CommandReceived>
+               bfd::StateChanged, CommandReceived>
       what;
 };
 

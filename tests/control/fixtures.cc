@@ -167,6 +167,33 @@ std::vector<LinkLayerView> FixedSource::link_layer_neighbors() const {
           {"lan", *parse_ip_address("192.168.101.20"), std::nullopt, "incomplete", false}};
 }
 
+BfdStatusView FixedSource::bfd() const {
+  BfdView up;
+  up.neighbor = up.port = "up1";
+  up.address = *parse_ip_address("fe80::5eff:fe10:101");
+  up.profile = "fast";
+  up.state = up.remote_state = "up";
+  up.uptime = std::chrono::seconds{7500};
+  up.interval_us = up.receive_interval_us = 10'000;
+  up.multiplier = 3;
+  up.detect_us = 30'000;
+  up.echo = "off";
+  up.offload = "none";
+  up.sent = 750'000;
+  up.received = 749'998;
+  BfdView down = up;
+  down.neighbor = down.port = "up2";
+  down.state = "down";
+  down.uptime.reset();
+  down.echo = "unaffiliated";
+  down.last_down_reason = "echo function failed";
+  down.failures = 2;
+  down.rtt_us = down.rtt_mean_us = 41;
+  down.rtt_jitter_us = 3;
+  return {
+      {up, down}, {{"bad-version", "version is not 1 (RFC 5880 6.8.6)", 4}}, 1'500'000, 31, 400};
+}
+
 std::vector<WorkerView> FixedSource::workers() const {
   WorkerView worker;
   worker.cpu = 1;

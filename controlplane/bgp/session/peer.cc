@@ -71,6 +71,28 @@ void Peer::link_up(TimePoint now) {
   });
 }
 
+void Peer::hold() {
+  held_ = true;
+  stop_seeking();
+}
+
+void Peer::path_works(TimePoint now) {
+  turn(now, [&] {
+    held_ = false;
+    if (furthest() != nullptr) return;
+    backoff_.forget();
+    if (may_seek()) seek(now);
+  });
+}
+
+void Peer::path_failed(const std::string& reason, TimePoint now) {
+  turn(now, [&] {
+    if (furthest() == nullptr) return;
+    note_error(reason, now);
+    end_all(notification(CeaseReason::kBfdDown), now);
+  });
+}
+
 void Peer::set_discovered(const Ipv6Address& address, TimePoint now) {
   turn(now, [&] {
     discovered_ = address;

@@ -75,6 +75,12 @@ class Peer final : private ConnectionOwner {
   void reset(const Notification& notification, TimePoint now);
   void link_down(TimePoint now);
   void link_up(TimePoint now);
+  /// Waits for path_works() before it seeks or takes a connection (strict mode of BFD).
+  void hold();
+  /// BFD is up: whatever the backoff says, this is the time to try.
+  void path_works(TimePoint now);
+  /// BFD has failed. `reason`: for people.
+  void path_failed(const std::string& reason, TimePoint now);
   /// An unnumbered peer's neighbor is known; repeated news of the same one mean nothing.
   void set_discovered(const Ipv6Address& address, TimePoint now);
   void discovery_lost(TimePoint now);
@@ -174,6 +180,7 @@ class Peer final : private ConnectionOwner {
 
   bool enabled_ = false;
   LinkState link_ = LinkState::kUp;
+  bool held_ = false;
   std::optional<Ipv6Address> discovered_;
   std::optional<IpAddress> address_;
   AddressSource address_source_ = AddressSource::kNone;

@@ -32,7 +32,7 @@ bool rejects_capabilities(const Notification& received) {
 }  // namespace
 
 bool Peer::may_seek() const {
-  return enabled_ && link_ == LinkState::kUp;
+  return enabled_ && link_ == LinkState::kUp && !held_;
 }
 
 /// The neighbor that an incoming connection made known is not dialed: nothing says that it listens.

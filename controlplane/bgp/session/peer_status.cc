@@ -51,6 +51,7 @@ std::string Peer::detail() const {
   if (state() == SessionState::kEstablished) return {};
   if (!enabled_) return "administratively down";
   if (link_ == LinkState::kDown) return "link is down";
+  if (held_) return "waiting for BFD";
   if (!address_) return "no neighbor has been discovered on the port";
   return history_.last_error;
 }

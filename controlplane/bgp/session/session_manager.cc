@@ -185,6 +185,16 @@ void SessionManager::discovery_lost(PortId port, TimePoint now) {
   }
 }
 
+void SessionManager::hold(PeerId peer) {
+  at(peer).hold();
+}
+void SessionManager::path_works(PeerId peer, TimePoint now) {
+  at(peer).path_works(now);
+}
+void SessionManager::path_failed(PeerId peer, const std::string& reason, TimePoint now) {
+  at(peer).path_failed(reason, now);
+}
+
 void SessionManager::shutdown_peer(PeerId peer, const std::string& message, TimePoint now) {
   at(peer).shutdown(message, now);
 }

@@ -48,6 +48,13 @@ class SessionManager final : public PeerOutput {
   void discovered(PortId port, const Ipv6Address& address, TimePoint now);
   void discovery_lost(PortId port, TimePoint now);
 
+  // What BFD says of the path to a peer.
+  /// The peer neither dials nor is taken until path_works().
+  void hold(PeerId peer);
+  void path_works(PeerId peer, TimePoint now);
+  /// Cease/BFD Down (RFC 9384). `reason`: for people.
+  void path_failed(PeerId peer, const std::string& reason, TimePoint now);
+
   // The operator's commands for one peer.
   void shutdown_peer(PeerId peer, const std::string& message, TimePoint now);
   void start_peer(PeerId peer, TimePoint now);

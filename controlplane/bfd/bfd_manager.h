@@ -1,0 +1,137 @@
+// Which BFD sessions there are, whom they watch, and who hears of it.
+//
+//   BfdManager bfd(config, peers, ports, plane, neighborhood, timers, observer, seed);
+//   bfd.neighbor_found(port, address);          // router discovery, or BGP's own connection
+//   bfd.next_hop_changed(id, spec);             // every next hop, as it comes, changes and goes
+//   bfd.handle(bfd::StateChanged{...});         // from the workers
+//
+//   configuration ─┐                          ┌─> commands ─> the worker that owns the port
+//   discovery ─────┼─> session (port, peer) ──┤
+//   link layer ────┘                          └─> observer: failed, up ─> BGP
+//
+// A session is bound to next hops by port and link-layer address, whatever made them: if the
+// neighbor is dead, so is every way through it. The worker does the rest by itself: it marks them
+// when it detects, in the same loop, and we hear of it later.
+//
+// Traffic comes back in two ways. If BFD itself comes up again, the worker takes the marks away; by
+// then BGP has ended its session, so its old next hops stay dead for that reason until the new
+// session has brought routes. If BGP comes back without BFD (the neighbor no longer speaks it), we
+// take them away (RFC 5882 section 4.1: BFD that was never up is no reason to stay down).
+//
+// All functions: control thread only.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "controlplane/bfd/bfd_plane.h"
+#include "controlplane/bgp/session/session_events.h"
+#include "controlplane/bgp/session/settings.h"
+#include "controlplane/config/config.h"
+#include "controlplane/event/effects.h"
+#include "dataplane/bfd/command.h"
+#include "dataplane/forwarding/spec.h"
+
+namespace lastmile {
+
+/// Who uses BFD's verdict. Calls come from inside BfdManager::handle.
+class BfdObserver {
+ public:
+  virtual ~BfdObserver() = default;
+  virtual void on_bfd_up(bgp::PeerId peer, TimePoint now) = 0;
+  /// The session was Up and has failed. `reason`: for people.
+  virtual void on_bfd_failed(bgp::PeerId peer, const std::string& reason, TimePoint now) = 0;
+};
+
+/// A session as `show bfd` has it; the worker's numbers are in its status.
+struct BfdSessionView {
+  std::string neighbor;  ///< as in BgpNeighborConfig
+  std::string profile;
+  PortId port;
+  IpAddress address;
+  bfd::SessionId id;
+  bfd::SessionSpec spec;
+  bool resolved = false;  ///< the neighbor's link-layer address is known
+  std::optional<Duration> up_for;
+  const bfd::SessionStatus* status = nullptr;
+};
+
+class BfdManager {
+ public:
+  struct Port {
+    PortId id;
+    MacAddress mac;
+  };
+  struct Outside {
+    BfdPlane& plane;
+    Neighborhood& neighborhood;
+    Timers& timers;
+    BfdObserver& observer;
+  };
+  /// `peers[i]` is PeerId i, and config.bgp.neighbors[i]. All references outlive the manager.
+  BfdManager(const Config& config, std::vector<bgp::PeerSettings> peers, std::vector<Port> ports,
+             const Outside& outside, std::uint64_t seed);
+  ~BfdManager();
+
+  /// Sessions of neighbors whose address is configured.
+  void start(TimePoint now);
+  /// Tells every neighbor that the end is meant (AdminDown).
+  void stop();
+  /// Does this peer's BGP session have to wait until BFD is up?
+  [[nodiscard]] bool must_wait(bgp::PeerId peer) const;
+
+  void neighbor_found(PortId port, const IpAddress& address, TimePoint now);
+  void established(bgp::PeerId peer, const IpAddress& address, TimePoint now);
+  void link_layer_changed(const LinkLayerNeighborChanged& event, TimePoint now);
+  void link_changed(const LinkChanged& event, TimePoint now);
+  void handle(const bfd::StateChanged& change, TimePoint now);
+  /// For timers of TimerKind::kBfdResolve.
+  void timer_expired(const TimerExpired& expired);
+
+  void next_hop_changed(NextHopId next_hop, const NextHopSpec& spec);
+  void next_hop_released(NextHopId next_hop);
+
+  [[nodiscard]] std::vector<BfdSessionView> sessions(TimePoint now) const;
+
+ private:
+  struct Session;
+  struct Place {
+    PortId port;
+    MacAddress mac;
+    friend auto operator<=>(const Place&, const Place&) = default;
+  };
+
+  void watch(bgp::PeerId peer, const IpAddress& address, TimePoint now);
+  void drop(bgp::PeerId peer);
+  void resolve(Session& session, const std::optional<MacAddress>& mac);
+  void bind(Session& session, NextHopId next_hop);
+  void unbind(NextHopId next_hop, bfd::Command::Kind how);
+  void submit(const Session& session, bfd::Command::Kind kind, NextHopId next_hop = {}) const;
+  [[nodiscard]] Session* find(PortId port, const IpAddress& address);
+  [[nodiscard]] Session* of(bgp::PeerId peer);
+  [[nodiscard]] std::optional<bfd::SessionId> free_id() const;
+  [[nodiscard]] std::optional<IpAddress> local_address(PortId port, const IpAddress& remote) const;
+  [[nodiscard]] bfd::SessionSpec spec(bfd::SessionId id, PortId port, const IpAddress& local,
+                                      const IpAddress& remote, const BfdProfile& profile);
+  std::uint64_t random();
+
+  const Config& config_;
+  const std::vector<bgp::PeerSettings> peers_;
+  const std::vector<Port> ports_;
+  const Outside out_;
+  std::uint64_t random_;
+  std::map<bfd::SessionId, Session> sessions_;
+  std::map<bgp::PeerId, bfd::SessionId> by_peer_;
+  std::map<std::pair<PortId, IpAddress>, MacAddress> link_layer_;
+  std::unordered_map<NextHopId, Place> next_hops_;
+  std::unordered_map<NextHopId, bfd::SessionId> bound_;
+};
+
+/// The worker's parameters of a profile.
+[[nodiscard]] bfd::SessionParameters session_parameters(const BfdProfile& profile);
+
+}  // namespace lastmile
