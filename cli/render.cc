@@ -105,6 +105,11 @@ std::string render_bgp(const Json& data) {
     if (const std::string error = text_or(neighbor.at("last_error"), ""); !error.empty()) {
       table.note("  last down: " + error);
     }
+    if (const std::string fault = text_or(neighbor.at("last_fault"), ""); !fault.empty()) {
+      table.note(fmt::format("  bad UPDATEs: {} withdrew routes, {} lost an attribute; last: {}",
+                             number_or(neighbor.at("treat_as_withdraw"), "0"),
+                             number_or(neighbor.at("attribute_discard"), "0"), fault));
+    }
   }
   return data.at("neighbors").empty() ? "no BGP neighbors\n" : table.text();
 }

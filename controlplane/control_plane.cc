@@ -21,6 +21,20 @@ bgp::Speaker speaker(const Config& config) {
           dot == std::string_view::npos ? "" : std::string{name.substr(dot + 1)}};
 }
 
+/// The twins' own link-local addresses, which the kernel derives from the ports' MAC addresses,
+/// belong into next hop self (RFC 2545 section 3) though no configuration names them.
+std::vector<bgp::PeerSettings> peer_settings(const Config& config,
+                                             const std::vector<ControlPlane::Port>& ports) {
+  std::vector<bgp::PeerSettings> peers = bgp::peer_settings(config);
+  for (bgp::PeerSettings& peer : peers) {
+    if (!peer.port || peer.own_addresses.link_local) continue;
+    for (const ControlPlane::Port& port : ports) {
+      if (port.id == *peer.port) peer.own_addresses.link_local = port.mac.link_local();
+    }
+  }
+  return peers;
+}
+
 }  // namespace
 
 ControlPlane::ControlPlane(const Config& config, const std::vector<Port>& ports, FibClient& fib,
@@ -28,7 +42,7 @@ ControlPlane::ControlPlane(const Config& config, const std::vector<Port>& ports,
     : config_(config),
       timers_(outside.timers),
       discovery_(outside.neighborhood, outside.timers, *this, seed),
-      sessions_(speaker(config), bgp::peer_settings(config), outside.transport, outside.timers,
+      sessions_(speaker(config), peer_settings(config, ports), outside.transport, outside.timers,
                 seed),
       plane_(fib),
       rib_(config, plane_, sessions_, outside.neighborhood, outside.timers) {
@@ -38,12 +52,12 @@ ControlPlane::ControlPlane(const Config& config, const std::vector<Port>& ports,
 ControlPlane::~ControlPlane() = default;
 
 void ControlPlane::start(TimePoint now) {
-  sessions_.start(rib_, now);
   for (const PortConfig& port : config_.ports) {
     const LinkChanged down{port.id, LinkState::kDown};
     rib_.on_link_changed(down);
     sessions_.handle(Event{now, down});
   }
+  sessions_.start(rib_, now);
   work(now);
 }
 

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "controlplane/config/config.h"
+#include "controlplane/config/reference.h"
 #include "daemon/router.h"
 #include "logging/log.h"
 #include "logging/setup.h"
@@ -60,6 +61,13 @@ int main(int argc, char** argv) {
   app.add_flag("--check", only_check, "only validate CONFIG: exit status 0 if it is good, else 1");
   app.add_option("--log-level", log_level, "trace, debug, info, warning, error, critical or off")
       ->capture_default_str();
+  app.add_flag_callback(
+      "--help-config",
+      [] {
+        std::fputs(lastmile::config_reference_text().c_str(), stdout);
+        throw CLI::Success{};
+      },
+      "print what a configuration may say, and exit");
   app.set_version_flag("--version", std::string{"lastmiled "} + LASTMILE_VERSION);
   try {
     app.parse(argc, argv);

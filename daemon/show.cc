@@ -161,6 +161,9 @@ std::vector<NeighborView> Show::bgp_neighbors() const {
     const bool flawless =
         status.state == bgp::SessionState::kEstablished && status.history.dropped == 0;
     if (!flawless) view.last_error = status.history.last_error;
+    view.treat_as_withdraw = status.history.treat_as_withdraw;
+    view.attribute_discard = status.history.attribute_discard;
+    view.last_fault = status.history.last_fault;
     views.push_back(std::move(view));
   }
   return views;

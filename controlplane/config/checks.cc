@@ -34,8 +34,33 @@ bool same_subnet(const PortConfig::InterfaceAddress& ours, const IpAddress& thei
       theirs);
 }
 
+IpPrefix subnet_of(const PortConfig::InterfaceAddress& ours) {
+  return std::visit(
+      [&]<class Address>(const Address& a) {
+        return IpPrefix{Prefix<Address>{a, ours.length}};
+      },
+      ours.address);
+}
+
+bool covers(const IpPrefix& outer, const IpPrefix& inner) {
+  return std::visit(
+      [&]<class Address>(const Prefix<Address>& p) {
+        const auto* same_family = std::get_if<Prefix<Address>>(&inner);
+        return same_family != nullptr && p.covers(*same_family);
+      },
+      outer);
+}
+
 IpAddress address_of(const IpPrefix& prefix) {
   return std::visit([](const auto& p) -> IpAddress { return p.address(); }, prefix);
+}
+
+IpPrefix whole(const IpAddress& address) {
+  return std::visit(
+      []<class Address>(const Address& a) {
+        return IpPrefix{Prefix<Address>{a, Address::kBits}};
+      },
+      address);
 }
 
 class Checker {
@@ -140,6 +165,7 @@ class Checker {
   }
 
   void ports() {
+    subnets();
     Once<std::string> devices{*this};
     for (const PortConfig& port : config_.ports) {
       const std::string path = "ports." + port.name;
@@ -154,6 +180,35 @@ class Checker {
     }
   }
 
+  /// Two ports with the same subnet, or one inside the other: nobody could tell where a neighbor
+  /// is.
+  void subnets() {
+    struct Subnet {
+      IpPrefix prefix;
+      const PortConfig* port;
+    };
+    std::vector<Subnet> all;
+    for (const PortConfig& port : config_.ports) {
+      if (failed_addresses(port)) continue;
+      for (std::size_t i = 0; i < port.addresses.size(); ++i) {
+        const auto& own = port.addresses[i];
+        if (is_link_local(own.address)) continue;
+        const IpPrefix prefix = subnet_of(own);
+        for (const Subnet& other : all) {
+          if (other.port == &port ||
+              !(covers(other.prefix, prefix) || covers(prefix, other.prefix)))
+            continue;
+          complain(
+              item(fmt::format("ports.{}.addresses", port.name).c_str(), i),
+              fmt::format("subnet {} overlaps {} of port {}; expected every subnet on one port",
+                          prefix, other.prefix, other.port->name));
+          break;
+        }
+        all.push_back({prefix, &port});
+      }
+    }
+  }
+
   void routes() {
     Once<IpPrefix> prefixes{*this};
     for (std::size_t i = 0; i < config_.routes.size(); ++i) {
@@ -161,6 +216,7 @@ class Checker {
       const std::string path = item("routes", i);
       if (given(path + ".prefix")) {
         prefixes.add(route.prefix, path + ".prefix", fmt::format("route {}", route.prefix));
+        own_destination(route.prefix, path + ".prefix");
       }
       if (failed(path) || failed(path + ".via") || failed(path + ".blackhole")) continue;
       if (route.blackhole && !route.via.empty()) {
@@ -172,6 +228,31 @@ class Checker {
       }
       for (std::size_t v = 0; v < route.via.size(); ++v) via(route, i, v);
     }
+  }
+
+  /// What is inside an address of our own is ours already: such a route would have no effect.
+  void own_destination(const IpPrefix& prefix, const std::string& path) {
+    if (const auto own = inside_own(prefix)) {
+      complain(path, fmt::format("{} is this router's own address {}; expected a destination "
+                                 "somewhere else",
+                                 prefix, *own));
+    }
+  }
+
+  [[nodiscard]] std::optional<IpPrefix> inside_own(const IpPrefix& prefix) const {
+    for (const IpPrefix& loopback : config_.loopbacks) {
+      if (covers(loopback, prefix)) return loopback;
+    }
+    for (const ServiceConfig& service : config_.services) {
+      if (covers(service.address, prefix)) return service.address;
+    }
+    for (const PortConfig& port : config_.ports) {
+      for (const auto& own : port.addresses) {
+        const IpPrefix host = whole(own.address);
+        if (covers(host, prefix)) return host;
+      }
+    }
+    return std::nullopt;
   }
 
   void via(const StaticRouteConfig& route, std::size_t route_index, std::size_t index) {
@@ -203,12 +284,10 @@ class Checker {
   void on_link(const std::string& path, const IpAddress& address, PortId id) {
     const PortConfig& port = config_.ports[id.value()];
     if (failed_addresses(port)) return;
-    for (const auto& ours : port.addresses) {
-      if (ours.address == address) {
-        complain(path,
-                 fmt::format("{} is this router's own address; expected the neighbor's", address));
-        return;
-      }
+    if (inside_own(whole(address))) {
+      complain(path,
+               fmt::format("{} is this router's own address; expected the neighbor's", address));
+      return;
     }
     if (is_link_local(address)) return;
     const bool reachable =
@@ -233,6 +312,8 @@ class Checker {
     config_.bgp.enabled = reader_.places().has("bgp");
     complete_timers(config_.bgp.timers, "bgp.timers");
     Once<std::string> names{*this};
+    std::map<PortId, std::string> unnumbered;
+    std::map<PortId, std::string> link_local;
     for (std::size_t i = 0; i < config_.bgp.neighbors.size(); ++i) {
       BgpNeighborConfig& neighbor = config_.bgp.neighbors[i];
       const std::string path = item("bgp.neighbors", i);
@@ -241,6 +322,19 @@ class Checker {
       neighbor_place(neighbor, path);
       if (!neighbor.name.empty()) {
         names.add(neighbor.name, path, fmt::format("neighbor {}", neighbor.name));
+      }
+      if (!neighbor.port) continue;
+      // Whoever is discovered on the port may be the one that is named by address.
+      const bool discovered = !neighbor.address;
+      if (!discovered && !is_link_local(*neighbor.address)) continue;
+      (discovered ? unnumbered : link_local).emplace(*neighbor.port, path);
+      const auto& others = discovered ? link_local : unnumbered;
+      if (const auto other = others.find(*neighbor.port); other != others.end()) {
+        complain(path,
+                 fmt::format("port {} has an unnumbered neighbor and a link-local one, as in line "
+                             "{}; expected one or the other",
+                             config_.ports[neighbor.port->value()].name,
+                             reader_.places().of(other->second).line));
       }
     }
   }
@@ -271,14 +365,14 @@ class Checker {
 
   /// A neighbor that is given by address alone must be on some port's link.
   void addressed(const std::string& path, const IpAddress& address) {
+    if (inside_own(whole(address))) {
+      complain(path,
+               fmt::format("{} is this router's own address; expected the neighbor's", address));
+      return;
+    }
     for (const PortConfig& port : config_.ports) {
       if (failed_addresses(port)) return;
       for (const auto& ours : port.addresses) {
-        if (ours.address == address) {
-          complain(path, fmt::format("{} is this router's own address; expected the neighbor's",
-                                     address));
-          return;
-        }
         if (same_subnet(ours, address)) return;
       }
     }

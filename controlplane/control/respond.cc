@@ -98,7 +98,10 @@ json to_json(const NeighborView& neighbor) {
           {"messages_received", neighbor.messages_received},
           {"messages_sent", neighbor.messages_sent},
           {"established_count", neighbor.established_count},
-          {"last_error", neighbor.last_error}};
+          {"last_error", neighbor.last_error},
+          {"treat_as_withdraw", neighbor.treat_as_withdraw},
+          {"attribute_discard", neighbor.attribute_discard},
+          {"last_fault", neighbor.last_fault}};
 }
 
 json to_json(const NextHopView& next_hop) {

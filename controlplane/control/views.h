@@ -59,6 +59,10 @@ struct NeighborView {
   std::uint64_t messages_sent = 0;
   std::uint64_t established_count = 0;  ///< how often the session came up
   std::string last_error;               ///< why it was last down; empty if it never was
+  /// What RFC 7606 made of broken attributes, and the last reason.
+  std::uint64_t treat_as_withdraw = 0;
+  std::uint64_t attribute_discard = 0;
+  std::string last_fault;
 };
 
 /// One way of a route.
@@ -73,7 +77,7 @@ struct NextHopView {
 /// A path to a prefix. A prefix with several paths has several of these, the best first.
 struct RouteView {
   IpPrefix prefix;
-  std::string source;    ///< "bgp", "static", "connected", "loopback", "service", "local"
+  std::string source;    ///< "bgp", "static", "connected", or "local" for what is our own
   std::string neighbor;  ///< the BGP neighbor's name, or empty
   bool best = false;
   bool multipath = false;  ///< forwards beside the best path, or is the best one
@@ -133,7 +137,7 @@ struct LinkLayerView {
   std::string port;
   IpAddress address;
   std::optional<MacAddress> mac;  ///< nullopt: not resolved
-  std::string state;              ///< "reachable", "stale", "incomplete", "failed"
+  std::string state;              ///< "reachable", "stale", "probing", "permanent", "failed"
   bool router = false;            ///< heard as a router (RFC 4861)
 };
 
@@ -151,9 +155,9 @@ struct WorkerView {
   std::uint64_t rx_packets = 0;
   std::uint64_t tx_packets = 0;
   std::uint64_t punted = 0;       ///< to the kernel
-  double cycles_per_packet = 0;   ///< of the busy time, over the last interval; 0: no packets
-  double packets_per_vector = 0;  ///< over the last interval
-  double idle_share = 0;          ///< 0 to 1, over the last interval
+  double cycles_per_packet = 0;   ///< of the busy time, since the start; 0: no packets
+  double packets_per_vector = 0;  ///< since the start
+  double idle_share = 0;          ///< 0 to 1, since the start
   std::vector<DropView> drops;    ///< reasons that occurred
 };
 

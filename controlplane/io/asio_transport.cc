@@ -23,6 +23,9 @@ constexpr std::size_t kReadChunk = 256 * 1024;
 /// Connections taken from a listener before others get their turn.
 constexpr int kAcceptBurst = 16;
 constexpr std::chrono::seconds kLinger{1};
+/// Sockets that linger at once. Strangers that connect faster than that are cut off without
+/// ceremony: they must not use up the descriptors that our peers need.
+constexpr std::size_t kMaxLingering = 64;
 constexpr std::chrono::seconds kAcceptPause{1};
 
 struct Stream {
@@ -144,6 +147,8 @@ class AsioTransport::Impl : public std::enable_shared_from_this<Impl> {
     const StreamPtr stream = find(connection);
     if (!stream) return;
     if (stream->state != Stream::State::kOpen || flush(*stream) != 0) return remove(stream);
+    if (lingering_ >= kMaxLingering) return remove(stream);
+    ++lingering_;
     stream->state = Stream::State::kLingering;
     stream->queue.clear();
     stream->queued = 0;
@@ -175,6 +180,7 @@ class AsioTransport::Impl : public std::enable_shared_from_this<Impl> {
   }
 
   void remove(const StreamPtr& stream) {
+    if (stream->state == Stream::State::kLingering) --lingering_;
     stream->state = Stream::State::kGone;
     stream->linger.cancel();
     error_code ignored;
@@ -327,6 +333,7 @@ class AsioTransport::Impl : public std::enable_shared_from_this<Impl> {
   EventLoop& loop_;
   TwinTable twins_;
   std::uint64_t last_id_ = 0;
+  std::size_t lingering_ = 0;
   std::unordered_map<ConnectionId, StreamPtr> streams_;
   std::vector<std::shared_ptr<Listener>> listeners_;
   std::vector<std::uint8_t> chunk_ = std::vector<std::uint8_t>(kReadChunk);

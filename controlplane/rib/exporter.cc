@@ -2,6 +2,9 @@
 
 #include <algorithm>
 
+#include "dataplane/net/format.h"
+#include "logging/log.h"
+
 namespace lastmile::rib {
 namespace {
 
@@ -56,6 +59,10 @@ void Exporter::peer_up(bgp::PeerId id, const bgp::Negotiated& negotiated, const 
     constexpr bgp::Family kFamily = FamilyRib<Address>::kFamily;
     out.negotiated = std::ranges::find(negotiated.families, kFamily) != negotiated.families.end();
     out.next_hop = next_hop_self(kFamily, negotiated);
+    if (out.negotiated && !out.next_hop) {
+      log::warn("bgp: nothing of {} is announced to {}: we have no address that it could use",
+                to_string(kFamily), negotiated.remote.address);
+    }
     out.position = rib.journal().end();
   };
   begin(std::get<0>(peer.out), std::get<0>(ribs));

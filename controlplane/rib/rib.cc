@@ -15,6 +15,13 @@ std::uint32_t whole_seconds(TimePoint at) {
       std::chrono::duration_cast<std::chrono::seconds>(at.time_since_epoch()).count());
 }
 
+bool is_link_local(const Ipv4Address&) {
+  return false;  // 169.254.0.0/16 numbers links like any other subnet
+}
+bool is_link_local(const Ipv6Address& address) {
+  return address.is_link_local();
+}
+
 DecisionOptions decision_options(const Config& config) {
   DecisionOptions options;
   options.max_paths = std::clamp(config.bgp.max_paths, 1U, kMaxGroupMembers);
@@ -90,7 +97,8 @@ void Rib::State::add_local_routes(const Config& config) {
                 one(NextHopKind::kLocalPort, port.id));
       std::visit(
           [&]<class Address>(const Address& address) {
-            if (own_address.length < Address::kBits) {
+            // Every link has the link-local prefix: a route for it would lead to one of them.
+            if (own_address.length < Address::kBits && !is_link_local(address)) {
               add_route(Prefix<Address>(address, own_address.length), connected, Announced::kNo,
                         one(NextHopKind::kGlean, port.id));
             }
@@ -264,7 +272,7 @@ void Rib::on_link_changed(const LinkChanged& event) {
 }
 
 void Rib::on_link_layer_neighbor(const LinkLayerNeighborChanged& event, TimePoint /*now*/) {
-  state_->core.hops.link_layer_changed(event.port, event.address, event.mac);
+  state_->core.hops.link_layer_changed(event);
   // A neighbor that the kernel forgot keeps its route until it is clear that nobody answers.
   if (event.mac) state_->neighbor_route(event.port, event.address, true);
   state_->core.plane.poll();
@@ -302,13 +310,14 @@ bool Rib::set_announced(const IpPrefix& prefix, Announced announced) {
 // --- work --------------------------------------------------------------------------------------
 
 void Rib::State::take_answers() {
+  // Read before the failures are: what fails after this is not confirmed by it.
+  const FibSequence applied = core.plane.applied();
   core.plane.poll();
   for (const FibFailure& failure : core.plane.take_failures()) {
     std::visit([&]<class Address>(
                    const Prefix<Address>& p) { rib<Address>().on_failure(p, failure.error); },
                failure.prefix);
   }
-  const FibSequence applied = core.plane.applied();
   ipv4.on_applied(applied);
   ipv6.on_applied(applied);
   if (ipv4.failures() + ipv6.failures() == 0) core.retry_credit = 0;

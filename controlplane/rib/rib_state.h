@@ -28,7 +28,6 @@ struct Rib::State {
     std::uint8_t allow_own_as = 0;
     std::optional<SourceId> source;  ///< while the session is up
     ImportContext import;
-    std::vector<bgp::Family> families;
   };
 
   // The configuration's routes.

@@ -98,13 +98,15 @@ std::size_t FibWriter::run_once() {
   }
 
   const std::size_t count = batch.size();
+  // Failures are told before progress is: whoever sees an operation as applied and then asks for
+  // failures has that of this operation among them.
+  send_notices();
   channel_.applied.store(batch.back().completes, std::memory_order_release);
   channel_.operations.consume(count);
   operations_.add(count);
   batches_.add(1);
   largest_batch_.raise_to(count);
   worst_operation_tsc_.raise_to(worst);
-  send_notices();
   channel_.client_bell.ring();
   return count;
 }

@@ -51,6 +51,9 @@ TEST_F(Commands, DeepJsonIsNoDanger) {
   EXPECT_EQ(error(std::string(60'000, '[')), "request is not JSON");
   EXPECT_EQ(error(std::string(30'000, '[') + std::string(30'000, ']')),
             "request is not an object; expected {\"verb\": \"...\", \"args\": {...}}");
+  EXPECT_EQ(error(R"({"verb": "show bgp", "args": {"x": )" + std::string(30'000, '[') +
+                  std::string(30'000, ']') + "}}"),
+            "\"show bgp\" takes no arguments");
 }
 
 TEST_F(Commands, RouteArgumentsAreChecked) {
@@ -93,7 +96,7 @@ TEST_F(Commands, FieldsArePromised) {
   };
   has(data(R"({"verb": "show bgp"})").at("neighbors").at(0),
       {"name", "address", "remote_asn", "state", "uptime_s", "received", "accepted", "advertised",
-       "last_error"});
+       "last_error", "treat_as_withdraw", "attribute_discard", "last_fault"});
   const Json route = data(R"({"verb": "show routes"})").at("routes").at(0);
   has(route, {"prefix", "source", "best", "next_hops", "as_path", "communities"});
   has(route.at("next_hops").at(0), {"port", "address", "weight", "alive"});

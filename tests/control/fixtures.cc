@@ -99,7 +99,7 @@ FixedSource::FixedSource(unsigned more_routes) {
 
   RouteView loopback;
   loopback.prefix = *parse_ip_prefix("10.0.1.1/32");
-  loopback.source = "loopback";
+  loopback.source = "local";
   loopback.best = loopback.installed = loopback.forwarding = true;
   loopback.advertised_to = {"up1", "up2"};
   routes.push_back(loopback);
@@ -164,7 +164,7 @@ FibStatusView FixedSource::fib() const {
 
 std::vector<LinkLayerView> FixedSource::link_layer_neighbors() const {
   return {{"up1", kLeaf1, MacAddress::parse("02:00:5e:10:01:01"), "reachable", true},
-          {"lan", *parse_ip_address("192.168.101.20"), std::nullopt, "incomplete", false}};
+          {"lan", *parse_ip_address("192.168.101.20"), std::nullopt, "failed", false}};
 }
 
 std::vector<WorkerView> FixedSource::workers() const {

@@ -2,6 +2,7 @@
 // connection and what follows the end of one are in peer_seek.cc.
 #include "controlplane/bgp/session/peer.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "controlplane/bgp/wire/notification.h"
@@ -243,17 +244,37 @@ void Peer::on_established(Connection& connection, TimePoint now) {
   ctx_.observer.on_established(id_, negotiated, now);
 }
 
-void Peer::on_update(Connection&, Update& update, TimePoint now) {
-  if (!update.faults.empty()) {
-    const std::string& reason = update.faults.front().reason;
-    history_.last_error = reason;
-    history_.last_error_at = now;
-    if (!fault_logged_at_ || now - *fault_logged_at_ >= kFaultLogInterval) {
-      fault_logged_at_ = now;
-      log::warn("bgp {}: malformed attribute in UPDATE: {}", settings_.name, reason);
-    }
-  }
+void Peer::on_update(Connection& connection, Update& update, TimePoint now) {
+  drop_foreign_families(connection.negotiated().families, update);
+  if (!update.faults.empty()) note_fault(update, now);
   ctx_.observer.on_update(id_, update, now);
+}
+
+/// Routes of a family that OPEN did not settle (RFC 4760 section 8) are nobody's.
+void Peer::drop_foreign_families(const std::vector<Family>& agreed, Update& update) {
+  const auto foreign = [&](const auto& routes) {
+    return std::find(agreed.begin(), agreed.end(), routes.family) == agreed.end();
+  };
+  const std::size_t dropped =
+      std::erase_if(update.reach, foreign) + std::erase_if(update.unreach, foreign);
+  if (dropped == 0) return;
+  ++history_.attribute_discard;
+  update.faults.push_back({0, AttributeFault::Outcome::kAttributeDiscard,
+                           "routes of a family that was not agreed on (RFC 4760 section 8)"});
+}
+
+void Peer::note_fault(const Update& update, TimePoint now) {
+  // The worst one; of equals the first.
+  const auto worst = std::max_element(
+      update.faults.begin(), update.faults.end(),
+      [](const AttributeFault& a, const AttributeFault& b) { return a.outcome < b.outcome; });
+  history_.last_fault = worst->reason;
+  if (fault_logged_at_ && now - *fault_logged_at_ < kFaultLogInterval) return;
+  fault_logged_at_ = now;
+  log::warn("bgp {}: {} by an UPDATE: {}", settings_.name,
+            worst->outcome == AttributeFault::Outcome::kTreatAsWithdraw ? "routes withdrawn"
+                                                                        : "attribute discarded",
+            worst->reason);
 }
 
 void Peer::on_route_refresh(Connection&, const RouteRefresh& refresh, TimePoint now) {

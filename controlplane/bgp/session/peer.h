@@ -162,6 +162,8 @@ class Peer final : private ConnectionOwner {
   [[nodiscard]] bool past_open() const;
   [[nodiscard]] Connection* established();
   void note_error(const std::string& reason, TimePoint now);
+  void note_fault(const Update& update, TimePoint now);
+  void drop_foreign_families(const std::vector<Family>& agreed, Update& update);
   void note_state(TimePoint now);
   [[nodiscard]] std::string detail() const;
 
