@@ -114,6 +114,18 @@ std::string render_bgp(const Json& data) {
   return data.at("neighbors").empty() ? "no BGP neighbors\n" : table.text();
 }
 
+std::string render_policy_test(const Json& data) {
+  std::string out = fmt::format("{} by policy {}: {}\n  {}\n", data.at("prefix").get<std::string>(),
+                                data.at("policy").get<std::string>(),
+                                data.at("accepted").get<bool>() ? "accepted" : "rejected",
+                                data.at("why").get<std::string>());
+  for (const Json& change : data.at("changes")) {
+    out += fmt::format("  {}: {} -> {}\n", change.at("what").get<std::string>(),
+                       text_or(change.at("before"), "none"), text_or(change.at("after"), "none"));
+  }
+  return out;
+}
+
 std::string render_fib(const Json& data) {
   TextTable table{{{"FAMILY"},
                    {"ROUTES", kRight},

@@ -40,6 +40,7 @@ std::vector<bgp::PeerSettings> peer_settings(const Config& config,
 ControlPlane::ControlPlane(const Config& config, const std::vector<Port>& ports, FibClient& fib,
                            const Outside& outside, std::uint32_t seed)
     : config_(config),
+      ports_(ports),
       timers_(outside.timers),
       discovery_(outside.neighborhood, outside.timers, *this, seed),
       sessions_(speaker(config), peer_settings(config, ports), outside.transport, outside.timers,
@@ -58,6 +59,17 @@ void ControlPlane::start(TimePoint now) {
     sessions_.handle(Event{now, down});
   }
   sessions_.start(rib_, now);
+  work(now);
+}
+
+void ControlPlane::apply(const Config& wanted, TimePoint now) {
+  const std::vector<bgp::PeerId> ids = sessions_.apply(peer_settings(wanted, ports_), now);
+  rib_.apply(wanted, ids, now);
+  for (const Port& port : ports_) {
+    if (const auto neighbor = discovery_.neighbor(port.id)) {
+      sessions_.discovered(port.id, *neighbor, now);
+    }
+  }
   work(now);
 }
 

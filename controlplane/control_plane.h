@@ -55,6 +55,9 @@ class ControlPlane final : private NeighborObserver {
   void start(TimePoint now);
   /// Anything but CommandReceived, which is the control socket's (controlplane/control).
   void handle(const Event& event);
+  /// Takes up another configuration; the caller has seen to it that nothing in it needs a restart
+  /// (config/differences.h), and replaces the one that the control plane was made with after it.
+  void apply(const Config& wanted, TimePoint now);
   /// Ends every session with Cease/Administrative Shutdown.
   void stop(const std::string& reason, TimePoint now);
 
@@ -72,6 +75,7 @@ class ControlPlane final : private NeighborObserver {
   void work(TimePoint now);
 
   const Config& config_;
+  const std::vector<Port> ports_;
   Timers& timers_;
   RouterDiscovery discovery_;
   bgp::SessionManager sessions_;

@@ -64,6 +64,8 @@ const IpAddress& address_of(const IpPrefix& prefix, IpAddress& out) {
 }  // namespace
 
 PortZone zone_of(const Config& config, PortId port) {
+  // A transit router forwards from any port to any other.
+  if (config.router.mode == RouterMode::kTransit) return PortZone::kLocal;
   const auto peers = bgp::peer_settings(config);
   const bool has_peer =
       std::ranges::any_of(peers, [port](const bgp::PeerSettings& p) { return p.port == port; });

@@ -6,8 +6,10 @@
 #include <system_error>
 #include <utility>
 
+#include "controlplane/config/differences.h"
 #include "controlplane/control/command_table.h"
 #include "controlplane/control/control_server.h"
+#include "controlplane/control/policy_command.h"
 #include "controlplane/control/respond.h"
 #include "controlplane/control_plane.h"
 #include "controlplane/io/asio_timers.h"
@@ -76,6 +78,7 @@ struct Router::Parts {
 
   tl::expected<void, std::string> wire(const Options& options);
   void handle(const Event& event);
+  CommandResult reload(const std::string& path);
   void watch_data_plane();
   void watch_neighborhood();
 };
@@ -109,6 +112,11 @@ tl::expected<void, std::string> Router::Parts::wire(const Options& options) {
   show.emplace(Show::Sources{config, options.config_path, *devices, forwarding, *control, *links,
                              *neighborhood});
   add_show_commands(commands, *show);
+  add_policy_commands(commands, config);
+  commands.add({"reload",
+                "reads the configuration again and takes up what differs",
+                {},
+                [this, path = options.config_path](const Json&) { return reload(path); }});
   ControlServer::Options socket;
   socket.socket = config.control.socket;
   socket.group = config.control.group;
@@ -129,6 +137,37 @@ tl::expected<void, std::string> Router::Parts::wire(const Options& options) {
   if (auto seen = links->refresh(); !seen) return tl::unexpected(seen.error().message);
   neighborhood->refresh();
   return {};
+}
+
+/// {"applied": bool, "errors": ["FILE:LINE:COLUMN: …"]}. A file that is wrong, or needs a restart,
+/// changes nothing.
+CommandResult Router::Parts::reload(const std::string& path) {
+  Json errors = Json::array();
+  auto wanted = load_config(path);
+  if (!wanted) {
+    for (const ConfigError& error : wanted.error()) errors.push_back(to_string(error));
+    return Json{{"applied", false}, {"errors", errors}};
+  }
+  for (const std::string& key : config::restart_needed(config, *wanted)) {
+    errors.push_back(
+        fmt::format("{}: {} differs, which a running router can't take up; expected a "
+                    "restart, or the old value",
+                    path, key));
+  }
+  if (errors.empty()) {
+    for (const PortConfig& port : config.ports) {
+      if (zone_of(config, port.id) == zone_of(*wanted, port.id)) continue;
+      errors.push_back(
+          fmt::format("{}: port {} becomes an uplink, or is one no longer, which a "
+                      "running router can't take up; expected a restart",
+                      path, port.name));
+    }
+  }
+  if (!errors.empty()) return Json{{"applied", false}, {"errors", errors}};
+  control->apply(*wanted, loop.now());
+  config = std::move(*wanted);
+  log::info("{}: reloaded", path);
+  return Json{{"applied", true}, {"errors", errors}};
 }
 
 void Router::Parts::handle(const Event& event) {

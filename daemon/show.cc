@@ -129,9 +129,9 @@ std::vector<NeighborView> Show::bgp_neighbors() const {
   for (const bgp::PeerStatus& status : from_.control.sessions().status(ControlClock::now())) {
     NeighborView view;
     view.name = status.name;
-    if (status.id.value() < from_.config.bgp.neighbors.size()) {
-      view.description = from_.config.bgp.neighbors[status.id.value()].description;
-    }
+    const auto& neighbors = from_.config.bgp.neighbors;
+    const auto configured = std::ranges::find(neighbors, status.name, &BgpNeighborConfig::name);
+    if (configured != neighbors.end()) view.description = configured->description;
     if (status.port) view.port = port_name(*status.port);
     view.address = status.address;
     if (status.negotiated) {

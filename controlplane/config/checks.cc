@@ -311,19 +311,36 @@ class Checker {
   void bgp() {
     config_.bgp.enabled = reader_.places().has("bgp");
     complete_timers(config_.bgp.timers, "bgp.timers");
+    for (BgpGroupConfig& group : config_.bgp.groups) {
+      const std::string path = "bgp.groups." + group.name;
+      inherit_timers(group, config_.bgp.timers, path + ".timers");
+      peer_options(group, path);
+    }
     Once<std::string> names{*this};
     std::map<PortId, std::string> unnumbered;
     std::map<PortId, std::string> link_local;
     for (std::size_t i = 0; i < config_.bgp.neighbors.size(); ++i) {
       BgpNeighborConfig& neighbor = config_.bgp.neighbors[i];
       const std::string path = item("bgp.neighbors", i);
-      inherit_timers(neighbor, path + ".timers");
+      const BgpGroupConfig* group = group_of(neighbor);
+      inherit_timers(neighbor, group != nullptr ? group->timers : config_.bgp.timers,
+                     path + ".timers");
+      peer_options(neighbor, path);
+      const bool has_asn = given(path + ".remote-asn") || failed(path + ".remote-asn") ||
+                           failed(path + ".group") ||
+                           (group != nullptr && given("bgp.groups." + group->name + ".remote-asn"));
+      if (!has_asn && !failed(path)) {
+        complain(path, fmt::format("\"remote-asn\" is missing in {}; expected external, internal "
+                                   "or an AS number, here or in its group",
+                                   path));
+      }
       if (failed(path) || failed(path + ".port") || failed(path + ".address")) continue;
       neighbor_place(neighbor, path);
       if (!neighbor.name.empty()) {
         names.add(neighbor.name, path, fmt::format("neighbor {}", neighbor.name));
       }
       if (!neighbor.port) continue;
+      if (neighbor.listen) continue;
       // Whoever is discovered on the port may be the one that is named by address.
       const bool discovered = !neighbor.address;
       if (!discovered && !is_link_local(*neighbor.address)) continue;
@@ -339,7 +356,64 @@ class Checker {
     }
   }
 
+  [[nodiscard]] const BgpGroupConfig* group_of(const BgpNeighborConfig& neighbor) const {
+    const auto& groups = config_.bgp.groups;
+    const auto found = std::find_if(groups.begin(), groups.end(),
+                                    [&](const auto& g) { return g.name == neighbor.group; });
+    return found == groups.end() ? nullptr : &*found;
+  }
+
+  /// Settings that exclude each other.
+  void peer_options(const BgpPeerOptions& peer, const std::string& path) {
+    if (peer.multihop != 0 && peer.ttl_security != 0) {
+      complain(path,
+               "both \"multihop\" and \"ttl-security\"; expected one of them: the second "
+               "says how many hops, too");
+    }
+    const bool internal = peer.remote_asn.kind == RemoteAsn::Kind::kInternal ||
+                          (peer.remote_asn.kind == RemoteAsn::Kind::kNumber &&
+                           peer.remote_asn.number == config_.router.asn);
+    if (peer.local_as.asn && (internal || peer.local_as.asn == config_.router.asn)) {
+      complain(path + ".local-as",
+               "local-as is for an external neighbor, and not router.asn; "
+               "expected another AS number, or none");
+    }
+    export_policy(peer, path);
+    if (peer.source && !inside_own(whole(*peer.source)) && given(path + ".source")) {
+      complain(path + ".source", fmt::format("{} is not an address of this router; expected a "
+                                             "loopback, a service or a port's address",
+                                             *peer.source));
+    }
+  }
+
+  /// What only the way in can be changed to.
+  void export_policy(const BgpPeerOptions& peer, const std::string& path) {
+    if (!given(path + ".export")) return;
+    for (const policy::Rules& policy : config_.policies) {
+      if (policy.name != peer.export_policy) continue;
+      const bool misplaced = std::ranges::any_of(policy.rules, [](const policy::Rule& rule) {
+        return rule.set.next_hop || rule.set.weight || !rule.match.next_hops.empty();
+      });
+      if (!misplaced) continue;
+      complain(path + ".export",
+               fmt::format("policy {} speaks of next hops or weights, which only an import has; "
+                           "expected another one",
+                           policy.name));
+    }
+  }
+
+  void listen_range(BgpNeighborConfig& neighbor, const std::string& path) {
+    neighbor.name = fmt::format("{}", *neighbor.listen);
+    if (neighbor.port) neighbor.name += '%' + config_.ports[neighbor.port->value()].name;
+    neighbor.passive = true;
+    if (neighbor.address) {
+      complain(path, "neighbor has both \"address\" and \"listen\"; expected one of them");
+    }
+  }
+
   void neighbor_place(BgpNeighborConfig& neighbor, const std::string& path) {
+    if (failed(path + ".listen")) return;
+    if (neighbor.listen) return listen_range(neighbor, path);
     if (!neighbor.port && !neighbor.address) {
       complain(path, "neighbor has neither \"port\" nor \"address\"; expected at least one");
       return;
@@ -358,9 +432,23 @@ class Checker {
       complain(path + ".address",
                fmt::format("{} is link-local and may be on any port; expected \"port\" beside it",
                            *neighbor.address));
+    } else if (may_be_remote(neighbor)) {
+      if (inside_own(whole(*neighbor.address))) {
+        complain(path + ".address", fmt::format("{} is this router's own address; expected the "
+                                                "neighbor's",
+                                                *neighbor.address));
+      }
     } else {
       addressed(path + ".address", *neighbor.address);
     }
+  }
+
+  /// Behind routers: internal ones, and external ones of which it is said.
+  [[nodiscard]] bool may_be_remote(const BgpNeighborConfig& neighbor) const {
+    return neighbor.multihop > 1 || neighbor.ttl_security > 1 ||
+           neighbor.remote_asn.kind == RemoteAsn::Kind::kInternal ||
+           (neighbor.remote_asn.kind == RemoteAsn::Kind::kNumber &&
+            neighbor.remote_asn.number == config_.router.asn);
   }
 
   /// A neighbor that is given by address alone must be on some port's link.
@@ -395,10 +483,10 @@ class Checker {
     }
   }
 
-  /// The reader has copied the timers of the bgp section, but before they were completed.
-  void inherit_timers(BgpNeighborConfig& neighbor, const std::string& path) {
-    if (!given(path + ".keepalive")) neighbor.timers.keepalive = config_.bgp.timers.keepalive;
-    complete_timers(neighbor.timers, path);
+  /// The reader has copied the timers of the section around, but before they were completed.
+  void inherit_timers(BgpPeerOptions& peer, const BgpTimers& from, const std::string& path) {
+    if (!given(path + ".keepalive")) peer.timers.keepalive = from.keepalive;
+    complete_timers(peer.timers, path);
   }
 
   void dataplane() {

@@ -21,6 +21,7 @@
 #include <tl/expected.hpp>
 
 #include "controlplane/bgp/wire/types.h"
+#include "controlplane/policy/rules.h"
 #include "dataplane/net/interface_name.h"
 #include "dataplane/net/ip.h"
 #include "dataplane/net/strong_id.h"
@@ -77,18 +78,63 @@ struct BgpTimers {
   std::chrono::seconds connect_retry{1};
 };
 
-struct BgpNeighborConfig {
-  /// Unique: the port's name, the address as text, or "fe80::1%up1" for a link-local address.
-  std::string name;
+/// What happens when a peer sends more prefixes than it may (RFC 4486 section 4).
+struct MaxPrefixes {
+  enum class Action : std::uint8_t {
+    kShutdown,  ///< the session ends and stays down until the next reload
+    kRestart,   ///< the session ends and is tried again after `restart_after`
+    kWarning,   ///< it is said, and that is all
+  };
+  std::uint32_t limit = 0;  ///< 0: none but the guard of memory (controlplane/rib)
+  Action action = Action::kShutdown;
+  std::chrono::seconds restart_after{300};
+  unsigned warn_at = 75;  ///< percent of the limit at which it is said that it comes near
+};
+
+/// Another AS number that a peer sees in place of ours (draft-ietf-idr-as-migration, RFC 7705).
+struct LocalAs {
+  std::optional<bgp::Asn> asn;
+  bool no_prepend = false;  ///< do not put it in front of what the peer sends
+  bool replace_as = false;  ///< it stands alone in what we send, without router.asn behind it
+};
+
+/// What a neighbor may inherit from its group, and a group from the bgp section.
+struct BgpPeerOptions {
   std::string description;  ///< for people
-  /// Unnumbered: the peer is whoever sends router advertisements on this port. With `address` set
-  /// too: a static link-local peer on this port.
-  std::optional<PortId> port;
-  std::optional<IpAddress> address;
   RemoteAsn remote_asn;
   BgpTimers timers;
   bool passive = false;
   std::uint8_t allow_own_as = 0;  ///< how often our own AS may stand in a path from this peer
+  std::uint8_t multihop = 0;      ///< hops to the peer; 0: it is on a link, or internal
+  std::uint8_t ttl_security = 0;  ///< GTSM (RFC 5082): most hops that the peer is away; 0: off
+  std::optional<IpAddress> source;
+  std::string password;  ///< TCP MD5 (RFC 2385), as read from the file; empty: none
+  LocalAs local_as;
+  bool as_override = false;  ///< the peer's own AS in paths that we send becomes ours
+  bool remove_private_as = false;
+  bool enforce_first_as = true;  ///< RFC 4271 section 6.3
+  MaxPrefixes max_prefixes;
+  bool shutdown = false;
+  std::string shutdown_message;              ///< RFC 9003
+  std::string import_policy, export_policy;  ///< names in Config::policies; empty: none
+};
+
+struct BgpGroupConfig : BgpPeerOptions {
+  std::string name;
+};
+
+struct BgpNeighborConfig : BgpPeerOptions {
+  /// Unique: the port's name, the address as text, or "fe80::1%up1" for a link-local address; of a
+  /// listen range the prefix, with the port if there is one.
+  std::string name;
+  /// Unnumbered: the peer is whoever sends router advertisements on this port. With `address` set
+  /// too: a static link-local peer on this port.
+  std::optional<PortId> port;
+  std::optional<IpAddress> address;
+  /// Dynamic neighbors: whoever connects from there (on `port`, if it is set).
+  std::optional<IpPrefix> listen;
+  unsigned limit = 100;  ///< dynamic neighbors at a time
+  std::string group;     ///< empty: none
 };
 
 struct BgpConfig {
@@ -97,7 +143,14 @@ struct BgpConfig {
   std::uint8_t allow_own_as = 0;  ///< what neighbors inherit
   unsigned max_paths = 64;
   bool multipath_relax = true;
+  bool reject_as_sets = true;  ///< RFC 9774
+  std::vector<BgpGroupConfig> groups;
   std::vector<BgpNeighborConfig> neighbors;
+};
+
+struct PrefixListConfig {
+  std::string name;
+  std::vector<policy::PrefixRange> prefixes;
 };
 
 enum class IdleMode : std::uint8_t { kAdaptive, kPoll };
@@ -128,6 +181,8 @@ struct Config {
   std::vector<PortConfig> ports;
   std::vector<ServiceConfig> services;
   std::vector<StaticRouteConfig> routes;
+  std::vector<PrefixListConfig> prefix_lists;
+  std::vector<policy::Rules> policies;
   BgpConfig bgp;
   DataplaneConfig dataplane;
   ControlConfig control;

@@ -7,6 +7,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <cerrno>
 #include <deque>
+#include <map>
 #include <unordered_map>
 
 #include "controlplane/io/tcp_socket.h"
@@ -97,6 +98,7 @@ class AsioTransport::Impl : public std::enable_shared_from_this<Impl> {
       return tl::unexpected("TCP port " + std::to_string(tcp_port) + " on " + to_string(local) +
                             ": " + fd.error());
     }
+    for (const auto& [remote, password] : passwords_) guard(fd->get(), remote, password);
     const std::uint16_t port = twins_.to_endpoint(local_address(fd->get())).tcp_port;
     listeners_.push_back(std::make_shared<Listener>(loop_.context(), std::move(*fd)));
     wait_to_accept(listeners_.back());
@@ -126,6 +128,25 @@ class AsioTransport::Impl : public std::enable_shared_from_this<Impl> {
                             self->connected(stream, error);
                           });
     return id;
+  }
+
+  void set_hop_limits(ConnectionId connection, const HopLimits& hops) {
+    const StreamPtr stream = find(connection);
+    if (!stream || stream->state != Stream::State::kOpen) return;
+    lastmile::set_hop_limits(stream->socket(), local_address(stream->socket()).family(), hops);
+  }
+
+  bool set_password(const IpPrefix& remote, const std::string& password) {
+    if (password.empty()) {
+      passwords_.erase(remote);
+    } else {
+      passwords_[remote] = password;
+    }
+    bool good = true;
+    for (const auto& listener : listeners_) {
+      good = guard(listener->fd.native_handle(), remote, password) && good;
+    }
+    return good;
   }
 
   void send(ConnectionId connection, std::vector<std::uint8_t> bytes) {
@@ -170,6 +191,17 @@ class AsioTransport::Impl : public std::enable_shared_from_this<Impl> {
   [[nodiscard]] bool idle() const { return streams_.empty(); }
 
  private:
+  /// True if the key is set, or the listener is of the other family.
+  bool guard(int listener, const IpPrefix& remote, const std::string& password) {
+    return std::visit(
+        [&]<class Address>(const Prefix<Address>& prefix) {
+          const auto address = twins_.to_socket({prefix.address(), 0, std::nullopt});
+          if (!address || address->family() != local_address(listener).family()) return true;
+          return lastmile::set_password(listener, *address, prefix.length(), password);
+        },
+        remote);
+  }
+
   ConnectionId next_id() { return ConnectionId{++last_id_}; }
 
   /// nullptr if it is closed.
@@ -212,7 +244,8 @@ class AsioTransport::Impl : public std::enable_shared_from_this<Impl> {
     const auto address = twins_.to_socket(remote);
     if (!address) return tl::unexpected(address.error());
     DialOptions dial_options;
-    dial_options.hop_limit = options.hop_limit;
+    dial_options.hops = options.hops;
+    dial_options.password = options.password;
     if (remote.port) dial_options.interface = twins_.interface_of(*remote.port);
     if (options.source) {
       const auto source = twins_.to_socket({*options.source, 0, remote.port});
@@ -336,6 +369,7 @@ class AsioTransport::Impl : public std::enable_shared_from_this<Impl> {
   std::size_t lingering_ = 0;
   std::unordered_map<ConnectionId, StreamPtr> streams_;
   std::vector<std::shared_ptr<Listener>> listeners_;
+  std::map<IpPrefix, std::string> passwords_;  ///< what listeners ask for
   std::vector<std::uint8_t> chunk_ = std::vector<std::uint8_t>(kReadChunk);
 };
 
@@ -366,6 +400,12 @@ tl::expected<void, std::string> AsioTransport::listen_everywhere(std::uint16_t t
 
 ConnectionId AsioTransport::connect(const Endpoint& remote, const ConnectOptions& options) {
   return impl_->connect(remote, options);
+}
+void AsioTransport::set_hop_limits(ConnectionId connection, const HopLimits& hops) {
+  impl_->set_hop_limits(connection, hops);
+}
+bool AsioTransport::set_password(const IpPrefix& remote, const std::string& password) {
+  return impl_->set_password(remote, password);
 }
 void AsioTransport::send(ConnectionId connection, std::vector<std::uint8_t> bytes) {
   impl_->send(connection, std::move(bytes));

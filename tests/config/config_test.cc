@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <fstream>
 
+#include "controlplane/config/differences.h"
 #include "dataplane/net/format.h"
 
 namespace lastmile {
@@ -282,6 +283,78 @@ TEST(Config, TheServerExampleDiffersInOneLine) {
     if (line.find("10.0.1.1") != std::string::npos) ++lines;
   }
   EXPECT_EQ(lines, 1);
+}
+
+TEST(Config, NeighborsInheritFromTheirGroupAndTheGroupFromBgp) {
+  const Config config = good(R"(
+loopbacks: [10.0.1.1/32]
+router: {asn: 64512}
+ports: {up1: {device: d1}, up2: {device: d2}}
+bgp:
+  timers: {hold: 30s}
+  allow-own-as: 2
+  groups:
+    leaves: {remote-asn: external, timers: {connect-retry: 7s}, enforce-first-as: no,
+             max-prefixes: {limit: 100, action: warning}, description: a leaf}
+  neighbors:
+    - {port: up1, group: leaves}
+    - {port: up2, group: leaves, remote-asn: 65002, timers: {hold: 12s}, description: the other,
+       allow-own-as: 0}
+    - {listen: 10.9.0.0/16, port: up1, group: leaves, limit: 5, local-as: {asn: 65100, replace-as: on}}
+    - {address: 203.0.113.7, remote-asn: 65003, multihop: 3, source: 10.0.1.1}
+)");
+  const auto& neighbors = config.bgp.neighbors;
+  ASSERT_EQ(neighbors.size(), 4U);
+  EXPECT_EQ(neighbors[0].remote_asn.kind, RemoteAsn::Kind::kExternal);
+  EXPECT_EQ(neighbors[0].timers.connect_retry, seconds{7});
+  EXPECT_EQ(neighbors[0].timers.hold, seconds{30});
+  EXPECT_EQ(neighbors[0].timers.keepalive, seconds{10});
+  EXPECT_EQ(neighbors[0].allow_own_as, 2);
+  EXPECT_FALSE(neighbors[0].enforce_first_as);
+  EXPECT_EQ(neighbors[0].max_prefixes.limit, 100U);
+  EXPECT_EQ(neighbors[0].description, "a leaf");
+  EXPECT_EQ(neighbors[1].remote_asn.number, bgp::Asn{65002});
+  EXPECT_EQ(neighbors[1].timers.hold, seconds{12});
+  EXPECT_EQ(neighbors[1].timers.keepalive, seconds{4});
+  EXPECT_EQ(neighbors[1].allow_own_as, 0);
+  EXPECT_EQ(neighbors[1].description, "the other");
+  EXPECT_EQ(neighbors[2].name, "10.9.0.0/16%up1");
+  EXPECT_TRUE(neighbors[2].passive);
+  EXPECT_EQ(neighbors[2].limit, 5U);
+  EXPECT_EQ(neighbors[2].local_as.asn, bgp::Asn{65100});
+  EXPECT_TRUE(neighbors[2].local_as.replace_as);
+  EXPECT_EQ(neighbors[3].multihop, 3);
+  EXPECT_EQ(neighbors[3].source, IpAddress{(Ipv4Address{10, 0, 1, 1})});
+}
+
+TEST(Config, PasswordsStandInFiles) {
+  const std::string path = testing::TempDir() + "/lastmile-password";
+  std::ofstream{path} << "s3cret with blanks\n";
+  const Config config = good(
+      "loopbacks: [10.0.1.1/32]\nrouter: {asn: 64512}\n"
+      "ports: {lan: {device: d, addresses: [192.0.2.1/24]}}\n"
+      "bgp: {neighbors: [{address: 192.0.2.2, remote-asn: 65000, "
+      "password-file: " +
+      path + "}]}");
+  EXPECT_EQ(config.bgp.neighbors.at(0).password, "s3cret with blanks");
+  std::remove(path.c_str());
+}
+
+TEST(Differences, OnlyWhatNeedsARestartIsNamed) {
+  const auto with = [](const std::string& more, const char* device = "d1") {
+    return good(std::string("loopbacks: [10.0.1.1/32]\nrouter: {asn: 64512}\n") +
+                "ports: {up1: {device: " + device + "}}\n" + more);
+  };
+  using Keys = std::vector<std::string>;
+  const Config running = with("bgp: {neighbors: [{port: up1, remote-asn: external}]}");
+  EXPECT_EQ(config::restart_needed(running, running), Keys{});
+  EXPECT_EQ(config::restart_needed(
+                running, with("routes: [{prefix: 10.9.0.0/16, blackhole: yes}]\n"
+                              "policies: {p: {default: accept}}\n"
+                              "bgp: {neighbors: [{port: up1, remote-asn: 65001, import: p}]}")),
+            Keys{});
+  EXPECT_EQ(config::restart_needed(running, with("bgp: {max-paths: 2}\nhost: {mtu: 9000}", "d2")),
+            (Keys{"ports", "bgp.max-paths or bgp.multipath-relax", "host"}));
 }
 
 }  // namespace

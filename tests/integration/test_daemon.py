@@ -1,4 +1,5 @@
 """lastmiled by itself: start, end, and what it says when something is wrong."""
+import json
 import os
 import signal
 import subprocess
@@ -139,3 +140,31 @@ def test_the_command_without_a_daemon_says_how_to_go_on(bare):
     done = bare.show("show", "bgp")
     assert done.returncode != 0
     assert done.stderr.count("\n") == 1 and str(bare.socket) in done.stderr
+
+
+def test_reload_takes_up_what_differs_and_a_wrong_file_changes_nothing(bare):
+    process = bare.start()
+    path = bare.config()
+    good = path.read_text()
+
+    def neighbors():
+        return [n["name"] for n in json.loads(bare.show("show", "bgp", "--json").stdout)["neighbors"]]
+
+    assert neighbors() == ["up1"]
+    path.write_text(good.replace("  neighbors:", "  neighbors:\n    - {listen: 192.0.2.0/24, port: up1, remote-asn: external}"))
+    reloaded = bare.show("reload")
+    assert (reloaded.returncode, reloaded.stdout) == (0, "reloaded\n"), reloaded.stderr
+    assert sorted(neighbors()) == ["192.0.2.0/24%up1", "up1"]
+
+    path.write_text(good.replace("external", "extrenal") + "policies: {p: {default: maybe}}\n")
+    refused = bare.show("reload")
+    assert refused.returncode == 1
+    assert refused.stderr.count("server.yaml:") == 2, refused.stderr
+    assert 'did you mean "external"?' in refused.stderr
+    path.write_text(good.replace("10.0.1.1/32", "10.0.1.2/32"))
+    assert "loopbacks" in bare.show("reload").stderr
+    assert sorted(neighbors()) == ["192.0.2.0/24%up1", "up1"], "nothing has changed"
+    path.write_text(good)
+    assert bare.show("reload").returncode == 0
+    assert neighbors() == ["up1"]
+    assert process.poll() is None, bare.log()

@@ -21,9 +21,11 @@ bool is_link_local(const IpAddress& address) {
 
 }  // namespace
 
-Peer::Peer(const Context& context, PeerId id, PeerSettings settings, std::uint64_t seed)
+Peer::Peer(const Context& context, PeerId id, PeerId configured_as, PeerSettings settings,
+           std::uint64_t seed)
     : ctx_(context),
       id_(id),
+      configured_as_(configured_as),
       settings_(std::move(settings)),
       jitter_(seed),
       backoff_(settings_.timers.connect_retry) {
@@ -34,7 +36,8 @@ Peer::Peer(const Context& context, PeerId id, PeerSettings settings, std::uint64
 
 void Peer::start(TimePoint now) {
   turn(now, [&] {
-    if (std::exchange(enabled_, true)) return;
+    const bool was_suspended = std::exchange(suspended_, false);
+    if (std::exchange(enabled_, true) && !was_suspended) return;
     backoff_.forget();
     if (may_seek()) seek(now);
   });
@@ -50,6 +53,28 @@ void Peer::shutdown(const std::string& message, TimePoint now) {
 
 void Peer::reset(const Notification& notification, TimePoint now) {
   turn(now, [&] { end_all(notification, now); });
+}
+
+void Peer::suspend(const Notification& notification, std::optional<Duration> pause, TimePoint now) {
+  turn(now, [&] {
+    suspended_ = true;
+    end_all(notification, now);
+    stop_seeking();
+    if (pause) ctx_.timers.arm({TimerKind::kIdleHold, id_.value()}, *pause);
+  });
+}
+
+void Peer::retire(const Notification& notification, TimePoint now) {
+  turn(now, [&] {
+    enabled_ = false;
+    end_all(notification, now);
+    stop_seeking();
+  });
+  guard_address("");
+}
+
+void Peer::request_refresh(Family family) {
+  if (Connection* connection = established()) connection->send_route_refresh({family, 0});
 }
 
 void Peer::link_down(TimePoint now) {
@@ -138,6 +163,7 @@ Peer::Welcome Peer::accepted(ConnectionId id, const Endpoint& local, const Endpo
       ctx_.connection_peers.erase(old->id());
       old.reset();
     }
+    ctx_.transport.set_hop_limits(id, settings_.hops);
     open_connection(id, Connection::Origin::kIncoming, local, remote, now);
   });
   return welcome;
@@ -205,8 +231,10 @@ void Peer::open_connection(ConnectionId id, Connection::Origin origin, const End
 
 tl::expected<Negotiated, Notification> Peer::check_open(const Connection& connection,
                                                         const Open& theirs) {
-  return negotiate(ctx_.speaker, settings_, connection.sent_open(), theirs, connection.local(),
-                   connection.remote());
+  auto negotiated = negotiate(ctx_.speaker, settings_, connection.sent_open(), theirs,
+                              connection.local(), connection.remote());
+  if (negotiated) negotiated->configured_as = configured_as_;
+  return negotiated;
 }
 
 /// RFC 4271 section 6.8: of two connections, the one that the prevailing speaker opened stays. The
