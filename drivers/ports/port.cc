@@ -11,9 +11,11 @@
 #include <cerrno>
 #include <charconv>
 #include <cstring>
+#include <set>
 
 #include "drivers/eal/eal_log.h"
 #include "drivers/kernel/link.h"
+#include "drivers/ports/af_packet_fragments.h"
 #include "logging/log.h"
 
 namespace lastmile {
@@ -86,6 +88,13 @@ Result<KernelInterface> prepare_interface(const DeviceString& device, const Port
   return KernelInterface{(*link)->index, *name};
 }
 
+// Devices that a port has open, by DPDK's name. That a device is there says nothing: EAL probes the
+// PCI devices that it is allowed to by itself.
+std::set<std::string>& open_devices() {
+  static std::set<std::string> names;
+  return names;
+}
+
 std::optional<std::uint16_t> find_ethdev(const std::string& name) {
   std::uint16_t id = 0;
   if (rte_eth_dev_get_port_by_name(name.c_str(), &id) == 0) return id;
@@ -129,6 +138,7 @@ Port::Device::~Device() {
   if (rte_eth_dev_info_get(facts.ethdev, &info) == 0) device = info.device;
   rte_eth_dev_close(facts.ethdev);
   if (device != nullptr) rte_dev_remove(device);
+  open_devices().erase(dpdk_name);
 }
 
 Result<Port> Port::open(const PortOptions& options, PacketPools& pools) {
@@ -144,7 +154,7 @@ Result<Port> Port::open(const PortOptions& options, PacketPools& pools) {
   DeviceFacts& facts = device->facts;
   facts.name = options.name;
   facts.mtu = options.mtu;
-  if (find_ethdev(string.name())) {
+  if (open_devices().contains(string.name())) {
     return refuse(fmt::format("device '{}' is used by another port already", string.name()),
                   EEXIST);
   }
@@ -158,8 +168,14 @@ Result<Port> Port::open(const PortOptions& options, PacketPools& pools) {
 
   {
     const DpdkLogCapture capture;
-    const int code = rte_dev_probe(string.text().c_str());
-    const auto ethdev = code == 0 ? find_ethdev(string.name()) : std::nullopt;
+    const AfPacketFragments fragments;
+    auto ethdev = find_ethdev(string.name());
+    const bool found = ethdev.has_value();
+    int code = 0;
+    if (!found) {
+      code = rte_dev_probe(string.text().c_str());
+      if (code == 0) ethdev = find_ethdev(string.name());
+    }
     if (!ethdev) {
       return refuse(
           fmt::format("cannot open device '{}': {}", string.name(),
@@ -170,6 +186,13 @@ Result<Port> Port::open(const PortOptions& options, PacketPools& pools) {
     }
     facts.ethdev = *ethdev;
     device->probed = true;
+    open_devices().insert(string.name());
+    if (!found && string.is(kAfPacket) && fragments.sockets() == 0) {
+      log::warn(
+          "port {}: the kernel puts IPv4 fragments together in front of the port, which drops "
+          "most of them",
+          options.name);
+    }
   }
 
   rte_eth_dev_info info{};
@@ -218,26 +241,14 @@ Result<Port> Port::open(const PortOptions& options, PacketPools& pools) {
                               capture.reason(explain(code))),
                   -code);
   }
-  if (options.mac) {
-    rte_ether_addr mac{};
-    std::memcpy(mac.addr_bytes, options.mac->bytes().data(), sizeof mac.addr_bytes);
-    code = rte_eth_dev_default_mac_addr_set(facts.ethdev, &mac);
-    if (code != 0) {
-      return refuse(fmt::format("cannot set MAC address {}: {}", to_string(*options.mac),
-                                capture.reason(explain(code))),
-                    -code);
-    }
-  }
   rte_ether_addr mac{};
-  rte_eth_macaddr_get(facts.ethdev, &mac);
+  code = rte_eth_macaddr_get(facts.ethdev, &mac);
+  if (code != 0) return refuse("the device has no MAC address: " + explain(code), -code);
   facts.mac = MacAddress{std::to_array(mac.addr_bytes)};
-  // Discovery is by multicast. Where the driver can't be told, a guard or nothing is needed.
-  rte_eth_allmulticast_enable(facts.ethdev);
-  if (options.filter == ReceiveFilter::kEverything) {
-    code = rte_eth_promiscuous_enable(facts.ethdev);
-    if (code != 0 && code != -ENOTSUP) {
-      return refuse("cannot receive every address: " + capture.reason(explain(code)), -code);
-    }
+  // Discovery is by multicast. A driver that can't be told takes all, or a guard sees to it.
+  code = rte_eth_allmulticast_enable(facts.ethdev);
+  if (code != 0 && code != -ENOTSUP) {
+    return refuse("cannot receive multicast: " + capture.reason(explain(code)), -code);
   }
   return Port(std::move(device));
 }

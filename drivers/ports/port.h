@@ -1,7 +1,7 @@
 // A port: one DPDK device of the configuration, opened, started, and closed when it goes.
 //
-//   auto port = Port::open({.name = "up1", .device = "net_af_packet0,iface=up1", .mtu = 9000},
-//   pools); if (!port) die(port.error().message);   // "port up1: no network interface named 'up1'"
+//   auto port = Port::open({.name = "up1", .device = "net_af_packet0,iface=up1"}, pools);
+//   if (!port) die(port.error().message);  // "port up1: no network interface named 'up1'"
 //   port->start();
 //   rte_eth_rx_burst(port->facts().ethdev, 0, ...);
 #pragma once
@@ -18,12 +18,6 @@
 
 namespace lastmile {
 
-/// Which unicast frames a port takes.
-enum class ReceiveFilter : std::uint8_t {
-  kOwnAddress,  ///< those to its MAC address; multicast always
-  kEverything,  ///< promiscuous
-};
-
 struct PortOptions {
   std::string name;    ///< of the configuration; stands in every error
   std::string device;  ///< DPDK device string or PCI address
@@ -32,8 +26,6 @@ struct PortOptions {
   std::uint16_t tx_queues = 1;
   std::uint16_t rx_ring = 1024;  ///< descriptors, where the device has any
   std::uint16_t tx_ring = 1024;
-  std::optional<MacAddress> mac = std::nullopt;  ///< set this one instead of the device's own
-  ReceiveFilter filter = ReceiveFilter::kOwnAddress;
   /// Buffers of this port that others may hold: worker vectors, packets that wait for resolution.
   std::uint32_t spare_buffers = 4096;
 };
@@ -80,7 +72,8 @@ struct PortStatistics {
 /// Owns a device from probe to removal. All calls: control thread, except link().
 class Port {
  public:
-  /// Probes and configures; the port is stopped. `pools` must outlive the port.
+  /// Takes the device that EAL has probed (PCI), or probes it; and configures it. The port is
+  /// stopped. `pools` must outlive the port.
   [[nodiscard]] static Result<Port> open(const PortOptions& options, PacketPools& pools);
 
   Port(Port&& other) noexcept = default;
