@@ -1,8 +1,7 @@
 #include "daemon/devices.h"
 
-#include <algorithm>
+#include <fmt/format.h>
 
-#include "controlplane/bgp/session/settings.h"
 #include "dataplane/net/format.h"
 #include "logging/log.h"
 
@@ -44,7 +43,7 @@ std::vector<std::string> pci_devices(const Config& config) {
   std::vector<std::string> devices;
   for (const PortConfig& port : config.ports) {
     const auto device = DeviceString::parse(port.device);
-    if (device && device->is_pci()) devices.push_back(device->name());
+    if (device && device->is_pci()) devices.push_back(device->text());
   }
   return devices;
 }
@@ -56,18 +55,24 @@ std::optional<std::string> borrowed_interface(const std::string& text) {
   return device->argument("iface");
 }
 
-const IpAddress& address_of(const IpPrefix& prefix, IpAddress& out) {
-  std::visit([&out](const auto& p) { out = p.address(); }, prefix);
-  return out;
+/// A transmit queue takes packets from one thread only, so each worker needs one of its own.
+Result<void> enough_queues(const DeviceFacts& facts, unsigned workers) {
+  if (facts.tx_queues >= workers) return {};
+  return failure(
+      fmt::format("port {}: the device has {} transmit {}, and each of {} workers needs "
+                  "one; expected a device with more queues, or \"workers: {}\"",
+                  facts.name, facts.tx_queues, facts.tx_queues == 1 ? "queue" : "queues", workers,
+                  facts.tx_queues));
+}
+
+IpAddress address_of(const IpPrefix& prefix) {
+  return std::visit([](const auto& p) -> IpAddress { return p.address(); }, prefix);
 }
 
 }  // namespace
 
 PortZone zone_of(const Config& config, PortId port) {
-  const auto peers = bgp::peer_settings(config);
-  const bool has_peer =
-      std::ranges::any_of(peers, [port](const bgp::PeerSettings& p) { return p.port == port; });
-  return has_peer ? PortZone::kUplink : PortZone::kLocal;
+  return config.ports[port.value()].side == PortSide::kLocal ? PortZone::kLocal : PortZone::kUplink;
 }
 
 Result<std::unique_ptr<Devices>> Devices::open(const Config& config) {
@@ -99,20 +104,26 @@ Result<void> Devices::open_ports(const Config& config) {
     auto port = Port::open(port_options(wanted, config.dataplane), pools_);
     if (!port) return tl::unexpected(port.error());
     open.port.emplace(std::move(*port));
+    if (auto enough = enough_queues(open.port->facts(), config.dataplane.workers); !enough) {
+      return enough;
+    }
     if (auto started = open.port->start(); !started) return started;
 
     TwinOptions twin_options;
     twin_options.port = wanted.name;
     twin_options.mac = open.port->facts().mac;
     twin_options.mtu = wanted.mtu;
+    twin_options.queues = static_cast<std::uint16_t>(config.dataplane.workers);
     for (const auto& address : wanted.addresses) {
       twin_options.addresses.push_back({address.address, address.length});
     }
     auto twin = Twin::create(twin_options, *far_side_, pools_);
     if (!twin) return tl::unexpected(twin.error());
     open.twin.emplace(std::move(*twin));
-    log::info("port {}: {} ({}), MTU {}, kernel twin {}", wanted.name, wanted.device,
-              open.port->facts().mac, wanted.mtu, open.twin->interface_name());
+    log::info("port {}: {} ({}), MTU {}, {}, kernel twin {}", wanted.name, wanted.device,
+              open.port->facts().mac, wanted.mtu,
+              wanted.side == PortSide::kLocal ? "local side" : "uplink",
+              open.twin->interface_name());
     ports_.push_back(std::move(open));
   }
   return {};
@@ -122,17 +133,18 @@ Result<void> Devices::open_host(const Config& config) {
   HostInterfaceOptions options;
   options.interface = config.host.interface;
   options.mtu = config.host.mtu;
+  options.send_mtu = config.host.send_mtu;
+  options.queues = static_cast<std::uint16_t>(config.dataplane.workers);
   options.default_route_metric = config.host.default_route_metric;
   auto host = HostInterface::create(options, *far_side_, pools_);
   if (!host) return tl::unexpected(host.error());
   host_.emplace(std::move(*host));
 
-  IpAddress address;
   for (const IpPrefix& loopback : config.loopbacks) {
-    if (auto added = host_->add_address(address_of(loopback, address)); !added) return added;
+    if (auto added = host_->add_address(address_of(loopback)); !added) return added;
   }
   for (const ServiceConfig& service : config.services) {
-    if (auto added = host_->add_address(address_of(service.address, address)); !added) return added;
+    if (auto added = host_->add_address(address_of(service.address)); !added) return added;
   }
   return {};
 }

@@ -34,7 +34,6 @@ class Devices {
   Devices(const Devices&) = delete;
   Devices& operator=(const Devices&) = delete;
 
-  [[nodiscard]] const Eal& eal() const { return eal_; }
   [[nodiscard]] std::vector<OpenPort>& ports() { return ports_; }
   [[nodiscard]] const std::vector<OpenPort>& ports() const { return ports_; }
   [[nodiscard]] HostInterface& host() { return *host_; }
@@ -52,7 +51,7 @@ class Devices {
   std::optional<HostInterface> host_;
 };
 
-/// Which side of the router a port is on: an uplink if a BGP neighbor is reached through it.
+/// Which side of the router a port is on, by the configuration.
 [[nodiscard]] PortZone zone_of(const Config& config, PortId port);
 
 }  // namespace lastmile

@@ -1,16 +1,23 @@
 #include "daemon/forwarding.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace lastmile {
 namespace {
+
+// What a table can have of second-level groups (dataplane/fib).
+constexpr std::uint32_t kMostSecondLevelGroups = 1U << 23;
 
 ForwardingLimits limits(const DataplaneConfig& dataplane) {
   ForwardingLimits result;
   result.readers = dataplane.workers + 1;  // one for `trace` and the like
   result.ipv4.max_routes = dataplane.max_routes_ipv4;
   result.ipv6.max_routes = dataplane.max_routes_ipv6;
-  result.ipv6.second_level_groups = dataplane.max_routes_ipv6;
+  // A route alone in its /24 takes up to 13 groups, routes that lie close together two each; the
+  // memory is only reserved until groups are used.
+  result.ipv6.second_level_groups =
+      std::min(kMostSecondLevelGroups, std::max(13U * 65'536U, 2 * dataplane.max_routes_ipv6));
   return result;
 }
 
@@ -23,8 +30,9 @@ std::vector<std::uint16_t> share(std::uint16_t queues, unsigned worker, unsigned
   return mine;
 }
 
-std::uint16_t transmit_queue(std::uint16_t queues, unsigned worker) {
-  return static_cast<std::uint16_t>(worker % queues);
+/// Every device has one for each worker: Devices::open() insists.
+std::uint16_t transmit_queue(unsigned worker) {
+  return static_cast<std::uint16_t>(worker);
 }
 
 WorkerConfig worker_config(const Config& config, const Devices& devices, unsigned worker) {
@@ -49,17 +57,18 @@ WorkerConfig worker_config(const Config& config, const Devices& devices, unsigne
     port.mac = facts.mac;
     port.zone = zone_of(config, open.id);
     port.receive_queues = share(facts.rx_queues, worker, workers);
-    port.transmit_queue = transmit_queue(facts.tx_queues, worker);
+    port.transmit_queue = transmit_queue(worker);
     port.twin_receive_queues = share(twin.rx_queues, worker, workers);
-    port.twin_transmit_queue = transmit_queue(twin.tx_queues, worker);
+    port.twin_transmit_queue = transmit_queue(worker);
     result.ports.push_back(std::move(port));
   }
   const auto& host = devices.host().port().facts();
   result.host.device = DeviceId{host.ethdev};
   result.host.mac = devices.host().mac();
   result.host.router_mac = host.mac;
+  result.host.mtu = host.mtu;
   result.host.receive_queues = share(host.rx_queues, worker, workers);
-  result.host.transmit_queue = transmit_queue(host.tx_queues, worker);
+  result.host.transmit_queue = transmit_queue(worker);
   return result;
 }
 

@@ -48,7 +48,9 @@ class Checker {
     ports();
     routes();
     bgp();
+    sides();
     dataplane();
+    host();
   }
 
  private:
@@ -267,6 +269,52 @@ class Checker {
     } else {
       addressed(path + ".address", *neighbor.address);
     }
+  }
+
+  /// Host mode promises that the server never becomes a transit node, so only what is plainly local
+  /// counts as such: by a port that a neighbor or a route leads through, packets could travel on.
+  void sides() {
+    for (PortConfig& port : config_.ports) {
+      const std::string path = fmt::format("ports.{}.side", port.name);
+      if (failed(path)) continue;
+      const bool peered = std::ranges::any_of(
+          config_.bgp.neighbors, [&](const auto& neighbor) { return is_on(neighbor, port); });
+      if (!given(path)) {
+        const bool local = !port.addresses.empty() && !peered && !is_routed_through(port);
+        port.side = local ? PortSide::kLocal : PortSide::kUplink;
+      } else if (port.side == PortSide::kLocal && peered) {
+        complain(path, fmt::format("port {} leads to a BGP neighbor, so it is not local; expected "
+                                   "\"side: uplink\"",
+                                   port.name));
+      }
+    }
+  }
+
+  [[nodiscard]] static bool is_on(const BgpNeighborConfig& neighbor, const PortConfig& port) {
+    if (neighbor.port) return *neighbor.port == port.id;
+    return neighbor.address && std::ranges::any_of(port.addresses, [&](const auto& ours) {
+             return same_subnet(ours, *neighbor.address);
+           });
+  }
+
+  [[nodiscard]] bool is_routed_through(const PortConfig& port) const {
+    return std::ranges::any_of(config_.routes, [&](const StaticRouteConfig& route) {
+      return std::ranges::any_of(route.via, [&](const auto& via) { return via.port == port.id; });
+    });
+  }
+
+  /// The machine hears whatever a link may carry, and sends what every link can.
+  void host() {
+    HostConfig& host = config_.host;
+    if (given("host.mtu")) {
+      host.send_mtu = host.mtu;
+      return;
+    }
+    if (config_.ports.empty()) return;
+    const auto [smallest, largest] =
+        std::ranges::minmax_element(config_.ports, {}, &PortConfig::mtu);
+    host.mtu = largest->mtu;
+    host.send_mtu = smallest->mtu;
   }
 
   /// A neighbor that is given by address alone must be on some port's link.

@@ -35,6 +35,9 @@ struct RouterConfig {
   Ipv4Address id;  ///< default: the first IPv4 loopback
 };
 
+/// Which side of the router a port is on. In host mode nothing passes from one uplink to another.
+enum class PortSide : std::uint8_t { kUplink, kLocal };
+
 struct PortConfig {
   PortId id;  ///< index in Config::ports
   std::string name;
@@ -45,6 +48,8 @@ struct PortConfig {
     std::uint8_t length = 0;
   };
   std::vector<InterfaceAddress> addresses;  ///< on the kernel twin; none on an unnumbered port
+  /// Default: local if the port has addresses, and neither a BGP neighbor nor a configured route.
+  PortSide side = PortSide::kUplink;
 };
 
 /// An address announced beside the loopbacks: a server's anycast service.
@@ -117,7 +122,10 @@ struct ControlConfig {
 
 struct HostConfig {
   std::string interface = "lm0";
-  std::uint16_t mtu = 1500;
+  std::uint16_t mtu = 1500;  ///< default: the largest MTU of the ports
+  /// Longest packet that the machine's own programs send; default: the smallest MTU of the ports if
+  /// `mtu` isn't given either.
+  std::uint16_t send_mtu = 1500;
   /// Metric of the kernel's default route through the router; nullopt: none is installed.
   std::optional<std::uint32_t> default_route_metric = 20;
 };

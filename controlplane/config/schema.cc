@@ -9,7 +9,11 @@ namespace {
 using std::chrono::seconds;
 
 // What the data plane can hold. The tables say the same of themselves (dataplane/).
-constexpr std::size_t kMaxPorts = 32;  // RTE_MAX_ETHPORTS as Debian builds DPDK
+// RTE_MAX_ETHPORTS is 32 as Debian builds DPDK. A port takes one for its device and one for its
+// kernel twin, and the host interface takes one.
+constexpr std::size_t kMaxPorts = 15;
+// An IPv6 route takes two groups of the tables where routes are dense, and there are 2^23 of them.
+constexpr std::uint32_t kMaxIpv6Routes = 4U << 20;
 constexpr std::size_t kMaxMembers = 64;
 constexpr unsigned kMaxWorkers = 32;
 constexpr unsigned kMaxCpu = 1023;
@@ -54,6 +58,13 @@ KeysOf<PortConfig> port_keys() {
       list("addresses", &PortConfig::addresses, interface_address(), 64)
           .help("Addresses of the port's kernel twin. None on an unnumbered port, which needs only "
                 "its IPv6 link-local address."),
+      key("side", &PortConfig::side,
+          one_of<PortSide>({{"uplink", PortSide::kUplink}, {"local", PortSide::kLocal}}))
+          .when_absent("local if the port has addresses, and neither a BGP neighbor nor a "
+                       "configured route; else uplink")
+          .help(
+              "uplink: toward the fabric; in host mode nothing passes from one uplink to another. "
+              "local: toward what this router serves."),
       planned<PortConfig>("vlan", "802.1Q VLAN of the port."),
   };
 }
@@ -195,7 +206,8 @@ KeysOf<DataplaneConfig> dataplane_keys() {
               key("ipv4", &DataplaneConfig::max_routes_ipv4, number<std::uint32_t>(1024, 16U << 20))
                   .fallback("1048576")
                   .help("IPv4 routes."),
-              key("ipv6", &DataplaneConfig::max_routes_ipv6, number<std::uint32_t>(1024, 16U << 20))
+              key("ipv6", &DataplaneConfig::max_routes_ipv6,
+                  number<std::uint32_t>(1024, kMaxIpv6Routes))
                   .fallback("262144")
                   .help("IPv6 routes."),
           })
@@ -221,8 +233,9 @@ KeysOf<HostConfig> host_keys() {
           .help("The kernel interface that carries loopbacks and services, and by which the "
                 "machine's own programs send and receive through the router."),
       key("mtu", &HostConfig::mtu, number<std::uint16_t>(kSmallestMtu, kLargestMtu))
-          .fallback("1500")
-          .help("Its MTU; best that of the smallest uplink."),
+          .when_absent("the largest of the ports; programs then send no packet that is longer than "
+                       "the smallest")
+          .help("Longest packet that the machine's own programs receive and send."),
       key("default-route-metric", &HostConfig::default_route_metric, metric_or_none())
           .fallback("20")
           .help("Metric of the kernel's default route by this interface; none: there is none. A "

@@ -21,6 +21,7 @@ std::array<TokenBucket, kPuntClassCount> make_buckets(std::uint64_t cycles_per_s
 Exits::Exits(std::span<const WorkerPort> ports, const WorkerHost& host,
              std::uint64_t cycles_per_second, WorkerCounters& counters)
     : counters_(counters),
+      host_mtu_(host.mtu),
       nowhere_(kNoDevice, 0, counters, DropReason::kNoSuchPort, nullptr, nullptr) {
   by_port_.fill(&nowhere_);
   const auto buckets = make_buckets(cycles_per_second);

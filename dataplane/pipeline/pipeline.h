@@ -51,9 +51,6 @@ class Pipeline {
   /// this loop.
   void finish(unsigned packets);
 
-  /// Packets wait for a link-layer address: a worker should not sleep long.
-  [[nodiscard]] bool has_held_packets() const { return !context_.holds.empty(); }
-
  private:
   template <class Vector>
   void forward(const Ingress& ingress, Vector& vector);

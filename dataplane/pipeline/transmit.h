@@ -41,7 +41,6 @@ class TransmitBuffer {
   /// Frees what is left, uncounted: at the end of a worker.
   void discard();
 
-  [[nodiscard]] bool empty() const { return count_ == 0; }
   [[nodiscard]] bool has_device() const { return device_ != kNoDevice; }
 
  private:

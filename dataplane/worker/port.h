@@ -4,11 +4,13 @@
 //         wire                            kernel
 //          │                                │
 //   ┌──────┴──────┐   punt ───────>   ┌─────┴──────┐
-//   │ port device │                   │ twin (TAP) │    one pair for each port
+//   │ port device │                   │    twin    │    one pair for each port
 //   └─────────────┘   <─────── inject └────────────┘
 //                                     ┌────────────┐
-//       FIB pipeline <───────────────>│ lm0  (TAP) │    the machine's own programs
+//       FIB pipeline <───────────────>│    lm0     │    the machine's own programs
 //                                     └────────────┘
+//
+// Twins and lm0 are kernel interfaces, each with an ethdev of its own as its other end.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +22,8 @@
 
 namespace lastmile {
 
-/// DPDK (as built by distributions) has 32 ethdevs, and each port may take two of them.
+/// Port numbers are below this. DPDK (as built by distributions) has 32 ethdevs; a port takes two
+/// of them and the host interface one, so a configuration has 15 ports at most.
 inline constexpr unsigned kMaxPorts = 32;
 
 /// An ethdev identifier; kNoDevice where there is none.
@@ -32,7 +35,7 @@ inline constexpr DeviceId kNoDevice{0xffff};
 struct WorkerPort {
   PortId id{};
   DeviceId device = kNoDevice;
-  DeviceId twin = kNoDevice;  ///< the kernel TAP with the same MAC; kNoDevice: nothing is punted
+  DeviceId twin = kNoDevice;  ///< kernel interface with the same MAC; kNoDevice: nothing is punted
   MacAddress mac{};
   PortZone zone = PortZone::kUplink;
 
@@ -49,6 +52,7 @@ struct WorkerHost {
   DeviceId device = kNoDevice;
   MacAddress mac{};         ///< of the kernel interface: destination of what the worker sends there
   MacAddress router_mac{};  ///< of our end: source of what the worker sends there
+  std::uint16_t mtu = 1500;  ///< longest packet that the kernel takes there
 
   std::vector<std::uint16_t> receive_queues{0};
   std::uint16_t transmit_queue = 0;

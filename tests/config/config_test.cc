@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <fstream>
 
@@ -43,7 +44,50 @@ TEST(Config, DefaultsOfTheTableAreThoseOfTheValues) {
   EXPECT_EQ(config.control.group, values.control.group);
   EXPECT_EQ(config.host.interface, values.host.interface);
   EXPECT_EQ(config.host.mtu, values.host.mtu);
+  EXPECT_EQ(config.host.send_mtu, values.host.send_mtu);
   EXPECT_EQ(config.host.default_route_metric, values.host.default_route_metric);
+}
+
+TEST(Config, TheHostHearsTheLargestMtuAndSendsTheSmallest) {
+  constexpr std::string_view kPorts =
+      "router: {id: 10.0.0.1}\n"
+      "ports: {up1: {device: d1, mtu: 9000}, up2: {device: d2, mtu: 4000}}\n";
+  const HostConfig by_ports = good(kPorts).host;
+  EXPECT_EQ(by_ports.mtu, 9000);
+  EXPECT_EQ(by_ports.send_mtu, 4000);
+  const HostConfig given = good(std::string{kPorts} + "host: {mtu: 2000}\n").host;
+  EXPECT_EQ(given.mtu, 2000);
+  EXPECT_EQ(given.send_mtu, 2000);
+}
+
+TEST(Config, OnlyWhatIsPlainlyLocalIsNoUplink) {
+  const Config config = good(R"(
+router: {asn: 64512, id: 10.0.0.1}
+ports:
+  unnumbered: {device: d1}
+  lan: {device: d2, addresses: [192.0.2.1/24]}
+  peered: {device: d3, addresses: [198.51.100.1/24]}
+  routed: {device: d4, addresses: [203.0.113.1/24]}
+  behind: {device: d5, addresses: [10.5.0.1/24], side: local}
+  quiet: {device: d6, addresses: [10.6.0.1/24], side: uplink}
+  discovered: {device: d7, addresses: [10.7.0.1/24]}
+bgp:
+  neighbors:
+    - {address: 198.51.100.2, remote-asn: external}
+    - {port: discovered, remote-asn: external}
+routes:
+  - {prefix: 10.9.0.0/16, via: [{port: routed, address: 203.0.113.2}, {port: behind}]}
+)");
+  const auto side = [&](std::string_view name) {
+    return std::ranges::find(config.ports, name, &PortConfig::name)->side;
+  };
+  EXPECT_EQ(side("unnumbered"), PortSide::kUplink);
+  EXPECT_EQ(side("lan"), PortSide::kLocal);
+  EXPECT_EQ(side("peered"), PortSide::kUplink);
+  EXPECT_EQ(side("routed"), PortSide::kUplink);
+  EXPECT_EQ(side("behind"), PortSide::kLocal);
+  EXPECT_EQ(side("quiet"), PortSide::kUplink);
+  EXPECT_EQ(side("discovered"), PortSide::kUplink);
 }
 
 TEST(Config, RouterIdIsTheFirstIpv4Loopback) {
