@@ -48,7 +48,9 @@ Result<std::unique_ptr<LinkMonitor>> LinkMonitor::start(EventLoop& loop, Devices
     timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
     const itimerspec period{{0, kPollNanoseconds}, {0, kPollNanoseconds}};
     if (timer < 0 || timerfd_settime(timer, 0, &period, nullptr) != 0) {
-      return failure(std::string{"link state: no timer: "} + std::strerror(errno), errno);
+      const int code = errno;
+      if (timer >= 0) close(timer);
+      return failure(std::string{"link state: no timer: "} + std::strerror(code), code);
     }
   }
   return std::unique_ptr<LinkMonitor>{new LinkMonitor{loop, devices, std::move(*watcher), timer}};
@@ -67,7 +69,12 @@ Link LinkMonitor::link(PortId port) const {
 void LinkMonitor::on_kernel_link(const LinkEvent& event) {
   for (OpenPort& port : devices_.ports()) {
     const auto& kernel = port.port->facts().kernel;
-    if (!knows_itself(port) && kernel && kernel->index == event.index) changed(port, event.link);
+    if (knows_itself(port) || !kernel || kernel->index != event.index) continue;
+    changed(port, event.link);
+    if (event.deleted) {
+      log::error("port {}: interface '{}' is gone; restart lastmiled when there is one again",
+                 port.port->facts().name, kernel->name);
+    }
   }
 }
 

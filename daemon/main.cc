@@ -5,6 +5,7 @@
 #include <string>
 
 #include "controlplane/config/config.h"
+#include "daemon/held_signals.h"
 #include "daemon/router.h"
 #include "logging/log.h"
 #include "logging/setup.h"
@@ -34,6 +35,7 @@ int run(const std::string& path, bool only_check, const std::string& log_level) 
                  log_level.c_str());
     return kUsage;
   }
+  lastmile::HeldSignals signals;
   lastmile::Router::Options options;
   options.config_path = path;
   auto router = lastmile::Router::build(std::move(*config), options);
@@ -41,6 +43,7 @@ int run(const std::string& path, bool only_check, const std::string& log_level) 
     lastmile::log::critical("{}", router.error());
     return kFailed;
   }
+  signals.release();
   (*router)->run();
   return kOk;
 }
@@ -50,7 +53,7 @@ int run(const std::string& path, bool only_check, const std::string& log_level) 
 int main(int argc, char** argv) {
   CLI::App app{
       "The Lastmile router: forwards packets with DPDK and speaks BGP to the top-of-rack leaves. "
-      "Runs in the foreground until SIGINT or SIGTERM."};
+      "Runs in the foreground until SIGINT, SIGTERM or SIGHUP."};
   app.name("lastmiled");
   app.footer("See docs/configuration.md for CONFIG, and lastmile(1) to look inside.");
   std::string config;

@@ -170,7 +170,7 @@ tl::expected<std::unique_ptr<Router>, std::string> Router::build(Config config,
     if (auto wired = parts->wire(options); !wired) return tl::unexpected(wired.error());
     return std::unique_ptr<Router>{new Router{std::move(parts)}};
   } catch (const std::system_error& error) {
-    return tl::unexpected(std::string{"cannot make the forwarding tables: "} + error.what());
+    return tl::unexpected(std::string{"cannot start: "} + error.what());
   } catch (const std::bad_alloc&) {
     return tl::unexpected(
         std::string{"not enough memory for the forwarding tables; lower "

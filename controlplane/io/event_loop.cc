@@ -110,6 +110,11 @@ void EventLoop::on_signal(std::function<void(int)> handler) {
   impl_->signals.clear();
   impl_->signals.add(SIGINT);
   impl_->signals.add(SIGTERM);
+  // A terminal that closes; unless someone (nohup) said that it shall not matter.
+  struct sigaction hangup {};
+  if (sigaction(SIGHUP, nullptr, &hangup) == 0 && hangup.sa_handler != SIG_IGN) {
+    impl_->signals.add(SIGHUP);
+  }
   impl_->wait_for_signal();
 }
 

@@ -50,7 +50,7 @@ class EventLoop {
   void watch(int fd, std::function<void()> on_readable);
   void unwatch(int fd);
 
-  /// SIGINT and SIGTERM call `handler` on the loop's thread instead of ending the process.
+  /// SIGINT, SIGTERM and SIGHUP call `handler` on the loop's thread instead of ending the process.
   void on_signal(std::function<void(int signal)> handler);
 
   /// Runs until stop().
