@@ -112,7 +112,7 @@ TEST(Port, FragmentsComeInOneByOneWithSeveralQueues) {
     std::array<unsigned, 2> arrived{};
     EXPECT_TRUE(eventually([&] {
       for (std::uint16_t queue = 0; queue < 2; ++queue) {
-        arrived[queue] += count_received(port->facts().ethdev, queue);
+        arrived[queue] += count_fragments(port->facts().ethdev, queue);
       }
       return arrived[0] + arrived[1] == 16;
     })) << arrived[0]

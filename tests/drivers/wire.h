@@ -34,8 +34,8 @@ class Wire {
 /// What a DPDK port receives: the first frame that `wanted` approves of, within a second.
 [[nodiscard]] std::optional<Frame> receive_at(std::uint16_t ethdev,
                                               const std::function<bool(const Frame&)>& wanted);
-/// Takes and counts what waits in a queue of a DPDK port.
-[[nodiscard]] unsigned count_received(std::uint16_t ethdev, std::uint16_t queue);
+/// Takes what waits in a queue of a DPDK port and counts the IPv4 fragments.
+[[nodiscard]] unsigned count_fragments(std::uint16_t ethdev, std::uint16_t queue);
 /// Sends a frame out of a DPDK port.
 void send_from(std::uint16_t ethdev, const Frame& frame);
 
