@@ -18,6 +18,7 @@ constexpr std::array kVerbs{
     Verb{"show routes", "[PREFIX|ADDRESS]", "routes: all, of a prefix, or of an address"},
     Verb{"show fib", "", "fill of the forwarding tables"},
     Verb{"show neighbors", "", "link-layer neighbors"},
+    Verb{"show nexthops", "", "next hops, their liveness and counters"},
     Verb{"show workers", "", "workers, their load and counters"},
     Verb{"show drops", "", "dropped packets by reason"},
     Verb{"version", "", "version of this program and of the daemon"},

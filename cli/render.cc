@@ -2,6 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cctype>
+#include <utility>
+#include <vector>
+
 namespace lastmile::cli {
 namespace {
 
@@ -47,6 +52,26 @@ std::string next_hop(const Json& hop) {
   return out.empty() ? "-" : out;
 }
 
+/// Cycles per packet: a row for each worker, a column for each stage.
+std::string stage_table(const Json& workers) {
+  std::vector<TextTable::Column> columns{{"CYCLES/PKT OF WORKER", kRight}};
+  for (const Json& stage : workers.at(0).at("stages")) {
+    std::string name = stage.at("stage");
+    std::ranges::transform(name, name.begin(), [](unsigned char c) { return std::toupper(c); });
+    columns.push_back({std::move(name), kRight});
+  }
+  TextTable table{std::move(columns)};
+  for (const Json& worker : workers) {
+    std::vector<std::string> row{number_or(worker.at("id"), "-")};
+    for (const Json& stage : worker.at("stages")) {
+      const auto cycles = stage.at("cycles_per_packet").get<double>();
+      row.push_back(cycles > 0 ? fmt::format("{:.1f}", cycles) : "-");
+    }
+    table.add(std::move(row));
+  }
+  return table.text();
+}
+
 const char* mark(const Json& route) {
   if (route.at("best").get<bool>()) return "*";
   if (route.at("multipath").get<bool>()) return "=";
@@ -73,7 +98,12 @@ std::string render_ports(const Json& data) {
                link_speed(port.at("speed_mbps").get<std::uint64_t>()),
                number_or(port.at("mtu"), "-"), port.at("mac"), count(port, "rx_packets"),
                count(port, "tx_packets"), short_count(lost), text_or(port.at("driver"), "absent")});
-    table.note("  device " + port.at("device").get<std::string>());
+    std::string device = "  device " + port.at("device").get<std::string>();
+    if (const auto queues = port.at("rx_queues").get<unsigned>(); queues != 0) {
+      device += fmt::format(", {} receive and {} transmit queue(s)", queues,
+                            port.at("tx_queues").get<unsigned>());
+    }
+    table.note(std::move(device));
     if (!port.at("addresses").empty()) {
       table.note(fmt::format("  {} {}", port.at("twin").get<std::string>(),
                              joined(port.at("addresses"), " ")));
@@ -140,6 +170,25 @@ std::string render_neighbors(const Json& data) {
   return data.at("neighbors").empty() ? "no link-layer neighbors\n" : table.text();
 }
 
+std::string render_next_hops(const Json& data) {
+  TextTable table{{{"ID", kRight},
+                   {"PORT"},
+                   {"KIND"},
+                   {"MAC"},
+                   {"STATE"},
+                   {"PACKETS", kRight},
+                   {"BYTES", kRight},
+                   {"NEIGHBOR"}}};
+  for (const Json& hop : data.at("next_hops")) {
+    const std::string state =
+        hop.at("alive").get<bool>() ? "alive" : "dead: " + joined(hop.at("down"), ", ");
+    table.add({number_or(hop.at("id"), "-"), text_or(hop.at("port"), "-"), hop.at("kind"),
+               text_or(hop.at("mac"), "-"), state, count(hop, "packets"), count(hop, "bytes"),
+               text_or(hop.at("addresses"), "-")});
+  }
+  return data.at("next_hops").empty() ? "no next hops\n" : table.text();
+}
+
 std::string render_workers(const Json& data) {
   TextTable table{{{"WORKER", kRight},
                    {"CPU", kRight},
@@ -160,8 +209,12 @@ std::string render_workers(const Json& data) {
                short_count(dropped), cycles > 0 ? fmt::format("{:.0f}", cycles) : "-",
                vector > 0 ? fmt::format("{:.1f}", vector) : "-",
                fmt::format("{:.0f}%", worker.at("idle_share").get<double>() * 100)});
+    table.note("  receives from " + (worker.at("receives").empty()
+                                         ? std::string{"nothing: no device has a queue for it"}
+                                         : joined(worker.at("receives"), " ")));
   }
-  return data.at("workers").empty() ? "no workers\n" : table.text();
+  if (data.at("workers").empty()) return "no workers\n";
+  return table.text() + '\n' + stage_table(data.at("workers"));
 }
 
 std::string render_drops(const Json& data) {

@@ -16,6 +16,7 @@ using Json = nlohmann::ordered_json;
 [[nodiscard]] std::string render_bgp(const Json& data);
 [[nodiscard]] std::string render_fib(const Json& data);
 [[nodiscard]] std::string render_neighbors(const Json& data);
+[[nodiscard]] std::string render_next_hops(const Json& data);
 [[nodiscard]] std::string render_workers(const Json& data);
 [[nodiscard]] std::string render_drops(const Json& data);
 [[nodiscard]] std::string render_version(const Json& data);

@@ -28,9 +28,13 @@ struct Renderer {
   std::string (*render)(const Json& data);
 };
 constexpr std::array kRenderers{
-    Renderer{"show ports", render_ports},     Renderer{"show bgp", render_bgp},
-    Renderer{"show fib", render_fib},         Renderer{"show neighbors", render_neighbors},
-    Renderer{"show workers", render_workers}, Renderer{"show drops", render_drops},
+    Renderer{"show ports", render_ports},
+    Renderer{"show bgp", render_bgp},
+    Renderer{"show fib", render_fib},
+    Renderer{"show neighbors", render_neighbors},
+    Renderer{"show nexthops", render_next_hops},
+    Renderer{"show workers", render_workers},
+    Renderer{"show drops", render_drops},
     Renderer{"version", render_version},
 };
 

@@ -12,6 +12,7 @@
 #include "daemon/devices.h"
 #include "daemon/forwarding.h"
 #include "daemon/link_monitor.h"
+#include "dataplane/worker/counters.h"
 
 namespace lastmile {
 
@@ -36,15 +37,21 @@ class Show final : public ShowSource {
   [[nodiscard]] RoutePage routes(const RouteQuery& query) const override;
   [[nodiscard]] FibStatusView fib() const override;
   [[nodiscard]] std::vector<LinkLayerView> link_layer_neighbors() const override;
+  [[nodiscard]] std::vector<NextHopStatusView> next_hops() const override;
   [[nodiscard]] std::vector<WorkerView> workers() const override;
   [[nodiscard]] std::vector<DropView> drops() const override;
 
  private:
   [[nodiscard]] std::string port_name(PortId port) const;
   [[nodiscard]] RouteView view(const rib::RouteView& route) const;
+  [[nodiscard]] std::vector<std::string> receives(const WorkerConfig& worker) const;
+  [[nodiscard]] std::string neighbors_at(PortId port, const MacAddress& mac) const;
 
   Sources from_;
   TimePoint started_;
+  // Where the interval of `workers` began: counters then, one for each worker.
+  mutable std::vector<WorkerSnapshot> interval_;
+  mutable TimePoint interval_began_;
 };
 
 }  // namespace lastmile

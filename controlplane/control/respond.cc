@@ -75,7 +75,9 @@ json to_json(const PortView& port) {
           {"rx_errors", port.rx_errors},
           {"tx_packets", port.tx_packets},
           {"tx_bytes", port.tx_bytes},
-          {"tx_dropped", port.tx_dropped}};
+          {"tx_dropped", port.tx_dropped},
+          {"rx_queues", port.rx_queues},
+          {"tx_queues", port.tx_queues}};
 }
 
 json to_json(const NeighborView& neighbor) {
@@ -151,6 +153,22 @@ json to_json(const LinkLayerView& neighbor) {
           {"router", neighbor.router}};
 }
 
+json to_json(const NextHopStatusView& next_hop) {
+  return {{"id", next_hop.id},
+          {"port", next_hop.port},
+          {"kind", next_hop.kind},
+          {"addresses", next_hop.addresses},
+          {"mac", or_null(next_hop.mac, [](const MacAddress& mac) { return to_string(mac); })},
+          {"alive", next_hop.alive},
+          {"down", next_hop.down},
+          {"packets", next_hop.packets},
+          {"bytes", next_hop.bytes}};
+}
+
+json to_json(const StageView& stage) {
+  return {{"stage", stage.name}, {"cycles_per_packet", stage.cycles_per_packet}};
+}
+
 json to_json(const WorkerView& worker) {
   return {{"id", worker.id},
           {"cpu", or_null(worker.cpu)},
@@ -160,6 +178,8 @@ json to_json(const WorkerView& worker) {
           {"cycles_per_packet", worker.cycles_per_packet},
           {"packets_per_vector", worker.packets_per_vector},
           {"idle_share", worker.idle_share},
+          {"stages", list(worker.stages)},
+          {"receives", worker.receives},
           {"drops", list(worker.drops)}};
 }
 
@@ -228,6 +248,9 @@ void add_show_commands(CommandTable& table, const ShowSource& source) {
       [&source] { return to_json(source.fib()); });
   add("show neighbors", "link-layer neighbors", [&source] {
     return json{{"neighbors", list(source.link_layer_neighbors())}};
+  });
+  add("show nexthops", "next hops, their liveness and counters", [&source] {
+    return json{{"next_hops", list(source.next_hops())}};
   });
   add("show workers", "workers, their load and counters", [&source] {
     return json{{"workers", list(source.workers())}};

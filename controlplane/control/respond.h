@@ -22,6 +22,8 @@ inline constexpr unsigned kMaxRoutesPage = 256;
 [[nodiscard]] Json to_json(const RouteView& route);
 [[nodiscard]] Json to_json(const FibStatusView& fib);
 [[nodiscard]] Json to_json(const LinkLayerView& neighbor);
+[[nodiscard]] Json to_json(const NextHopStatusView& next_hop);
+[[nodiscard]] Json to_json(const StageView& stage);
 [[nodiscard]] Json to_json(const WorkerView& worker);
 [[nodiscard]] Json to_json(const DropView& drop);
 

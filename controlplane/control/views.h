@@ -36,6 +36,10 @@ struct PortView {
   std::uint64_t tx_packets = 0;
   std::uint64_t tx_bytes = 0;
   std::uint64_t tx_dropped = 0;  ///< the device's queue was full
+  /// Queues that the device gave us. Fewer than workers: the others send through these workers, and
+  /// receive nothing.
+  unsigned rx_queues = 0;
+  unsigned tx_queues = 0;
 };
 
 /// A BGP neighbor.
@@ -144,17 +148,39 @@ struct DropView {
   std::uint64_t packets = 0;
 };
 
-/// A worker's counters since start.
+/// A next hop as workers have it, and what has left through it.
+struct NextHopStatusView {
+  unsigned id = 0;
+  std::string port;       ///< empty: no port (blackhole, local)
+  std::string kind;       ///< "forward", "unresolved", "glean", "local", ...
+  std::string addresses;  ///< link-layer neighbors with this MAC address on this port, as known now
+  std::optional<MacAddress> mac;
+  bool alive = false;
+  std::vector<std::string> down;  ///< why it is not: "link", "bfd", "routing"
+  std::uint64_t packets = 0;      ///< forwarded, by all workers
+  std::uint64_t bytes = 0;        ///< of IP packets
+};
+
+/// What a stage of the pipeline costs; sampled.
+struct StageView {
+  std::string name;
+  double cycles_per_packet = 0;  ///< over the last interval; 0: no packets
+};
+
+/// A worker's counters since start. An interval began when somebody asked before (a second ago at
+/// least), or with the start.
 struct WorkerView {
   unsigned id = 0;
   std::optional<unsigned> cpu;  ///< nullopt: not pinned
   std::uint64_t rx_packets = 0;
   std::uint64_t tx_packets = 0;
-  std::uint64_t punted = 0;       ///< to the kernel
-  double cycles_per_packet = 0;   ///< of the busy time, over the last interval; 0: no packets
-  double packets_per_vector = 0;  ///< over the last interval
-  double idle_share = 0;          ///< 0 to 1, over the last interval
-  std::vector<DropView> drops;    ///< reasons that occurred
+  std::uint64_t punted = 0;           ///< to the kernel
+  double cycles_per_packet = 0;       ///< of the busy time, over the last interval; 0: no packets
+  double packets_per_vector = 0;      ///< over the last interval
+  double idle_share = 0;              ///< 0 to 1, over the last interval
+  std::vector<StageView> stages;      ///< in the order of the pipeline
+  std::vector<std::string> receives;  ///< "up1/0": port and receive queue, "host/0"
+  std::vector<DropView> drops;        ///< reasons that occurred
 };
 
 struct VersionView {
@@ -176,6 +202,7 @@ class ShowSource {
   [[nodiscard]] virtual RoutePage routes(const RouteQuery& query) const = 0;
   [[nodiscard]] virtual FibStatusView fib() const = 0;
   [[nodiscard]] virtual std::vector<LinkLayerView> link_layer_neighbors() const = 0;
+  [[nodiscard]] virtual std::vector<NextHopStatusView> next_hops() const = 0;
   [[nodiscard]] virtual std::vector<WorkerView> workers() const = 0;
   /// Sums over all workers and ports; reasons that never occurred may be left out.
   [[nodiscard]] virtual std::vector<DropView> drops() const = 0;

@@ -20,15 +20,17 @@ class TransmitBuffer {
 
   TransmitBuffer() = default;
   /// `full` counts what the device doesn't take; `packets` and `bytes` (may be nullptr) what it
-  /// does.
+  /// does. `through` (may be nullptr): the queue is another worker's, who sends for us; what it
+  /// takes over counts as sent.
   TransmitBuffer(DeviceId device, std::uint16_t queue, WorkerCounters& counters, DropReason full,
-                 Counter* packets, Counter* bytes)
+                 Counter* packets, Counter* bytes, TransmitHandover* through = nullptr)
       : device_(device),
         queue_(queue),
         full_(full),
         counters_(&counters),
         packets_sent_(packets),
-        bytes_sent_(bytes) {}
+        bytes_sent_(bytes),
+        through_(through) {}
 
   /// Takes the packet over.
   void append(rte_mbuf* packet) {
@@ -52,6 +54,7 @@ class TransmitBuffer {
   WorkerCounters* counters_ = nullptr;
   Counter* packets_sent_ = nullptr;
   Counter* bytes_sent_ = nullptr;
+  TransmitHandover* through_ = nullptr;  // of the worker's configuration, which outlives us
   std::array<rte_mbuf*, kCapacity> packets_;
 };
 

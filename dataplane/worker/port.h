@@ -12,6 +12,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "dataplane/forwarding/port_table.h"
@@ -19,6 +20,8 @@
 #include "dataplane/net/strong_id.h"
 
 namespace lastmile {
+
+class TransmitHandover;  // dataplane/pipeline
 
 /// DPDK (as built by distributions) has 32 ethdevs, and each port may take two of them.
 inline constexpr unsigned kMaxPorts = 32;
@@ -41,6 +44,9 @@ struct WorkerPort {
   /// What the kernel sends on the twin is received by one worker: empty for all others.
   std::vector<std::uint16_t> twin_receive_queues{0};
   std::uint16_t twin_transmit_queue = 0;
+  /// Set where the device has no transmit queue for this worker: another worker sends for it.
+  std::shared_ptr<TransmitHandover> transmit_through{};
+  std::shared_ptr<TransmitHandover> twin_transmit_through{};
 };
 
 /// The host interface (lm0). Frames from it are packets of the machine's own programs and enter the
@@ -52,6 +58,7 @@ struct WorkerHost {
 
   std::vector<std::uint16_t> receive_queues{0};
   std::uint16_t transmit_queue = 0;
+  std::shared_ptr<TransmitHandover> transmit_through{};  ///< as of a port
 };
 
 }  // namespace lastmile

@@ -107,6 +107,10 @@ TEST_F(Commands, FieldsArePromised) {
       {"id", "rx_packets", "tx_packets", "drops", "cycles_per_packet", "idle_share"});
   has(data(R"({"verb": "show neighbors"})").at("neighbors").at(0),
       {"port", "address", "mac", "state"});
+  has(data(R"({"verb": "show nexthops"})").at("next_hops").at(0),
+      {"id", "port", "kind", "addresses", "mac", "alive", "down", "packets", "bytes"});
+  has(data(R"({"verb": "show workers"})").at("workers").at(0).at("stages").at(0),
+      {"stage", "cycles_per_packet"});
   has(data(R"({"verb": "show drops"})").at("drops").at(0), {"reason", "packets"});
   has(data(R"({"verb": "version"})"), {"version", "dpdk", "uptime_s"});
   EXPECT_EQ(data(R"({"verb": "help"})").at("verbs").size(), table_.commands().size());

@@ -46,6 +46,7 @@ std::vector<PortView> FixedSource::ports() const {
   up1.tx_packets = 45678;
   up1.tx_bytes = 4567800;
   up1.rx_missed = 17;
+  up1.rx_queues = up1.tx_queues = 2;
   PortView up2 = up1;
   up2.name = "up2";
   up2.device = "net_af_packet0,iface=eth1";
@@ -55,6 +56,7 @@ std::vector<PortView> FixedSource::ports() const {
   up2.addresses = {};
   up2.link_up = false;
   up2.speed_mbps = 0;
+  up2.rx_queues = up2.tx_queues = 0;
   up2.rx_packets = up2.rx_bytes = up2.tx_packets = up2.tx_bytes = up2.rx_missed = 0;
   return {up1, up2};
 }
@@ -167,6 +169,24 @@ std::vector<LinkLayerView> FixedSource::link_layer_neighbors() const {
           {"lan", *parse_ip_address("192.168.101.20"), std::nullopt, "incomplete", false}};
 }
 
+std::vector<NextHopStatusView> FixedSource::next_hops() const {
+  NextHopStatusView up1;
+  up1.id = 1;
+  up1.port = "up1";
+  up1.kind = "forward";
+  up1.addresses = to_string(kLeaf1);
+  up1.mac = MacAddress::parse("02:00:5e:10:01:01");
+  up1.alive = true;
+  up1.packets = 1230000000;
+  up1.bytes = 98400000000;
+  NextHopStatusView up2;
+  up2.id = 2;
+  up2.port = "up2";
+  up2.kind = "unresolved";
+  up2.down = {"link", "bfd"};
+  return {up1, up2};
+}
+
 std::vector<WorkerView> FixedSource::workers() const {
   WorkerView worker;
   worker.cpu = 1;
@@ -177,9 +197,14 @@ std::vector<WorkerView> FixedSource::workers() const {
   worker.packets_per_vector = 12.25;
   worker.idle_share = 0.834;
   worker.drops = drops();
+  worker.stages = {{"receive", 9.5}, {"classify", 7.25}, {"validate", 6},  {"lookup", 11.5},
+                   {"select", 8.1},  {"rewrite", 12.5},  {"transmit", 6.5}};
+  worker.receives = {"up1/0", "up2/0", "host/0"};
   WorkerView idle;
   idle.id = 1;
   idle.idle_share = 1;
+  idle.stages = worker.stages;
+  for (StageView& stage : idle.stages) stage.cycles_per_packet = 0;
   return {worker, idle};
 }
 

@@ -39,6 +39,7 @@ class FixedSource final : public ShowSource {
   [[nodiscard]] RoutePage routes(const RouteQuery& query) const override;
   [[nodiscard]] FibStatusView fib() const override;
   [[nodiscard]] std::vector<LinkLayerView> link_layer_neighbors() const override;
+  [[nodiscard]] std::vector<NextHopStatusView> next_hops() const override;
   [[nodiscard]] std::vector<WorkerView> workers() const override;
   [[nodiscard]] std::vector<DropView> drops() const override;
 
