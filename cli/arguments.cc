@@ -21,6 +21,7 @@ constexpr std::array kVerbs{
     Verb{"show workers", "", "workers, their load and counters"},
     Verb{"show bfd", "", "BFD sessions, echo and round-trip times"},
     Verb{"show drops", "", "dropped packets by reason"},
+    Verb{"show control", "", "the control thread: its longest slices, its memory"},
     Verb{"version", "", "version of this program and of the daemon"},
 };
 constexpr const char* kDefaultSocket = "/run/lastmile/lastmile.sock";

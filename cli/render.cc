@@ -169,6 +169,25 @@ std::string render_fib(const Json& data) {
   return table.text();
 }
 
+std::string render_control(const Json& data) {
+  const auto milliseconds = [&](const char* key) {
+    return fmt::format("{:.1f} ms", data.at(key).get<double>() / 1000);
+  };
+  const auto megabytes = [&](const char* key) {
+    return fmt::format("{:.1f} MB", data.at(key).get<double>() / 1e6);
+  };
+  TextTable table{{{"CONTROL THREAD"}, {"", kRight}}};
+  table.add({"events and commands handled", number_or(data.at("slices"), "-")});
+  table.add({"processor time for them", milliseconds("busy_us")});
+  table.add({"longest of them", milliseconds("longest_us")});
+  table.add({"... which was", text_or(data.at("longest_in"), "-")});
+  table.add({"longest by the clock", milliseconds("longest_wall_us")});
+  table.add({"longer than 5 ms", number_or(data.at("long_slices"), "-")});
+  table.add({"memory of the routes", megabytes("rib_bytes")});
+  table.add({"memory of the process's heap", megabytes("heap_bytes")});
+  return table.text();
+}
+
 std::string render_neighbors(const Json& data) {
   TextTable table{{{"PORT"}, {"ADDRESS"}, {"MAC"}, {"STATE"}, {"ROUTER"}}};
   for (const Json& neighbor : data.at("neighbors")) {

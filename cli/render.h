@@ -19,6 +19,7 @@ using Json = nlohmann::ordered_json;
 [[nodiscard]] std::string render_neighbors(const Json& data);
 [[nodiscard]] std::string render_workers(const Json& data);
 [[nodiscard]] std::string render_drops(const Json& data);
+[[nodiscard]] std::string render_control(const Json& data);
 [[nodiscard]] std::string render_version(const Json& data);
 
 /// The paths of one prefix with all that is known of them.

@@ -31,7 +31,8 @@ constexpr std::array kRenderers{
     Renderer{"show ports", render_ports},     Renderer{"show bgp", render_bgp},
     Renderer{"show fib", render_fib},         Renderer{"show neighbors", render_neighbors},
     Renderer{"show workers", render_workers}, Renderer{"show bfd", render_bfd},
-    Renderer{"show drops", render_drops},     Renderer{"version", render_version},
+    Renderer{"show drops", render_drops},     Renderer{"show control", render_control},
+    Renderer{"version", render_version},
 };
 
 /// A verb that is answered at once.

@@ -108,7 +108,7 @@ tl::expected<void, std::string> Router::Parts::wire(const Options& options) {
   links = std::move(*monitor);
 
   show.emplace(Show::Sources{config, options.config_path, *devices, forwarding, *control, *links,
-                             *neighborhood});
+                             *neighborhood, loop.slices()});
   add_show_commands(commands, *show);
   ControlServer::Options socket;
   socket.socket = config.control.socket;
@@ -134,7 +134,8 @@ tl::expected<void, std::string> Router::Parts::wire(const Options& options) {
 
 void Router::Parts::handle(const Event& event) {
   if (const auto* command = std::get_if<CommandReceived>(&event.what)) {
-    server->reply(command->command, commands.dispatch(command->request));
+    loop.slices().measure(
+        "command", [&] { server->reply(command->command, commands.dispatch(command->request)); });
     return;
   }
   control->handle(event);

@@ -2,6 +2,8 @@
 
 #include <rte_version.h>
 
+#include <malloc.h>
+
 #include <algorithm>
 #include <charconv>
 #include <string_view>
@@ -250,6 +252,23 @@ FibStatusView Show::fib() const {
   view.queue_applied = queue.applied;
   view.queue_coalesced = queue.coalesced;
   view.failures = from_.forwarding.writer().stats().failures;
+  return view;
+}
+
+ControlThreadView Show::control_thread() const {
+  using std::chrono::duration_cast;
+  using std::chrono::microseconds;
+  const SliceMeter& slices = from_.slices;
+  ControlThreadView view;
+  view.slices = slices.slices();
+  view.long_slices = slices.long_slices();
+  view.busy = duration_cast<microseconds>(slices.busy());
+  view.longest = duration_cast<microseconds>(slices.longest().cpu);
+  view.longest_in = slices.longest().what;
+  view.longest_wall = duration_cast<microseconds>(slices.longest().wall);
+  view.rib_bytes = from_.control.rib().summary().memory_bytes;
+  const struct mallinfo2 heap = mallinfo2();
+  view.heap_bytes = heap.uordblks + heap.hblkhd;
   return view;
 }
 

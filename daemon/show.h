@@ -8,6 +8,7 @@
 
 #include "controlplane/control/views.h"
 #include "controlplane/control_plane.h"
+#include "controlplane/event/slice_meter.h"
 #include "controlplane/io/kernel_neighborhood.h"
 #include "daemon/devices.h"
 #include "daemon/forwarding.h"
@@ -27,6 +28,7 @@ class Show final : public ShowSource {
     const ControlPlane& control;
     const LinkMonitor& links;
     const KernelNeighborhood& neighborhood;
+    const SliceMeter& slices;
   };
   explicit Show(Sources sources);
 
@@ -39,6 +41,7 @@ class Show final : public ShowSource {
   [[nodiscard]] std::vector<WorkerView> workers() const override;
   [[nodiscard]] BfdStatusView bfd() const override;
   [[nodiscard]] std::vector<DropView> drops() const override;
+  [[nodiscard]] ControlThreadView control_thread() const override;
 
  private:
   [[nodiscard]] std::string port_name(PortId port) const;

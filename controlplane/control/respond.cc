@@ -135,6 +135,13 @@ json to_json(const RouteView& route) {
           {"advertised_to", route.advertised_to}};
 }
 
+json to_json(const ControlThreadView& control) {
+  return {{"slices", control.slices},         {"long_slices", control.long_slices},
+          {"busy_us", control.busy.count()},  {"longest_us", control.longest.count()},
+          {"longest_in", control.longest_in}, {"longest_wall_us", control.longest_wall.count()},
+          {"rib_bytes", control.rib_bytes},   {"heap_bytes", control.heap_bytes}};
+}
+
 json to_json(const FibStatusView& fib) {
   return {{"ipv4", family(fib.ipv4)},
           {"ipv6", family(fib.ipv6)},
@@ -290,6 +297,8 @@ void add_show_commands(CommandTable& table, const ShowSource& source) {
   add("show drops", "dropped packets by reason", [&source] {
     return json{{"drops", list(source.drops())}};
   });
+  add("show control", "the control thread: its longest slices, its memory",
+      [&source] { return to_json(source.control_thread()); });
   add("version", "version and uptime", [&source] { return to_json(source.version()); });
   add("help", "what this daemon understands", [&table] { return help(table); });
 }

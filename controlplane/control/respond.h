@@ -21,6 +21,7 @@ inline constexpr unsigned kMaxRoutesPage = 256;
 [[nodiscard]] Json to_json(const NextHopView& next_hop);
 [[nodiscard]] Json to_json(const RouteView& route);
 [[nodiscard]] Json to_json(const FibStatusView& fib);
+[[nodiscard]] Json to_json(const ControlThreadView& control);
 [[nodiscard]] Json to_json(const LinkLayerView& neighbor);
 [[nodiscard]] Json to_json(const WorkerView& worker);
 [[nodiscard]] Json to_json(const DropView& drop);

@@ -199,6 +199,19 @@ struct WorkerView {
   std::vector<DropView> drops;    ///< reasons that occurred
 };
 
+/// The control thread: how long it is held by one thing, and what its tables cost.
+struct ControlThreadView {
+  std::uint64_t slices = 0;              ///< events and commands handled since start
+  std::uint64_t long_slices = 0;         ///< of these, that took over 5 ms of processor time
+  std::chrono::microseconds busy{0};     ///< processor time of all of them
+  std::chrono::microseconds longest{0};  ///< processor time
+  std::string longest_in;                ///< what took that long: "bytes-received"
+  std::chrono::microseconds longest_wall{
+      0};                        ///< on the clock; longer if the CPU was busy elsewhere
+  std::uint64_t rib_bytes = 0;   ///< tables of paths, attributes and announcements
+  std::uint64_t heap_bytes = 0;  ///< allocated by the process; forwarding tables aside
+};
+
 struct VersionView {
   std::string version;
   std::string dpdk;
@@ -222,6 +235,7 @@ class ShowSource {
   [[nodiscard]] virtual BfdStatusView bfd() const = 0;
   /// Sums over all workers and ports; reasons that never occurred may be left out.
   [[nodiscard]] virtual std::vector<DropView> drops() const = 0;
+  [[nodiscard]] virtual ControlThreadView control_thread() const = 0;
 };
 
 }  // namespace lastmile

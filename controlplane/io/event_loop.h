@@ -17,6 +17,7 @@
 #include <memory>
 
 #include "controlplane/event/event.h"
+#include "controlplane/event/slice_meter.h"
 
 namespace boost::asio {
 class io_context;
@@ -49,6 +50,10 @@ class EventLoop {
   /// before closing it. Watching a descriptor again replaces the function.
   void watch(int fd, std::function<void()> on_readable);
   void unwatch(int fd);
+
+  /// How long the handler took for each event; who handles something on this thread without
+  /// deliver() measures it here, too.
+  [[nodiscard]] SliceMeter& slices();
 
   /// SIGINT and SIGTERM call `handler` on the loop's thread instead of ending the process.
   void on_signal(std::function<void(int signal)> handler);

@@ -67,7 +67,7 @@ TEST(Arguments, ErrorsNameTheNearestVerb) {
   EXPECT_EQ(bad({"verison"}), "unknown verb \"verison\"; did you mean \"version\"?");
   EXPECT_EQ(bad({"dance"}),
             "unknown verb \"dance\"; expected one of: show ports, show bgp, show routes, show fib, "
-            "show neighbors, show workers, show bfd, show drops, version");
+            "show neighbors, show workers, show bfd, show drops, show control, version");
   EXPECT_EQ(bad({"show", "bgp", "up1"}),
             "\"up1\" is too much for \"show bgp\"; expected nothing after it");
   EXPECT_EQ(bad({"show", "routes", "10.0.0.1", "10.0.0.2"}),

@@ -101,6 +101,7 @@ TEST_F(Commands, FieldsArePromised) {
   has(fib.at("ipv4"), {"routes", "groups", "tbl8_used"});
   has(fib.at("ipv6"), {"routes", "groups", "tbl8_used"});
   has(fib.at("queue"), {"depth", "applied", "coalesced"});
+  has(data(R"({"verb": "show control"})"), {"slices", "longest_us", "longest_in", "rib_bytes"});
   has(data(R"({"verb": "show ports"})").at("ports").at(0),
       {"name", "device", "link", "mtu", "mac", "rx_packets", "tx_packets"});
   has(data(R"({"verb": "show workers"})").at("workers").at(0),

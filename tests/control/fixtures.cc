@@ -162,6 +162,18 @@ FibStatusView FixedSource::fib() const {
   return fib;
 }
 
+ControlThreadView FixedSource::control_thread() const {
+  using std::chrono::microseconds;
+  return {104211,
+          2,
+          microseconds{1834000},
+          microseconds{5210},
+          "bytes-received",
+          microseconds{7430},
+          35400000,
+          61200000};
+}
+
 std::vector<LinkLayerView> FixedSource::link_layer_neighbors() const {
   return {{"up1", kLeaf1, MacAddress::parse("02:00:5e:10:01:01"), "reachable", true},
           {"lan", *parse_ip_address("192.168.101.20"), std::nullopt, "incomplete", false}};

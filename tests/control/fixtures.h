@@ -42,6 +42,7 @@ class FixedSource final : public ShowSource {
   [[nodiscard]] std::vector<WorkerView> workers() const override;
   [[nodiscard]] BfdStatusView bfd() const override;
   [[nodiscard]] std::vector<DropView> drops() const override;
+  [[nodiscard]] ControlThreadView control_thread() const override;
 
  private:
   std::vector<RouteView> table_;
