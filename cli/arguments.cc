@@ -14,6 +14,7 @@ namespace {
 
 constexpr std::array kVerbs{
     Verb{"show ports", "", "ports, their links and counters"},
+    Verb{"show offload", "", "what each port's NIC does by itself"},
     Verb{"show bgp", "", "BGP neighbors"},
     Verb{"show routes", "[PREFIX|ADDRESS]", "routes: all, of a prefix, or of an address"},
     Verb{"show fib", "", "fill of the forwarding tables"},

@@ -13,6 +13,7 @@ namespace lastmile::cli {
 using Json = nlohmann::ordered_json;
 
 [[nodiscard]] std::string render_ports(const Json& data);
+[[nodiscard]] std::string render_offload(const Json& data);
 [[nodiscard]] std::string render_bgp(const Json& data);
 [[nodiscard]] std::string render_fib(const Json& data);
 [[nodiscard]] std::string render_neighbors(const Json& data);

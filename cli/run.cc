@@ -31,7 +31,7 @@ constexpr std::array kRenderers{
     Renderer{"show ports", render_ports},     Renderer{"show bgp", render_bgp},
     Renderer{"show fib", render_fib},         Renderer{"show neighbors", render_neighbors},
     Renderer{"show workers", render_workers}, Renderer{"show drops", render_drops},
-    Renderer{"version", render_version},
+    Renderer{"show offload", render_offload}, Renderer{"version", render_version},
 };
 
 /// A verb that is answered at once.

@@ -16,6 +16,9 @@ PortOptions port_options(const PortConfig& port, const DataplaneConfig& dataplan
   options.mtu = port.mtu;
   options.rx_queues = static_cast<std::uint16_t>(dataplane.workers);
   options.tx_queues = static_cast<std::uint16_t>(dataplane.workers);
+  if (dataplane.offload == OffloadMode::kAuto) {
+    options.priority_queue = PriorityQueue::kIfSteerable;
+  }
   return options;
 }
 
@@ -25,7 +28,9 @@ std::size_t kernel_pair_memory(std::uint16_t mtu, const DataplaneConfig& datapla
   PortConfig pair;
   pair.device = "net_af_packet0";
   pair.mtu = mtu;
-  return Port::memory_bytes(port_options(pair, dataplane));
+  PortOptions options = port_options(pair, dataplane);
+  options.priority_queue = PriorityQueue::kNone;
+  return Port::memory_bytes(options);
 }
 
 /// What DPDK's memory has to hold: the pools of each port, of its twin and of the host interface,
@@ -89,7 +94,7 @@ Result<std::unique_ptr<Devices>> Devices::open(const Config& config) {
 
 Result<void> Devices::open_ports(const Config& config) {
   for (const PortConfig& wanted : config.ports) {
-    OpenPort open{.id = wanted.id, .guard = {}, .port = {}, .twin = {}};
+    OpenPort open{.id = wanted.id, .guard = {}, .port = {}, .offload = {}, .twin = {}};
     // The guard comes first: it remembers the interface as it was before the driver changes it.
     if (const auto interface = borrowed_interface(wanted.device)) {
       auto guard = InterfaceGuard::create(wanted.name, *interface);
@@ -100,6 +105,9 @@ Result<void> Devices::open_ports(const Config& config) {
     if (!port) return tl::unexpected(port.error());
     open.port.emplace(std::move(*port));
     if (auto started = open.port->start(); !started) return started;
+    auto offload = offload::PortOffload::start(*open.port);
+    if (!offload) return tl::unexpected(offload.error());
+    open.offload = std::move(*offload);
 
     TwinOptions twin_options;
     twin_options.port = wanted.name;

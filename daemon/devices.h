@@ -12,15 +12,17 @@
 #include "drivers/exception/host_interface.h"
 #include "drivers/exception/interface_guard.h"
 #include "drivers/exception/twin.h"
+#include "drivers/offload/port_offload.h"
 #include "drivers/ports/port.h"
 
 namespace lastmile {
 
-/// One port of the configuration. Members go in reverse order: twin, port, guard.
+/// One port of the configuration. Members go in reverse order: twin, offload, port, guard.
 struct OpenPort {
   PortId id;
   std::optional<InterfaceGuard> guard;  ///< only over kernel interfaces (af_packet, af_xdp)
   std::optional<Port> port;
+  std::unique_ptr<offload::PortOffload> offload;
   std::optional<Twin> twin;
 };
 

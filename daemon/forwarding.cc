@@ -49,6 +49,9 @@ WorkerConfig worker_config(const Config& config, const Devices& devices, unsigne
     port.mac = facts.mac;
     port.zone = zone_of(config, open.id);
     port.receive_queues = share(facts.rx_queues, worker, workers);
+    if (facts.priority_queue && worker == priority_worker(open.id, workers)) {
+      port.priority_queues = {*facts.priority_queue};
+    }
     port.transmit_queue = transmit_queue(facts.tx_queues, worker);
     port.twin_receive_queues = share(twin.rx_queues, worker, workers);
     port.twin_transmit_queue = transmit_queue(twin.tx_queues, worker);
@@ -64,6 +67,10 @@ WorkerConfig worker_config(const Config& config, const Devices& devices, unsigne
 }
 
 }  // namespace
+
+unsigned priority_worker(PortId port, unsigned workers) {
+  return port.value() % workers;
+}
 
 Forwarding::Forwarding(const Config& config, const Devices& devices)
     : tables_(limits(config.dataplane)), client_(tables_, channel_), writer_(tables_, channel_) {

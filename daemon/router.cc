@@ -76,6 +76,7 @@ struct Router::Parts {
 
   tl::expected<void, std::string> wire(const Options& options);
   void handle(const Event& event);
+  void reflect_echo(PortId id);
   void watch_data_plane();
   void watch_neighborhood();
 };
@@ -137,6 +138,28 @@ void Router::Parts::handle(const Event& event) {
     return;
   }
   control->handle(event);
+  if (const auto* neighbor = std::get_if<LinkLayerNeighborChanged>(&event.what)) {
+    reflect_echo(neighbor->port);
+  }
+}
+
+// NICs that can turn a neighbor's echo round by themselves have to know its MAC address.
+void Router::Parts::reflect_echo(PortId id) {
+  const OpenPort& port = devices->ports()[id.value()];
+  if (!port.port->facts().hairpin_queue) return;
+  std::vector<MacAddress> neighbors;
+  const auto router = control->discovery().neighbor(id);
+  for (const auto& known : neighborhood->neighbors()) {
+    if (known.port == id && known.entry.mac && router &&
+        known.entry.address == IpAddress{*router}) {
+      neighbors.push_back(*known.entry.mac);
+    }
+  }
+  std::vector<IpAddress> own;
+  for (const IpPrefix& loopback : config.loopbacks) {
+    std::visit([&own](const auto& prefix) { own.emplace_back(prefix.address()); }, loopback);
+  }
+  port.offload->reflect(std::move(neighbors), std::move(own));
 }
 
 void Router::Parts::watch_data_plane() {

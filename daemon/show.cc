@@ -7,6 +7,7 @@
 #include <string_view>
 #include <utility>
 
+#include "daemon/offload_view.h"
 #include "dataplane/net/format.h"
 #include "dataplane/worker/counters.h"
 
@@ -65,6 +66,18 @@ std::uint32_t prefixes_known(const rib::RibSummary& summary) {
   return sum;
 }
 
+const char* name_of(LinkWatch watch) {
+  switch (watch) {
+    case LinkWatch::kNetlink:
+      return "netlink";
+    case LinkWatch::kInterrupt:
+      return "interrupt";
+    case LinkWatch::kPoll:
+      return "poll";
+  }
+  return "";
+}
+
 std::uint64_t sum(const rib::PathCounts& counts) {
   std::uint64_t total = 0;
   for (const std::uint32_t count : counts) total += count;
@@ -108,6 +121,7 @@ std::vector<PortView> Show::ports() const {
       view.addresses.push_back(fmt::format("{}/{}", address.address, address.length));
     }
     view.link_up = from_.links.link(open.id) == Link::kUp;
+    view.link_watch = name_of(from_.links.watch(open.id));
     const PortStatistics device = open.port->statistics();
     view.rx_missed = device.missed;
     view.rx_errors = device.receive_errors;
@@ -118,6 +132,18 @@ std::vector<PortView> Show::ports() const {
       view.rx_bytes += port.received_bytes;
       view.tx_packets += port.sent_packets + port.injected_packets;
       view.tx_bytes += port.sent_bytes;
+    }
+    views.push_back(std::move(view));
+  }
+  return views;
+}
+
+std::vector<OffloadView> Show::offload() const {
+  std::vector<OffloadView> views;
+  for (const OpenPort& open : from_.devices.ports()) {
+    OffloadView view = offload_view(open.port->facts(), open.offload->report());
+    if (view.priority_queue) {
+      view.worker = priority_worker(open.id, from_.config.dataplane.workers);
     }
     views.push_back(std::move(view));
   }

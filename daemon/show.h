@@ -32,6 +32,7 @@ class Show final : public ShowSource {
 
   [[nodiscard]] VersionView version() const override;
   [[nodiscard]] std::vector<PortView> ports() const override;
+  [[nodiscard]] std::vector<OffloadView> offload() const override;
   [[nodiscard]] std::vector<NeighborView> bgp_neighbors() const override;
   [[nodiscard]] RoutePage routes(const RouteQuery& query) const override;
   [[nodiscard]] FibStatusView fib() const override;

@@ -101,11 +101,13 @@ struct BgpConfig {
 };
 
 enum class IdleMode : std::uint8_t { kAdaptive, kPoll };
+enum class OffloadMode : std::uint8_t { kAuto, kOff };
 
 struct DataplaneConfig {
   unsigned workers = 1;
   std::vector<unsigned> cpus;  ///< empty: not pinned
   IdleMode idle = IdleMode::kAdaptive;
+  OffloadMode offload = OffloadMode::kAuto;
   std::uint32_t max_routes_ipv4 = 1048576;
   std::uint32_t max_routes_ipv6 = 262144;
 };

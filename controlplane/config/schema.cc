@@ -189,6 +189,10 @@ KeysOf<DataplaneConfig> dataplane_keys() {
           one_of<IdleMode>({{"adaptive", IdleMode::kAdaptive}, {"poll", IdleMode::kPoll}}))
           .fallback("adaptive")
           .help("adaptive: a worker without packets sleeps; poll: it always spins."),
+      key("offload", &DataplaneConfig::offload,
+          one_of<OffloadMode>({{"auto", OffloadMode::kAuto}, {"off", OffloadMode::kOff}}))
+          .fallback("auto")
+          .help("auto: as much as each NIC takes (docs/offload.md); off: no flow rules."),
       group<DataplaneConfig>(
           "max-routes",
           {

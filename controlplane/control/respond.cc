@@ -68,6 +68,7 @@ json to_json(const PortView& port) {
           {"mtu", port.mtu},
           {"addresses", port.addresses},
           {"link", port.link_up ? "up" : "down"},
+          {"link_watch", port.link_watch},
           {"speed_mbps", port.speed_mbps},
           {"rx_packets", port.rx_packets},
           {"rx_bytes", port.rx_bytes},
@@ -76,6 +77,28 @@ json to_json(const PortView& port) {
           {"tx_packets", port.tx_packets},
           {"tx_bytes", port.tx_bytes},
           {"tx_dropped", port.tx_dropped}};
+}
+
+static json to_json(const OffloadRuleView& rule) {
+  return {{"name", rule.name},
+          {"installed", rule.installed},
+          {"rule", rule.rule},
+          {"reason", rule.reason}};
+}
+
+static json to_json(const OffloadStepView& step) {
+  return {{"step", step.step},   {"name", step.name},     {"help", step.help},
+          {"state", step.state}, {"reason", step.reason}, {"rules", list(step.rules)}};
+}
+
+json to_json(const OffloadView& port) {
+  return {{"port", port.port},
+          {"driver", port.driver},
+          {"step", port.step},
+          {"step_name", port.step_name},
+          {"priority_queue", or_null(port.priority_queue)},
+          {"worker", or_null(port.worker)},
+          {"steps", list(port.steps)}};
 }
 
 json to_json(const NeighborView& neighbor) {
@@ -209,6 +232,9 @@ void add_show_commands(CommandTable& table, const ShowSource& source) {
   };
   add("show ports", "ports, their links and counters", [&source] {
     return json{{"ports", list(source.ports())}};
+  });
+  add("show offload", "what each port's NIC does by itself, and why not more", [&source] {
+    return json{{"ports", list(source.offload())}};
   });
   add("show bgp", "BGP neighbors", [&source] {
     return json{{"neighbors", list(source.bgp_neighbors())}};

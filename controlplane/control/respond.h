@@ -17,6 +17,7 @@ inline constexpr unsigned kMaxRoutesPage = 256;
 
 [[nodiscard]] Json to_json(const VersionView& version);
 [[nodiscard]] Json to_json(const PortView& port);
+[[nodiscard]] Json to_json(const OffloadView& port);
 [[nodiscard]] Json to_json(const NeighborView& neighbor);
 [[nodiscard]] Json to_json(const NextHopView& next_hop);
 [[nodiscard]] Json to_json(const RouteView& route);

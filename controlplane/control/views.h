@@ -28,6 +28,7 @@ struct PortView {
   std::uint16_t mtu = 0;
   std::vector<std::string> addresses;  ///< of the twin, with lengths, link-local included
   bool link_up = false;
+  std::string link_watch;        ///< how its changes are seen: "netlink", "interrupt", "poll"
   std::uint32_t speed_mbps = 0;  ///< 0: unknown
   std::uint64_t rx_packets = 0;
   std::uint64_t rx_bytes = 0;
@@ -36,6 +37,35 @@ struct PortView {
   std::uint64_t tx_packets = 0;
   std::uint64_t tx_bytes = 0;
   std::uint64_t tx_dropped = 0;  ///< the device's queue was full
+};
+
+/// One rule that a NIC was asked to take.
+struct OffloadRuleView {
+  std::string name;  ///< "bfd ipv6"
+  bool installed = false;
+  std::string rule;    ///< as dpdk-testpmd takes it
+  std::string reason;  ///< the driver's, if it was refused
+};
+
+/// One step of a port's offload ladder (docs/offload.md).
+struct OffloadStepView {
+  unsigned step = 0;
+  std::string name;    ///< "priority-queue"
+  std::string help;    ///< what it does, for people
+  std::string state;   ///< "reached", "partly", "possible", "refused"
+  std::string reason;  ///< why (some of) it was refused
+  std::vector<OffloadRuleView> rules;
+};
+
+/// What a port's NIC does for us.
+struct OffloadView {
+  std::string port;
+  std::string driver;
+  unsigned step = 0;      ///< the highest reached
+  std::string step_name;  ///< "priority-queue"
+  std::optional<unsigned> priority_queue;
+  std::optional<unsigned> worker;  ///< that polls the priority queue
+  std::vector<OffloadStepView> steps;
 };
 
 /// A BGP neighbor.
@@ -172,6 +202,7 @@ class ShowSource {
   virtual ~ShowSource() = default;
   [[nodiscard]] virtual VersionView version() const = 0;
   [[nodiscard]] virtual std::vector<PortView> ports() const = 0;
+  [[nodiscard]] virtual std::vector<OffloadView> offload() const = 0;
   [[nodiscard]] virtual std::vector<NeighborView> bgp_neighbors() const = 0;
   [[nodiscard]] virtual RoutePage routes(const RouteQuery& query) const = 0;
   [[nodiscard]] virtual FibStatusView fib() const = 0;

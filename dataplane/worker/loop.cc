@@ -39,10 +39,15 @@ WorkerLoop::WorkerLoop(const WorkerConfig& config, const ForwardingTables& table
           tables, ports_, config.host,
           PipelineOptions{.flow_seed = config.flow_seed, .cycles_per_second = cycles_per_second},
           counters, events)) {
+  std::vector<ReceiveQueue> ordinary;
   for (const WorkerPort& port : ports_) {
     ingresses_.push_back(std::make_unique<Ingress>(ingress_of(port, config.transit, counters)));
+    const Ingress* ingress = ingresses_.back().get();
+    for (const std::uint16_t queue : port.priority_queues) {
+      receive_queues_.push_back({port.device.value(), queue, ingress});
+    }
     for (const std::uint16_t queue : port.receive_queues) {
-      receive_queues_.push_back({port.device.value(), queue, ingresses_.back().get()});
+      ordinary.push_back({port.device.value(), queue, ingress});
     }
     if (port.twin == kNoDevice) continue;
     for (const std::uint16_t queue : port.twin_receive_queues) {
@@ -50,6 +55,7 @@ WorkerLoop::WorkerLoop(const WorkerConfig& config, const ForwardingTables& table
                              &counters.ports[port.id.value()]});
     }
   }
+  receive_queues_.insert(receive_queues_.end(), ordinary.begin(), ordinary.end());
   if (config.host.device != kNoDevice) {
     ingresses_.push_back(std::make_unique<Ingress>(ingress_of_host(counters)));
     for (const std::uint16_t queue : config.host.receive_queues) {

@@ -2,7 +2,7 @@
 // out again.
 //
 //   inject (what the kernel sends on the twins, first: sessions live on it)
-//   for each receive queue:  receive ─> pipeline
+//   for each receive queue, priority queues first:  receive ─> pipeline
 //   held packets, timers ─> transmit
 //
 // The thread around it is worker.h; tests and benchmarks call `run_once` themselves.
@@ -63,7 +63,7 @@ class WorkerLoop {
   WorkerCounters& counters_;
   std::vector<std::unique_ptr<const Ingress>> ingresses_;
   std::vector<Injection> injections_;
-  std::vector<ReceiveQueue> receive_queues_;
+  std::vector<ReceiveQueue> receive_queues_;  ///< in the order that they are polled
   std::unique_ptr<Pipeline> pipeline_;
   std::array<rte_mbuf*, kReceiveBurst> received_;
 };

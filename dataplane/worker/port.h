@@ -37,6 +37,9 @@ struct WorkerPort {
   PortZone zone = PortZone::kUplink;
 
   std::vector<std::uint16_t> receive_queues{0};
+  /// Where the NIC puts what must not wait behind a flood: BFD, BGP, neighbor discovery. Polled
+  /// before the ordinary queues of any port.
+  std::vector<std::uint16_t> priority_queues{};
   std::uint16_t transmit_queue = 0;
   /// What the kernel sends on the twin is received by one worker: empty for all others.
   std::vector<std::uint16_t> twin_receive_queues{0};

@@ -14,6 +14,7 @@
 
 #include "drivers/eal/eal_log.h"
 #include "drivers/kernel/link.h"
+#include "drivers/ports/special_queues.h"
 #include "logging/log.h"
 
 namespace lastmile {
@@ -22,6 +23,8 @@ namespace {
 // Drivers that read and write an existing kernel interface, which keeps feeding the kernel's stack.
 constexpr std::string_view kAfPacket = "net_af_packet";
 constexpr std::string_view kAfXdp = "net_af_xdp";
+// Its driver wants as many receive queues as transmit queues.
+constexpr std::string_view kTap = "net_tap";
 
 constexpr std::uint32_t kLinkLayerOverhead = RTE_ETHER_HDR_LEN + 2 * RTE_VLAN_HLEN;
 
@@ -46,7 +49,9 @@ std::uint32_t buffer_count(const PortOptions& options) {
   // Both rings full, what each thread caches, and what others hold.
   constexpr std::uint32_t kCachedByThread = 512;
   const std::uint32_t threads = options.rx_queues + 2U;
-  const std::uint32_t wanted = std::uint32_t{options.rx_queues} * options.rx_ring +
+  const std::uint32_t rx_queues =
+      options.rx_queues + (options.priority_queue == PriorityQueue::kIfSteerable ? 1U : 0U);
+  const std::uint32_t wanted = rx_queues * options.rx_ring +
                                std::uint32_t{options.tx_queues} * options.tx_ring +
                                threads * kCachedByThread + options.spare_buffers;
   std::uint32_t count = 1;
@@ -180,11 +185,12 @@ Result<Port> Port::open(const PortOptions& options, PacketPools& pools) {
   facts.socket = std::max(0, rte_eth_dev_socket_id(facts.ethdev));
   facts.rx_queues = std::min(options.rx_queues, info.max_rx_queues);
   facts.tx_queues = std::min(options.tx_queues, info.max_tx_queues);
-  // net_tap wants as many of the one as of the other.
-  if (string.is("net_tap"))
+  if (string.is(kTap)) {
     facts.tx_queues = facts.rx_queues = std::max(facts.rx_queues, facts.tx_queues);
-  facts.link_interrupt = facts.link_source == LinkSource::kDriver && info.dev_flags != nullptr &&
-                         (*info.dev_flags & RTE_ETH_DEV_INTR_LSC) != 0;
+  }
+  // net_tap announces the interrupt and never tells anybody of it.
+  facts.link_interrupt = facts.link_source == LinkSource::kDriver && !string.is(kTap) &&
+                         info.dev_flags != nullptr && (*info.dev_flags & RTE_ETH_DEV_INTR_LSC) != 0;
   if (!facts.kernel && options.mtu > info.max_mtu) {
     return refuse(
         fmt::format("MTU {} is more than the device can (at most {})", options.mtu, info.max_mtu),
@@ -200,24 +206,23 @@ Result<Port> Port::open(const PortOptions& options, PacketPools& pools) {
                                  buffer_bytes(string, options.mtu), facts.socket);
   if (!pool) return refuse(pool.error().message, pool.error().code);
 
+  device->pool = *pool;
+  device->rx_ring = options.rx_ring;
+  device->tx_ring = options.tx_ring;
+  if (auto chosen = choose_special_queues(options, *device); !chosen) {
+    return tl::unexpected(chosen.error());
+  }
+  auto ready = set_up_queues(*device);
+  if (!ready && facts.hairpin_queue) {
+    // The driver promised what it can't keep. It is not worth a port.
+    facts.hairpin_queue.reset();
+    facts.why_no_hairpin_queue = ready.error().message;
+    ready = set_up_queues(*device);
+  }
+  if (!ready) return tl::unexpected(ready.error());
+
   const DpdkLogCapture capture;
-  const rte_eth_conf conf = configuration(info, facts);
-  int code = rte_eth_dev_configure(facts.ethdev, facts.rx_queues, facts.tx_queues, &conf);
-  std::uint16_t rx_ring = options.rx_ring;
-  std::uint16_t tx_ring = options.tx_ring;
-  if (code == 0) code = rte_eth_dev_adjust_nb_rx_tx_desc(facts.ethdev, &rx_ring, &tx_ring);
-  const auto socket = static_cast<unsigned>(facts.socket);
-  for (std::uint16_t queue = 0; code == 0 && queue < facts.rx_queues; ++queue) {
-    code = rte_eth_rx_queue_setup(facts.ethdev, queue, rx_ring, socket, nullptr, *pool);
-  }
-  for (std::uint16_t queue = 0; code == 0 && queue < facts.tx_queues; ++queue) {
-    code = rte_eth_tx_queue_setup(facts.ethdev, queue, tx_ring, socket, nullptr);
-  }
-  if (code != 0) {
-    return refuse(fmt::format("cannot configure device '{}': {}", string.name(),
-                              capture.reason(explain(code))),
-                  -code);
-  }
+  int code = 0;
   if (options.mac) {
     rte_ether_addr mac{};
     std::memcpy(mac.addr_bytes, options.mac->bytes().data(), sizeof mac.addr_bytes);
@@ -242,6 +247,90 @@ Result<Port> Port::open(const PortOptions& options, PacketPools& pools) {
   return Port(std::move(device));
 }
 
+Result<void> Port::choose_special_queues(const PortOptions& options, Device& device) {
+  DeviceFacts& facts = device.facts;
+  const auto without = [&facts](const std::string& reason) -> Result<void> {
+    facts.why_no_priority_queue = facts.why_no_hairpin_queue = reason;
+    return {};
+  };
+  if (options.priority_queue == PriorityQueue::kNone) return without("not asked for");
+  if (facts.kernel) {
+    // DPDK's drivers for kernel interfaces steer nothing, and their queues are made at the probe.
+    return without("the driver takes no flow rules");
+  }
+  rte_eth_dev_info info{};
+  rte_eth_dev_info_get(facts.ethdev, &info);
+  // Drivers look at the configuration when they judge a rule.
+  if (auto done = set_up_queues(device); !done) return done;
+  if (auto rules = takes_flow_rules(facts.ethdev); !rules) return without(rules.error().message);
+  std::uint16_t queues = facts.rx_queues;
+  if (queues < info.max_rx_queues) {
+    facts.priority_queue = queues++;
+  } else {
+    facts.why_no_priority_queue =
+        fmt::format("the device has {} receive queues, and workers use all", info.max_rx_queues);
+  }
+  if (auto hairpin = has_hairpin_queues(facts.ethdev); !hairpin) {
+    facts.why_no_hairpin_queue = hairpin.error().message;
+  } else if (queues < info.max_rx_queues && facts.tx_queues < info.max_tx_queues) {
+    facts.hairpin_queue = queues;
+  } else {
+    facts.why_no_hairpin_queue = "the device has no queues left for a hairpin";
+  }
+  return {};
+}
+
+// As DeviceFacts has it; the device is stopped. May be done again with other facts.
+Result<void> Port::set_up_queues(Device& device) {
+  const DeviceFacts& facts = device.facts;
+  rte_eth_dev_info info{};
+  rte_eth_dev_info_get(facts.ethdev, &info);
+  const auto ordinary =
+      static_cast<std::uint16_t>(facts.rx_queues + (facts.priority_queue ? 1 : 0));
+  const std::uint16_t transmit =
+      facts.driver == kTap ? std::max(ordinary, facts.tx_queues) : facts.tx_queues;
+  const int hairpin = facts.hairpin_queue ? 1 : 0;
+  const auto socket = static_cast<unsigned>(facts.socket);
+  std::uint16_t rx_ring = device.rx_ring;
+  std::uint16_t tx_ring = device.tx_ring;
+
+  const DpdkLogCapture capture;
+  const rte_eth_conf conf = configuration(info, facts);
+  int code = rte_eth_dev_configure(facts.ethdev, static_cast<std::uint16_t>(ordinary + hairpin),
+                                   static_cast<std::uint16_t>(transmit + hairpin), &conf);
+  if (code == 0) code = rte_eth_dev_adjust_nb_rx_tx_desc(facts.ethdev, &rx_ring, &tx_ring);
+  for (std::uint16_t queue = 0; code == 0 && queue < ordinary; ++queue) {
+    code = rte_eth_rx_queue_setup(facts.ethdev, queue, rx_ring, socket, nullptr, device.pool);
+  }
+  for (std::uint16_t queue = 0; code == 0 && queue < transmit; ++queue) {
+    code = rte_eth_tx_queue_setup(facts.ethdev, queue, tx_ring, socket, nullptr);
+  }
+  if (code == 0 && facts.hairpin_queue) {
+    if (auto done = set_up_hairpin(facts.ethdev, *facts.hairpin_queue, transmit, rx_ring); !done) {
+      code = -done.error().code;
+    }
+  }
+  if (code != 0) {
+    return failure(fmt::format("port {}: cannot configure device '{}': {}", facts.name,
+                               device.dpdk_name, capture.reason(explain(code))),
+                   -code);
+  }
+  return {};
+}
+
+Result<void> Port::give_up_priority_queue(const std::string& reason) {
+  if (!device_->facts.priority_queue) return {};
+  const bool was_started = device_->started;
+  stop();
+  device_->facts.priority_queue.reset();
+  device_->facts.why_no_priority_queue = reason;
+  // It would stand behind the priority queue, and reflection needs both.
+  if (device_->facts.hairpin_queue) device_->facts.why_no_hairpin_queue = reason;
+  device_->facts.hairpin_queue.reset();
+  if (auto done = set_up_queues(*device_); !done) return done;
+  return was_started ? start() : Result<void>{};
+}
+
 Result<void> Port::start() {
   if (device_->started) return {};
   const DpdkLogCapture capture;
@@ -251,6 +340,12 @@ Result<void> Port::start() {
                    -code);
   }
   device_->started = true;
+  if (facts().rx_queues > 1 && (facts().priority_queue || facts().hairpin_queue)) {
+    if (auto done = spread_over_first(facts().ethdev, facts().rx_queues); !done) {
+      log::warn("port {}: other packets may take the priority queue, too: {}", facts().name,
+                done.error().message);
+    }
+  }
   return {};
 }
 

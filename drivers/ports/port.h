@@ -24,6 +24,12 @@ enum class ReceiveFilter : std::uint8_t {
   kEverything,  ///< promiscuous
 };
 
+/// Whether a port is to have a receive queue of its own for what must not wait (BFD, BGP, ND).
+enum class PriorityQueue : std::uint8_t {
+  kNone,
+  kIfSteerable,  ///< where the driver takes flow rules (drivers/offload puts them in)
+};
+
 struct PortOptions {
   std::string name;    ///< of the configuration; stands in every error
   std::string device;  ///< DPDK device string or PCI address
@@ -34,6 +40,7 @@ struct PortOptions {
   std::uint16_t tx_ring = 1024;
   std::optional<MacAddress> mac = std::nullopt;  ///< set this one instead of the device's own
   ReceiveFilter filter = ReceiveFilter::kOwnAddress;
+  PriorityQueue priority_queue = PriorityQueue::kNone;
   /// Buffers of this port that others may hold: worker vectors, packets that wait for resolution.
   std::uint32_t spare_buffers = 4096;
 };
@@ -52,7 +59,7 @@ struct KernelInterface {
   std::string name;
 };
 
-/// What an open port is. Immutable.
+/// What an open port is. Immutable once workers use it.
 struct DeviceFacts {
   std::string name;
   std::uint16_t ethdev = 0;  ///< DPDK's number for it
@@ -61,7 +68,14 @@ struct DeviceFacts {
   std::uint16_t mtu = 0;
   std::uint16_t rx_queues = 0;
   std::uint16_t tx_queues = 0;
-  int socket = 0;  ///< NUMA node
+  /// A receive queue behind the ordinary ones, not counted in rx_queues; nothing arrives there but
+  /// by flow rules (or a share of everything, where a device knows no better).
+  std::optional<std::uint16_t> priority_queue;
+  std::string why_no_priority_queue;  ///< if there is none
+  /// A receive queue whose packets the device sends again by itself. No worker polls it.
+  std::optional<std::uint16_t> hairpin_queue;
+  std::string why_no_hairpin_queue;  ///< if there is none
+  int socket = 0;                    ///< NUMA node
   LinkSource link_source = LinkSource::kDriver;
   /// The driver raises an event on a change of link (LinkSource::kDriver only).
   bool link_interrupt = false;
@@ -95,6 +109,10 @@ class Port {
   /// No worker may poll the port any more.
   void stop();
 
+  /// Does without the priority queue from now on, because of `reason`. No worker polls the port; it
+  /// is started again if it was.
+  [[nodiscard]] Result<void> give_up_priority_queue(const std::string& reason);
+
   /// The driver's own word on the link, without waiting. Meaningless for kKernelInterface.
   [[nodiscard]] Link link() const;
   /// The device's own counters since start. Control thread.
@@ -108,9 +126,15 @@ class Port {
     ~Device();
     DeviceFacts facts;
     std::string dpdk_name;
+    rte_mempool* pool = nullptr;
+    std::uint16_t rx_ring = 0;  // as wanted
+    std::uint16_t tx_ring = 0;
     bool probed = false;
     bool started = false;
   };
+  [[nodiscard]] static Result<void> choose_special_queues(const PortOptions& options,
+                                                          Device& device);
+  [[nodiscard]] static Result<void> set_up_queues(Device& device);
   explicit Port(std::unique_ptr<Device> device) : device_(std::move(device)) {}
 
   std::unique_ptr<Device> device_;

@@ -102,7 +102,11 @@ TEST_F(Commands, FieldsArePromised) {
   has(fib.at("ipv6"), {"routes", "groups", "tbl8_used"});
   has(fib.at("queue"), {"depth", "applied", "coalesced"});
   has(data(R"({"verb": "show ports"})").at("ports").at(0),
-      {"name", "device", "link", "mtu", "mac", "rx_packets", "tx_packets"});
+      {"name", "device", "link", "link_watch", "mtu", "mac", "rx_packets", "tx_packets"});
+  const Json offload = data(R"({"verb": "show offload"})").at("ports").at(0);
+  has(offload, {"port", "driver", "step", "step_name", "priority_queue", "worker", "steps"});
+  has(offload.at("steps").at(1), {"step", "name", "help", "state", "reason", "rules"});
+  has(offload.at("steps").at(1).at("rules").at(0), {"name", "installed", "rule", "reason"});
   has(data(R"({"verb": "show workers"})").at("workers").at(0),
       {"id", "rx_packets", "tx_packets", "drops", "cycles_per_packet", "idle_share"});
   has(data(R"({"verb": "show neighbors"})").at("neighbors").at(0),

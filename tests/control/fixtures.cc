@@ -40,6 +40,7 @@ std::vector<PortView> FixedSource::ports() const {
   up1.mtu = 9000;
   up1.addresses = {"fe80::5eff:fe10:1/64"};
   up1.link_up = true;
+  up1.link_watch = "interrupt";
   up1.speed_mbps = 25000;
   up1.rx_packets = 1234567890;
   up1.rx_bytes = 987654321012;
@@ -54,8 +55,38 @@ std::vector<PortView> FixedSource::ports() const {
   up2.mac = *MacAddress::parse("02:00:5e:10:00:02");
   up2.addresses = {};
   up2.link_up = false;
+  up2.link_watch = "netlink";
   up2.speed_mbps = 0;
   up2.rx_packets = up2.rx_bytes = up2.tx_packets = up2.tx_bytes = up2.rx_missed = 0;
+  return {up1, up2};
+}
+
+std::vector<OffloadView> FixedSource::offload() const {
+  const OffloadStepView software{0, "software", "everything on the worker", "reached", "", {}};
+  OffloadView up1{"up1", "net_igb", 1, "priority-queue", 1, 0, {software}};
+  up1.steps.push_back(
+      {1,
+       "priority-queue",
+       "BFD, BGP and neighbor discovery on a queue that is polled first",
+       "partly",
+       "Not supported by ntuple filter",
+       {{"bfd ipv4", true, "ingress pattern eth / ipv4 proto is 17 / udp dst is 3784 / end", ""},
+        {"bfd ipv6", false, "ingress pattern eth / ipv6 / udp dst is 3784 / end",
+         "Not supported by ntuple filter"},
+        {"router-advertisement", false, "ingress pattern eth / ipv6 / icmp6 type is 134 / end",
+         "Not supported by ntuple filter"}}});
+  up1.steps.push_back({2,
+                       "echo-reflection",
+                       "neighbors' BFD echo turned round in the NIC",
+                       "refused",
+                       "the driver has no hairpin queues",
+                       {}});
+  up1.steps.push_back({3, "drop-rules", "Flowspec's discards in the NIC", "possible", "", {}});
+  OffloadView up2{"up2", "net_af_packet", 0, "software", {}, {}, {software}};
+  for (const auto& step : {up1.steps[1], up1.steps[2], up1.steps[3]}) {
+    up2.steps.push_back(
+        {step.step, step.name, step.help, "refused", "the driver takes no flow rules", {}});
+  }
   return {up1, up2};
 }
 

@@ -57,6 +57,7 @@ TEST(Render, EmptyAnswersSaySo) {
 }
 
 TEST(Render, AnAnswerOfAnotherShapeThrows) {
+  EXPECT_THROW((void)cli::render_offload({{"nothing", 1}}), cli::Json::exception);
   EXPECT_THROW((void)cli::render_bgp({{"nothing", 1}}), cli::Json::exception);
   EXPECT_THROW((void)cli::render_fib(cli::Json::array()), cli::Json::exception);
 }

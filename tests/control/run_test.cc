@@ -35,7 +35,8 @@ Outcome lastmile(std::vector<std::string> arguments, const std::string& socket) 
 
 TEST(Lastmile, EveryShowHasTextAndJson) {
   FakeDaemon daemon;
-  for (const char* what : {"ports", "bgp", "routes", "fib", "neighbors", "workers", "drops"}) {
+  for (const char* what :
+       {"ports", "offload", "bgp", "routes", "fib", "neighbors", "workers", "drops"}) {
     const Outcome text = lastmile({"show", what}, daemon.socket());
     EXPECT_EQ(text.status, 0) << text.error;
     EXPECT_EQ(text.error, "");
