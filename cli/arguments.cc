@@ -14,14 +14,36 @@ namespace {
 
 constexpr std::array kVerbs{
     Verb{"show ports", "", "ports, their links and counters"},
+    Verb{"show offload", "", "what each port's NIC does by itself"},
     Verb{"show bgp", "", "BGP neighbors"},
     Verb{"show routes", "[PREFIX|ADDRESS]", "routes: all, of a prefix, or of an address"},
     Verb{"show fib", "", "fill of the forwarding tables"},
     Verb{"show neighbors", "", "link-layer neighbors"},
+    Verb{"show nexthops", "", "next hops, their liveness and counters"},
     Verb{"show workers", "", "workers, their load and counters"},
     Verb{"show bfd", "", "BFD sessions, echo and round-trip times"},
     Verb{"show drops", "", "dropped packets by reason"},
+    Verb{"show control", "", "the control thread: its longest slices, its memory"},
+    Verb{"policy test", "POLICY", "what a policy makes of a route (--prefix, --as-path, ...)"},
+    Verb{"reload", "", "reads the configuration again and takes up what differs"},
     Verb{"version", "", "version of this program and of the daemon"},
+};
+/// What `policy test` may be told of the route; the daemon knows what each is.
+struct RouteOption {
+  const char* name;
+  const char* value;
+  const char* help;
+};
+constexpr std::array kRouteOptions{
+    RouteOption{"prefix", "PREFIX", "the route's destination"},
+    RouteOption{"as-path", "ASNS", "\"65001 64512\""},
+    RouteOption{"communities", "LIST", "\"65001:100 no-export\""},
+    RouteOption{"large-communities", "LIST", "\"65001:1:2\""},
+    RouteOption{"next-hop", "ADDRESS", "the route's next hop"},
+    RouteOption{"neighbor", "NAME", "whom it comes from or goes to"},
+    RouteOption{"origin", "ORIGIN", "igp, egp or incomplete"},
+    RouteOption{"source", "SOURCE", "local, connected, static or bgp"},
+    RouteOption{"med", "N", "MULTI_EXIT_DISC"},
 };
 constexpr const char* kDefaultSocket = "/run/lastmile/lastmile.sock";
 constexpr double kShortestWatch = 0.1;
@@ -90,6 +112,11 @@ std::variant<Invocation, UsageError> with_verb(Invocation invocation,
   if (invocation.limit && invocation.verb != "show routes") {
     return usage("--limit is for \"show routes\" only");
   }
+  if (invocation.verb == "policy test") {
+    if (invocation.argument.empty()) return usage("\"policy test\" wants the name of a policy");
+  } else if (!invocation.options.empty()) {
+    return usage(fmt::format("--{} is for \"policy test\" only", invocation.options[0].first));
+  }
   return invocation;
 }
 
@@ -126,6 +153,15 @@ std::variant<Invocation, HelpText, UsageError> parse_arguments(
   app.add_option("--timeout", timeout, "longest wait for an answer (5)")
       ->type_name("SECONDS")
       ->check(CLI::Range(kShortestWatch, kLongestSeconds));
+  for (const RouteOption& option : kRouteOptions) {
+    app.add_option_function<std::string>(
+           fmt::format("--{}", option.name),
+           [&invocation, &option](const std::string& value) {
+             invocation.options.emplace_back(option.name, value);
+           },
+           fmt::format("policy test: {}", option.help))
+        ->type_name(option.value);
+  }
   app.set_version_flag("-V,--version", "lastmile " LASTMILE_VERSION);
 
   complete_watch(arguments);

@@ -6,6 +6,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -27,6 +28,8 @@ struct Invocation {
   std::optional<std::chrono::milliseconds> watch;
   std::chrono::milliseconds timeout{5000};
   std::optional<unsigned> limit;  ///< routes to show at most
+  /// Arguments of `policy test` beyond the policy: ("prefix", "10.0.0.0/8").
+  std::vector<std::pair<std::string, std::string>> options;
 };
 
 /// The command line asked for a text, not for the daemon.

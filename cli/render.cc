@@ -2,6 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cctype>
+#include <utility>
+#include <vector>
+
 namespace lastmile::cli {
 namespace {
 
@@ -47,6 +52,46 @@ std::string next_hop(const Json& hop) {
   return out.empty() ? "-" : out;
 }
 
+/// Cycles per packet: a row for each worker, a column for each stage.
+std::string stage_table(const Json& workers) {
+  std::vector<TextTable::Column> columns{{"CYCLES OF WORKER", kRight}};
+  for (const Json& stage : workers.at(0).at("stages")) {
+    std::string name = stage.at("stage");
+    std::ranges::transform(name, name.begin(), [](unsigned char c) { return std::toupper(c); });
+    columns.push_back({std::move(name), kRight});
+  }
+  TextTable table{std::move(columns)};
+  for (const Json& worker : workers) {
+    std::vector<std::string> row{number_or(worker.at("id"), "-")};
+    for (const Json& stage : worker.at("stages")) {
+      const auto cycles = stage.at("cycles_per_packet").get<double>();
+      row.push_back(cycles > 0 ? fmt::format("{:.1f}", cycles) : "-");
+    }
+    table.add(std::move(row));
+  }
+  return table.text();
+}
+
+// What fits behind an indentation on 80 columns.
+constexpr std::size_t kNoteWidth = 70;
+
+/// Text in lines of at most `width` characters, broken at spaces.
+std::vector<std::string> wrapped(const std::string& text, std::size_t width) {
+  std::vector<std::string> lines;
+  std::size_t at = 0;
+  while (at < text.size()) {
+    std::size_t end = text.size();
+    if (end - at > width) {
+      const std::size_t space = text.rfind(' ', at + width);
+      end = space == std::string::npos || space <= at ? at + width : space;
+    }
+    lines.push_back(text.substr(at, end - at));
+    at = text.find_first_not_of(' ', end);
+    if (at == std::string::npos) break;
+  }
+  return lines;
+}
+
 const char* mark(const Json& route) {
   if (route.at("best").get<bool>()) return "*";
   if (route.at("multipath").get<bool>()) return "=";
@@ -73,10 +118,49 @@ std::string render_ports(const Json& data) {
                link_speed(port.at("speed_mbps").get<std::uint64_t>()),
                number_or(port.at("mtu"), "-"), port.at("mac"), count(port, "rx_packets"),
                count(port, "tx_packets"), short_count(lost), text_or(port.at("driver"), "absent")});
-    table.note("  device " + port.at("device").get<std::string>());
+    std::string device = "  device " + port.at("device").get<std::string>();
+    if (const auto queues = port.at("rx_queues").get<unsigned>(); queues != 0) {
+      device += fmt::format(", {} receive and {} transmit queue(s)", queues,
+                            port.at("tx_queues").get<unsigned>());
+    }
+    table.note(fmt::format("{}, link by {}", device, text_or(port.at("link_watch"), "?")));
     if (!port.at("addresses").empty()) {
       table.note(fmt::format("  {} {}", port.at("twin").get<std::string>(),
                              joined(port.at("addresses"), " ")));
+    }
+  }
+  return data.at("ports").empty() ? "no ports\n" : table.text();
+}
+
+std::string render_offload(const Json& data) {
+  TextTable table{
+      {{"PORT"}, {"DRIVER"}, {"STEP", kRight}, {"REACHED"}, {"QUEUE", kRight}, {"WORKER", kRight}}};
+  for (const Json& port : data.at("ports")) {
+    table.add({port.at("port"), text_or(port.at("driver"), "absent"),
+               number_or(port.at("step"), "-"), port.at("step_name"),
+               number_or(port.at("priority_queue"), "-"), number_or(port.at("worker"), "-")});
+    for (const Json& step : port.at("steps")) {
+      if (step.at("step").get<unsigned>() == 0) continue;
+      table.note(fmt::format("  {} {}: {}", step.at("step").get<unsigned>(),
+                             step.at("name").get_ref<const std::string&>(),
+                             step.at("state").get_ref<const std::string&>()));
+      std::size_t installed = 0;
+      std::string refused;
+      for (const Json& rule : step.at("rules")) {
+        if (rule.at("installed").get<bool>()) {
+          ++installed;
+        } else {
+          refused += fmt::format("{}{}", refused.empty() ? "" : ", ",
+                                 rule.at("name").get_ref<const std::string&>());
+        }
+      }
+      if (installed > 0) {
+        table.note(fmt::format("    {} of {} rules", installed, step.at("rules").size()));
+      }
+      for (const std::string& line : wrapped(refused, kNoteWidth)) table.note("    not " + line);
+      for (const std::string& line : wrapped(text_or(step.at("reason"), ""), kNoteWidth)) {
+        table.note("    " + line);
+      }
     }
   }
   return data.at("ports").empty() ? "no ports\n" : table.text();
@@ -105,8 +189,25 @@ std::string render_bgp(const Json& data) {
     if (const std::string error = text_or(neighbor.at("last_error"), ""); !error.empty()) {
       table.note("  last down: " + error);
     }
+    if (const std::string fault = text_or(neighbor.at("last_fault"), ""); !fault.empty()) {
+      table.note(fmt::format("  bad UPDATEs: {} withdrew routes, {} lost an attribute; last: {}",
+                             number_or(neighbor.at("treat_as_withdraw"), "0"),
+                             number_or(neighbor.at("attribute_discard"), "0"), fault));
+    }
   }
   return data.at("neighbors").empty() ? "no BGP neighbors\n" : table.text();
+}
+
+std::string render_policy_test(const Json& data) {
+  std::string out = fmt::format("{} by policy {}: {}\n  {}\n", data.at("prefix").get<std::string>(),
+                                data.at("policy").get<std::string>(),
+                                data.at("accepted").get<bool>() ? "accepted" : "rejected",
+                                data.at("why").get<std::string>());
+  for (const Json& change : data.at("changes")) {
+    out += fmt::format("  {}: {} -> {}\n", change.at("what").get<std::string>(),
+                       text_or(change.at("before"), "none"), text_or(change.at("after"), "none"));
+  }
+  return out;
 }
 
 std::string render_bfd(const Json& data) {
@@ -169,6 +270,25 @@ std::string render_fib(const Json& data) {
   return table.text();
 }
 
+std::string render_control(const Json& data) {
+  const auto milliseconds = [&](const char* key) {
+    return fmt::format("{:.1f} ms", data.at(key).get<double>() / 1000);
+  };
+  const auto megabytes = [&](const char* key) {
+    return fmt::format("{:.1f} MB", data.at(key).get<double>() / 1e6);
+  };
+  TextTable table{{{"CONTROL THREAD"}, {"", kRight}}};
+  table.add({"events and commands handled", number_or(data.at("slices"), "-")});
+  table.add({"processor time for them", milliseconds("busy_us")});
+  table.add({"longest of them", milliseconds("longest_us")});
+  table.add({"... which was", text_or(data.at("longest_in"), "-")});
+  table.add({"longest by the clock", milliseconds("longest_wall_us")});
+  table.add({"longer than 5 ms", number_or(data.at("long_slices"), "-")});
+  table.add({"memory of the routes", megabytes("rib_bytes")});
+  table.add({"memory of the process's heap", megabytes("heap_bytes")});
+  return table.text();
+}
+
 std::string render_neighbors(const Json& data) {
   TextTable table{{{"PORT"}, {"ADDRESS"}, {"MAC"}, {"STATE"}, {"ROUTER"}}};
   for (const Json& neighbor : data.at("neighbors")) {
@@ -176,6 +296,25 @@ std::string render_neighbors(const Json& data) {
                neighbor.at("state"), neighbor.at("router").get<bool>() ? "yes" : "no"});
   }
   return data.at("neighbors").empty() ? "no link-layer neighbors\n" : table.text();
+}
+
+std::string render_next_hops(const Json& data) {
+  TextTable table{{{"ID", kRight},
+                   {"PORT"},
+                   {"KIND"},
+                   {"MAC"},
+                   {"STATE"},
+                   {"PACKETS", kRight},
+                   {"BYTES", kRight},
+                   {"NEIGHBOR"}}};
+  for (const Json& hop : data.at("next_hops")) {
+    const std::string state =
+        hop.at("alive").get<bool>() ? "alive" : "dead: " + joined(hop.at("down"), ", ");
+    table.add({number_or(hop.at("id"), "-"), text_or(hop.at("port"), "-"), hop.at("kind"),
+               text_or(hop.at("mac"), "-"), state, count(hop, "packets"), count(hop, "bytes"),
+               text_or(hop.at("addresses"), "-")});
+  }
+  return data.at("next_hops").empty() ? "no next hops\n" : table.text();
 }
 
 std::string render_workers(const Json& data) {
@@ -198,8 +337,12 @@ std::string render_workers(const Json& data) {
                short_count(dropped), cycles > 0 ? fmt::format("{:.0f}", cycles) : "-",
                vector > 0 ? fmt::format("{:.1f}", vector) : "-",
                fmt::format("{:.0f}%", worker.at("idle_share").get<double>() * 100)});
+    table.note("  receives from " + (worker.at("receives").empty()
+                                         ? std::string{"nothing: no device has a queue for it"}
+                                         : joined(worker.at("receives"), " ")));
   }
-  return data.at("workers").empty() ? "no workers\n" : table.text();
+  if (data.at("workers").empty()) return "no workers\n";
+  return table.text() + '\n' + stage_table(data.at("workers"));
 }
 
 std::string render_drops(const Json& data) {

@@ -13,13 +13,17 @@ namespace lastmile::cli {
 using Json = nlohmann::ordered_json;
 
 [[nodiscard]] std::string render_ports(const Json& data);
+[[nodiscard]] std::string render_offload(const Json& data);
 [[nodiscard]] std::string render_bgp(const Json& data);
 [[nodiscard]] std::string render_bfd(const Json& data);
 [[nodiscard]] std::string render_fib(const Json& data);
 [[nodiscard]] std::string render_neighbors(const Json& data);
+[[nodiscard]] std::string render_next_hops(const Json& data);
 [[nodiscard]] std::string render_workers(const Json& data);
 [[nodiscard]] std::string render_drops(const Json& data);
+[[nodiscard]] std::string render_control(const Json& data);
 [[nodiscard]] std::string render_version(const Json& data);
+[[nodiscard]] std::string render_policy_test(const Json& data);
 
 /// The paths of one prefix with all that is known of them.
 [[nodiscard]] std::string render_route_details(const Json& data);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <sstream>
 #include <thread>
 
 #include "cli/arguments.h"
@@ -28,20 +29,43 @@ struct Renderer {
   std::string (*render)(const Json& data);
 };
 constexpr std::array kRenderers{
-    Renderer{"show ports", render_ports},     Renderer{"show bgp", render_bgp},
-    Renderer{"show fib", render_fib},         Renderer{"show neighbors", render_neighbors},
-    Renderer{"show workers", render_workers}, Renderer{"show bfd", render_bfd},
-    Renderer{"show drops", render_drops},     Renderer{"version", render_version},
+    Renderer{"show ports", render_ports},
+    Renderer{"show offload", render_offload},
+    Renderer{"show bgp", render_bgp},
+    Renderer{"show bfd", render_bfd},
+    Renderer{"show fib", render_fib},
+    Renderer{"show neighbors", render_neighbors},
+    Renderer{"show nexthops", render_next_hops},
+    Renderer{"show workers", render_workers},
+    Renderer{"show drops", render_drops},
+    Renderer{"show control", render_control},
+    Renderer{"version", render_version},
+    Renderer{"policy test", render_policy_test},
 };
+
+/// One line for each reason why nothing was changed.
+Result reloaded(const Json& data, const Invocation& invocation, std::ostream& out) {
+  if (data.at("applied").get<bool>()) {
+    if (!invocation.json) out << "reloaded\n";
+    return {};
+  }
+  std::string lines;
+  for (const Json& error : data.at("errors")) {
+    lines += (lines.empty() ? "" : "\n") + one_line(error.get<std::string>());
+  }
+  return tl::unexpected(lines + (lines.empty() ? "" : "\n") + "nothing was changed");
+}
 
 /// A verb that is answered at once.
 Result show(Client& client, const Invocation& invocation, std::ostream& out) {
-  const auto data = client.ask(invocation.verb, Json::object());
+  Json args = Json::object();
+  for (const auto& [name, value] : invocation.options) args[name] = value;
+  if (invocation.verb == "policy test") args["policy"] = invocation.argument;
+  const auto data = client.ask(invocation.verb, args);
   if (!data) return tl::unexpected(data.error());
-  if (invocation.json) {
-    out << data->dump(invocation.watch ? -1 : 2) << '\n';
-    return {};
-  }
+  if (invocation.json) out << data->dump(invocation.watch ? -1 : 2) << '\n';
+  if (invocation.verb == "reload") return reloaded(*data, invocation, out);
+  if (invocation.json) return {};
   const auto* const renderer =
       std::find_if(kRenderers.begin(), kRenderers.end(),
                    [&](const Renderer& known) { return known.verb == invocation.verb; });
@@ -156,7 +180,11 @@ int run(std::vector<std::string> arguments, const Surroundings& surroundings, st
     }
     if (const Result result = look(invocation, out); !result) {
       out.flush();
-      return complain(result.error(), kFailure);
+      if (invocation.verb != "reload") return complain(result.error(), kFailure);
+      // A line of its own for each fault of the configuration.
+      std::istringstream lines{result.error()};
+      for (std::string line; std::getline(lines, line);) complain(line, kFailure);
+      return kFailure;
     }
     out.flush();
     if (!out) return complain("can't write the answer", kFailure);

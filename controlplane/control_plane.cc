@@ -21,6 +21,20 @@ bgp::Speaker speaker(const Config& config) {
           dot == std::string_view::npos ? "" : std::string{name.substr(dot + 1)}};
 }
 
+/// The twins' own link-local addresses, which the kernel derives from the ports' MAC addresses,
+/// belong into next hop self (RFC 2545 section 3) though no configuration names them.
+std::vector<bgp::PeerSettings> peer_settings(const Config& config,
+                                             const std::vector<ControlPlane::Port>& ports) {
+  std::vector<bgp::PeerSettings> peers = bgp::peer_settings(config);
+  for (bgp::PeerSettings& peer : peers) {
+    if (!peer.port || peer.own_addresses.link_local) continue;
+    for (const ControlPlane::Port& port : ports) {
+      if (port.id == *peer.port) peer.own_addresses.link_local = port.mac.link_local();
+    }
+  }
+  return peers;
+}
+
 std::vector<BfdManager::Port> bfd_ports(const std::vector<ControlPlane::Port>& ports) {
   std::vector<BfdManager::Port> result;
   for (const ControlPlane::Port& port : ports) result.push_back({port.id, port.mac});
@@ -58,13 +72,14 @@ class ControlPlane::SessionFanout final : public bgp::SessionObserver {
 ControlPlane::ControlPlane(const Config& config, const std::vector<Port>& ports, FibClient& fib,
                            const Outside& outside, std::uint32_t seed)
     : config_(config),
+      ports_(ports),
       timers_(outside.timers),
       discovery_(outside.neighborhood, outside.timers, *this, seed),
-      sessions_(speaker(config), bgp::peer_settings(config), outside.transport, outside.timers,
+      sessions_(speaker(config), peer_settings(config, ports), outside.transport, outside.timers,
                 seed),
       plane_(fib),
-      bfd_(config, bgp::peer_settings(config), bfd_ports(ports),
-           {outside.bfd, outside.neighborhood, outside.timers, *this}, seed),
+      bfd_(config, bfd_ports(ports), {outside.bfd, outside.neighborhood, outside.timers, *this},
+           seed),
       rib_(config, plane_, sessions_, outside.neighborhood, outside.timers),
       fanout_(std::make_unique<SessionFanout>(rib_, bfd_)) {
   plane_.set_watcher(&bfd_);
@@ -74,18 +89,39 @@ ControlPlane::ControlPlane(const Config& config, const std::vector<Port>& ports,
 ControlPlane::~ControlPlane() = default;
 
 void ControlPlane::start(TimePoint now) {
-  for (std::size_t i = 0; i < config_.bgp.neighbors.size(); ++i) {
-    const bgp::PeerId peer{static_cast<std::uint16_t>(i)};
-    if (bfd_.must_wait(peer)) sessions_.hold(peer);
-  }
-  sessions_.start(*fanout_, now);
-  bfd_.start(now);
   for (const PortConfig& port : config_.ports) {
     const LinkChanged down{port.id, LinkState::kDown};
     rib_.on_link_changed(down);
     sessions_.handle(Event{now, down});
   }
+  std::vector<bgp::PeerId> ids;
+  for (std::size_t i = 0; i < config_.bgp.neighbors.size(); ++i) {
+    ids.push_back(bgp::PeerId{static_cast<std::uint16_t>(i)});
+  }
+  bfd_.apply(config_, bgp::peer_settings(config_), ids, now);
+  hold_for_bfd(ids);
+  sessions_.start(*fanout_, now);
   work(now);
+}
+
+void ControlPlane::apply(const Config& wanted, TimePoint now) {
+  const std::vector<bgp::PeerId> ids = sessions_.apply(peer_settings(wanted, ports_), now);
+  rib_.apply(wanted, ids, now);
+  bfd_.apply(wanted, bgp::peer_settings(wanted), ids, now);
+  hold_for_bfd(ids);
+  for (const Port& port : ports_) {
+    if (const auto neighbor = discovery_.neighbor(port.id)) {
+      sessions_.discovered(port.id, *neighbor, now);
+      bfd_.neighbor_found(port.id, IpAddress{*neighbor}, now);
+    }
+  }
+  work(now);
+}
+
+void ControlPlane::hold_for_bfd(const std::vector<bgp::PeerId>& peers) {
+  for (const bgp::PeerId peer : peers) {
+    if (bfd_.must_wait(peer)) sessions_.hold(peer);
+  }
 }
 
 void ControlPlane::stop(const std::string& reason, TimePoint now) {

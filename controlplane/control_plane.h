@@ -58,6 +58,9 @@ class ControlPlane final : private NeighborObserver, private BfdObserver {
   void start(TimePoint now);
   /// Anything but CommandReceived, which is the control socket's (controlplane/control).
   void handle(const Event& event);
+  /// Takes up another configuration; the caller has seen to it that nothing in it needs a restart
+  /// (config/differences.h), and replaces the one that the control plane was made with after it.
+  void apply(const Config& wanted, TimePoint now);
   /// Ends every session: BGP with Cease/Administrative Shutdown, BFD with AdminDown.
   void stop(const std::string& reason, TimePoint now);
 
@@ -78,8 +81,11 @@ class ControlPlane final : private NeighborObserver, private BfdObserver {
   void dispatch(const Event& event);
   void timer_expired(const Event& event, const TimerExpired& expired);
   void work(TimePoint now);
+  /// Peers whose BGP waits for BFD don't start before it.
+  void hold_for_bfd(const std::vector<bgp::PeerId>& peers);
 
   const Config& config_;
+  const std::vector<Port> ports_;
   Timers& timers_;
   RouterDiscovery discovery_;
   bgp::SessionManager sessions_;

@@ -6,10 +6,8 @@ BfdWires::BfdWires(const Devices& devices, unsigned workers) {
   for (unsigned i = 0; i < workers; ++i) lines_.push_back(std::make_unique<Line>());
   if (workers > 1) handover_ = std::make_unique<BfdHandover>(workers);
   for (const OpenPort& open : devices.ports()) {
-    // Ports with a queue for each worker share the sessions out; a port with fewer is best served
-    // where its packets arrive.
-    const bool everywhere = open.port->facts().rx_queues >= workers;
-    owners_.emplace_back(static_cast<std::uint8_t>(everywhere ? open.id.value() % workers : 0));
+    // Who has the port's first receive queue, and its only one if it has no more.
+    owners_.emplace_back(static_cast<std::uint8_t>(open.id.value() % workers));
   }
 }
 

@@ -1,8 +1,7 @@
 #include "daemon/devices.h"
 
-#include <algorithm>
+#include <fmt/format.h>
 
-#include "controlplane/bgp/session/settings.h"
 #include "dataplane/net/format.h"
 #include "logging/log.h"
 
@@ -16,6 +15,9 @@ PortOptions port_options(const PortConfig& port, const DataplaneConfig& dataplan
   options.mtu = port.mtu;
   options.rx_queues = static_cast<std::uint16_t>(dataplane.workers);
   options.tx_queues = static_cast<std::uint16_t>(dataplane.workers);
+  if (dataplane.offload == OffloadMode::kAuto) {
+    options.priority_queue = PriorityQueue::kIfSteerable;
+  }
   return options;
 }
 
@@ -25,7 +27,9 @@ std::size_t kernel_pair_memory(std::uint16_t mtu, const DataplaneConfig& datapla
   PortConfig pair;
   pair.device = "net_af_packet0";
   pair.mtu = mtu;
-  return Port::memory_bytes(port_options(pair, dataplane));
+  PortOptions options = port_options(pair, dataplane);
+  options.priority_queue = PriorityQueue::kNone;
+  return Port::memory_bytes(options);
 }
 
 /// What DPDK's memory has to hold: the pools of each port, of its twin and of the host interface,
@@ -44,7 +48,7 @@ std::vector<std::string> pci_devices(const Config& config) {
   std::vector<std::string> devices;
   for (const PortConfig& port : config.ports) {
     const auto device = DeviceString::parse(port.device);
-    if (device && device->is_pci()) devices.push_back(device->name());
+    if (device && device->is_pci()) devices.push_back(device->text());
   }
   return devices;
 }
@@ -56,18 +60,16 @@ std::optional<std::string> borrowed_interface(const std::string& text) {
   return device->argument("iface");
 }
 
-const IpAddress& address_of(const IpPrefix& prefix, IpAddress& out) {
-  std::visit([&out](const auto& p) { out = p.address(); }, prefix);
-  return out;
+IpAddress address_of(const IpPrefix& prefix) {
+  return std::visit([](const auto& p) -> IpAddress { return p.address(); }, prefix);
 }
 
 }  // namespace
 
 PortZone zone_of(const Config& config, PortId port) {
-  const auto peers = bgp::peer_settings(config);
-  const bool has_peer =
-      std::ranges::any_of(peers, [port](const bgp::PeerSettings& p) { return p.port == port; });
-  return has_peer ? PortZone::kUplink : PortZone::kLocal;
+  // A transit router forwards from any port to any other.
+  if (config.router.mode == RouterMode::kTransit) return PortZone::kLocal;
+  return config.ports[port.value()].side == PortSide::kLocal ? PortZone::kLocal : PortZone::kUplink;
 }
 
 Result<std::unique_ptr<Devices>> Devices::open(const Config& config) {
@@ -90,7 +92,7 @@ Result<std::unique_ptr<Devices>> Devices::open(const Config& config) {
 
 Result<void> Devices::open_ports(const Config& config) {
   for (const PortConfig& wanted : config.ports) {
-    OpenPort open{.id = wanted.id, .guard = {}, .port = {}, .twin = {}};
+    OpenPort open{.id = wanted.id, .guard = {}, .port = {}, .offload = {}, .twin = {}};
     // The guard comes first: it remembers the interface as it was before the driver changes it.
     if (const auto interface = borrowed_interface(wanted.device)) {
       auto guard = InterfaceGuard::create(wanted.name, *interface);
@@ -101,19 +103,25 @@ Result<void> Devices::open_ports(const Config& config) {
     if (!port) return tl::unexpected(port.error());
     open.port.emplace(std::move(*port));
     if (auto started = open.port->start(); !started) return started;
+    auto offload = offload::PortOffload::start(*open.port);
+    if (!offload) return tl::unexpected(offload.error());
+    open.offload = std::move(*offload);
 
     TwinOptions twin_options;
     twin_options.port = wanted.name;
     twin_options.mac = open.port->facts().mac;
     twin_options.mtu = wanted.mtu;
+    twin_options.queues = static_cast<std::uint16_t>(config.dataplane.workers);
     for (const auto& address : wanted.addresses) {
       twin_options.addresses.push_back({address.address, address.length});
     }
     auto twin = Twin::create(twin_options, *far_side_, pools_);
     if (!twin) return tl::unexpected(twin.error());
     open.twin.emplace(std::move(*twin));
-    log::info("port {}: {} ({}), MTU {}, kernel twin {}", wanted.name, wanted.device,
-              open.port->facts().mac, wanted.mtu, open.twin->interface_name());
+    log::info("port {}: {} ({}), MTU {}, {}, kernel twin {}", wanted.name, wanted.device,
+              open.port->facts().mac, wanted.mtu,
+              wanted.side == PortSide::kLocal ? "local side" : "uplink",
+              open.twin->interface_name());
     ports_.push_back(std::move(open));
   }
   return {};
@@ -136,17 +144,18 @@ Result<void> Devices::open_host(const Config& config) {
   HostInterfaceOptions options;
   options.interface = config.host.interface;
   options.mtu = config.host.mtu;
+  options.send_mtu = config.host.send_mtu;
+  options.queues = static_cast<std::uint16_t>(config.dataplane.workers);
   options.default_route_metric = config.host.default_route_metric;
   auto host = HostInterface::create(options, *far_side_, pools_);
   if (!host) return tl::unexpected(host.error());
   host_.emplace(std::move(*host));
 
-  IpAddress address;
   for (const IpPrefix& loopback : config.loopbacks) {
-    if (auto added = host_->add_address(address_of(loopback, address)); !added) return added;
+    if (auto added = host_->add_address(address_of(loopback)); !added) return added;
   }
   for (const ServiceConfig& service : config.services) {
-    if (auto added = host_->add_address(address_of(service.address, address)); !added) return added;
+    if (auto added = host_->add_address(address_of(service.address)); !added) return added;
   }
   return {};
 }

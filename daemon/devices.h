@@ -12,15 +12,17 @@
 #include "drivers/exception/host_interface.h"
 #include "drivers/exception/interface_guard.h"
 #include "drivers/exception/twin.h"
+#include "drivers/offload/port_offload.h"
 #include "drivers/ports/port.h"
 
 namespace lastmile {
 
-/// One port of the configuration. Members go in reverse order: twin, port, guard.
+/// One port of the configuration. Members go in reverse order: twin, offload, port, guard.
 struct OpenPort {
   PortId id;
   std::optional<InterfaceGuard> guard;  ///< only over kernel interfaces (af_packet, af_xdp)
   std::optional<Port> port;
+  std::unique_ptr<offload::PortOffload> offload;
   std::optional<Twin> twin;
 };
 
@@ -34,7 +36,6 @@ class Devices {
   Devices(const Devices&) = delete;
   Devices& operator=(const Devices&) = delete;
 
-  [[nodiscard]] const Eal& eal() const { return eal_; }
   [[nodiscard]] std::vector<OpenPort>& ports() { return ports_; }
   [[nodiscard]] const std::vector<OpenPort>& ports() const { return ports_; }
   [[nodiscard]] HostInterface& host() { return *host_; }
@@ -56,7 +57,7 @@ class Devices {
   std::vector<rte_mempool*> bfd_pools_;
 };
 
-/// Which side of the router a port is on: an uplink if a BGP neighbor is reached through it.
+/// Which side of the router a port is on, by the configuration.
 [[nodiscard]] PortZone zone_of(const Config& config, PortId port);
 
 }  // namespace lastmile

@@ -1,30 +1,46 @@
 #include "daemon/forwarding.h"
 
+#include <algorithm>
+#include <map>
+#include <memory>
 #include <utility>
+
+#include "dataplane/pipeline/transmit_handover.h"
+#include "logging/log.h"
 
 namespace lastmile {
 namespace {
+
+// What a table can have of second-level groups (dataplane/fib).
+constexpr std::uint32_t kMostSecondLevelGroups = 1U << 23;
 
 ForwardingLimits limits(const DataplaneConfig& dataplane) {
   ForwardingLimits result;
   result.readers = dataplane.workers + 1;  // one for `trace` and the like
   result.ipv4.max_routes = dataplane.max_routes_ipv4;
   result.ipv6.max_routes = dataplane.max_routes_ipv6;
-  result.ipv6.second_level_groups = dataplane.max_routes_ipv6;
+  // A route alone in its /24 takes up to 13 groups, routes that lie close together two each; the
+  // memory is only reserved until groups are used.
+  result.ipv6.second_level_groups =
+      std::min(kMostSecondLevelGroups, std::max(13U * 65'536U, 2 * dataplane.max_routes_ipv6));
   return result;
 }
 
-/// Receive queues are dealt out to the workers in turn. A device with one queue serves one worker.
-std::vector<std::uint16_t> share(std::uint16_t queues, unsigned worker, unsigned workers) {
+/// Receive queues are dealt out to the workers in turn, beginning with another worker for each port
+/// (`first`): so two ports with one queue each keep two workers busy.
+std::vector<std::uint16_t> share(std::uint16_t queues, unsigned first, unsigned worker,
+                                 unsigned workers) {
   std::vector<std::uint16_t> mine;
-  for (unsigned queue = worker; queue < queues; queue += workers) {
-    mine.push_back(static_cast<std::uint16_t>(queue));
+  for (std::uint16_t queue = 0; queue < queues; ++queue) {
+    if ((first + queue) % workers == worker) mine.push_back(queue);
   }
   return mine;
 }
 
-std::uint16_t transmit_queue(std::uint16_t queues, unsigned worker) {
-  return static_cast<std::uint16_t>(worker % queues);
+/// The transmit queue for a worker, of as many as there are: that of its first receive queue.
+std::uint16_t transmit_queue(std::uint16_t queues, unsigned first, unsigned worker,
+                             unsigned workers) {
+  return static_cast<std::uint16_t>((worker + workers - first % workers) % workers % queues);
 }
 
 WorkerConfig worker_config(const Config& config, const Devices& devices, unsigned worker) {
@@ -48,22 +64,83 @@ WorkerConfig worker_config(const Config& config, const Devices& devices, unsigne
     port.twin = DeviceId{twin.ethdev};
     port.mac = facts.mac;
     port.zone = zone_of(config, open.id);
-    port.receive_queues = share(facts.rx_queues, worker, workers);
-    port.transmit_queue = transmit_queue(facts.tx_queues, worker);
-    port.twin_receive_queues = share(twin.rx_queues, worker, workers);
-    port.twin_transmit_queue = transmit_queue(twin.tx_queues, worker);
+    const unsigned first = open.id.value();
+    port.receive_queues = share(facts.rx_queues, first, worker, workers);
+    if (facts.priority_queue && worker == priority_worker(open.id, workers)) {
+      port.priority_queues = {*facts.priority_queue};
+    }
+    port.transmit_queue = transmit_queue(facts.tx_queues, first, worker, workers);
+    port.twin_receive_queues = share(twin.rx_queues, first, worker, workers);
+    port.twin_transmit_queue = transmit_queue(twin.tx_queues, first, worker, workers);
     result.ports.push_back(std::move(port));
   }
   const auto& host = devices.host().port().facts();
   result.host.device = DeviceId{host.ethdev};
   result.host.mac = devices.host().mac();
   result.host.router_mac = host.mac;
-  result.host.receive_queues = share(host.rx_queues, worker, workers);
-  result.host.transmit_queue = transmit_queue(host.tx_queues, worker);
+  result.host.mtu = host.mtu;
+  result.host.receive_queues = share(host.rx_queues, 0, worker, workers);
+  result.host.transmit_queue = transmit_queue(host.tx_queues, 0, worker, workers);
   return result;
 }
 
+/// Calls `visit(device, transmit queue, receive queues, through)` for each way out of a worker.
+template <class Visitor>
+void for_each_way_out(WorkerConfig& worker, Visitor&& visit) {
+  const auto unless_absent = [&](DeviceId device, std::uint16_t queue,
+                                 const std::vector<std::uint16_t>& receives,
+                                 std::shared_ptr<TransmitHandover>& through) {
+    if (device != kNoDevice) visit(device, queue, receives, through);
+  };
+  for (WorkerPort& port : worker.ports) {
+    unless_absent(port.device, port.transmit_queue, port.receive_queues, port.transmit_through);
+    unless_absent(port.twin, port.twin_transmit_queue, port.twin_receive_queues,
+                  port.twin_transmit_through);
+  }
+  unless_absent(worker.host.device, worker.host.transmit_queue, worker.host.receive_queues,
+                worker.host.transmit_through);
+}
+
+/// A transmit queue has one user: the worker that receives from the queue of the same number, so
+/// that what answers a packet needs no second worker; else the first one. The others hand their
+/// packets to that one.
+void settle_transmit_queues(std::vector<WorkerConfig>& workers) {
+  std::map<std::pair<DeviceId, std::uint16_t>, WorkerConfig*> owners;
+  for (WorkerConfig& worker : workers) {
+    for_each_way_out(worker,
+                     [&](DeviceId device, std::uint16_t queue, const auto& receives, auto&) {
+                       if (std::ranges::find(receives, queue) != receives.end())
+                         owners[{device, queue}] = &worker;
+                     });
+  }
+  for (WorkerConfig& worker : workers) {
+    for_each_way_out(worker, [&](DeviceId device, std::uint16_t queue, const auto&, auto& through) {
+      const auto owner = owners.try_emplace({device, queue}, &worker).first->second;
+      if (owner == &worker) return;
+      through = std::make_shared<TransmitHandover>(device, queue);
+      owner->sends_for.push_back(through);
+    });
+  }
+}
+
+/// With several workers: says which device can't use them all.
+void tell_of_few_queues(const Config& config, const Devices& devices) {
+  const unsigned workers = config.dataplane.workers;
+  for (const OpenPort& open : devices.ports()) {
+    const auto& facts = open.port->facts();
+    if (facts.rx_queues >= workers && facts.tx_queues >= workers) continue;
+    log::warn(
+        "port {}: {} receive and {} transmit queue(s) for {} workers; the others do not receive "
+        "from it, and send through those that have a queue",
+        facts.name, facts.rx_queues, facts.tx_queues, workers);
+  }
+}
+
 }  // namespace
+
+unsigned priority_worker(PortId port, unsigned workers) {
+  return port.value() % workers;
+}
 
 Forwarding::Forwarding(const Config& config, const Devices& devices)
     : tables_(limits(config.dataplane)),
@@ -75,10 +152,15 @@ Forwarding::Forwarding(const Config& config, const Devices& devices)
     tables_.ports.set(open.id,
                       {.mac = facts.mac, .mtu = facts.mtu, .zone = zone_of(config, open.id)});
   }
+  std::vector<WorkerConfig> workers;
   for (unsigned i = 0; i < config.dataplane.workers; ++i) {
-    WorkerConfig worker = worker_config(config, devices, i);
-    worker.bfd = bfd_.worker(i, devices.bfd_pool(i));
-    for (WorkerPort& port : worker.ports) port.bfd_owner = bfd_.owner(port.id);
+    workers.push_back(worker_config(config, devices, i));
+    workers.back().bfd = bfd_.worker(i, devices.bfd_pool(i));
+    for (WorkerPort& port : workers.back().ports) port.bfd_owner = bfd_.owner(port.id);
+  }
+  settle_transmit_queues(workers);
+  tell_of_few_queues(config, devices);
+  for (WorkerConfig& worker : workers) {
     workers_.push_back(std::make_unique<Worker>(std::move(worker), tables_));
   }
 }

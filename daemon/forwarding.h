@@ -47,4 +47,7 @@ class Forwarding {
   std::vector<std::unique_ptr<Worker>> workers_;
 };
 
+/// Which worker polls the priority queue of a port: ports take turns.
+[[nodiscard]] unsigned priority_worker(PortId port, unsigned workers);
+
 }  // namespace lastmile

@@ -11,7 +11,8 @@
 namespace lastmile {
 namespace {
 
-// A driver that is asked answers from memory, so asking often costs next to nothing.
+// A driver that is asked answers from memory, so asking often costs next to nothing. Those that
+// raise an interrupt are asked as well: one that got lost must not cost more than this.
 constexpr long kPollNanoseconds = 10'000'000;
 
 bool knows_itself(const OpenPort& port) {
@@ -20,12 +21,18 @@ bool knows_itself(const OpenPort& port) {
 
 }  // namespace
 
-LinkMonitor::LinkMonitor(EventLoop& loop, Devices& devices, LinkWatcher watcher, int timer)
-    : loop_(loop), devices_(devices), watcher_(std::move(watcher)), timer_(timer) {
+LinkMonitor::LinkMonitor(EventLoop& loop, Devices& devices, LinkWatcher watcher,
+                         LinkInterrupts interrupts, int timer)
+    : loop_(loop),
+      devices_(devices),
+      watcher_(std::move(watcher)),
+      interrupts_(std::move(interrupts)),
+      timer_(timer) {
   loop_.watch(watcher_.fd(), [this] {
     const auto read = watcher_.read([this](const LinkEvent& event) { on_kernel_link(event); });
     if (!read) log::error("link state: {}", read.error().message);
   });
+  watch_interrupts();
   if (timer_ < 0) return;
   loop_.watch(timer_, [this] {
     std::uint64_t expirations = 0;
@@ -33,8 +40,26 @@ LinkMonitor::LinkMonitor(EventLoop& loop, Devices& devices, LinkWatcher watcher,
   });
 }
 
+void LinkMonitor::watch_interrupts() {
+  loop_.watch(interrupts_.fd(), [this] {
+    interrupts_.acknowledge();
+    poll_drivers();
+  });
+  for (const OpenPort& port : devices_.ports()) {
+    LinkWatch& how = watches_[port.id];
+    how = knows_itself(port) ? LinkWatch::kPoll : LinkWatch::kNetlink;
+    if (!port.port->facts().link_interrupt) continue;
+    if (auto watched = interrupts_.watch(port.port->facts()); watched) {
+      how = LinkWatch::kInterrupt;
+    } else {
+      log::warn("{}", watched.error().message);
+    }
+  }
+}
+
 LinkMonitor::~LinkMonitor() {
   loop_.unwatch(watcher_.fd());
+  loop_.unwatch(interrupts_.fd());
   if (timer_ < 0) return;
   loop_.unwatch(timer_);
   close(timer_);
@@ -43,15 +68,20 @@ LinkMonitor::~LinkMonitor() {
 Result<std::unique_ptr<LinkMonitor>> LinkMonitor::start(EventLoop& loop, Devices& devices) {
   auto watcher = LinkWatcher::open();
   if (!watcher) return tl::unexpected(watcher.error());
+  auto interrupts = LinkInterrupts::open();
+  if (!interrupts) return tl::unexpected(interrupts.error());
   int timer = -1;
   if (std::ranges::any_of(devices.ports(), knows_itself)) {
     timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
     const itimerspec period{{0, kPollNanoseconds}, {0, kPollNanoseconds}};
     if (timer < 0 || timerfd_settime(timer, 0, &period, nullptr) != 0) {
-      return failure(std::string{"link state: no timer: "} + std::strerror(errno), errno);
+      const int code = errno;
+      if (timer >= 0) close(timer);
+      return failure(std::string{"link state: no timer: "} + std::strerror(code), code);
     }
   }
-  return std::unique_ptr<LinkMonitor>{new LinkMonitor{loop, devices, std::move(*watcher), timer}};
+  return std::unique_ptr<LinkMonitor>{
+      new LinkMonitor{loop, devices, std::move(*watcher), std::move(*interrupts), timer}};
 }
 
 Result<void> LinkMonitor::refresh() {
@@ -64,10 +94,19 @@ Link LinkMonitor::link(PortId port) const {
   return found == links_.end() ? Link::kDown : found->second;
 }
 
+LinkWatch LinkMonitor::watch(PortId port) const {
+  return watches_.at(port);
+}
+
 void LinkMonitor::on_kernel_link(const LinkEvent& event) {
   for (OpenPort& port : devices_.ports()) {
     const auto& kernel = port.port->facts().kernel;
-    if (!knows_itself(port) && kernel && kernel->index == event.index) changed(port, event.link);
+    if (knows_itself(port) || !kernel || kernel->index != event.index) continue;
+    changed(port, event.link);
+    if (event.deleted) {
+      log::error("port {}: interface '{}' is gone; restart lastmiled when there is one again",
+                 port.port->facts().name, kernel->name);
+    }
   }
 }
 

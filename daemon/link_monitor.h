@@ -1,5 +1,5 @@
-// The link state of every port, as LinkChanged events: from netlink where the driver does not know,
-// else from the driver itself.
+// The link state of every port, as LinkChanged events: from netlink where the driver does not know;
+// from the driver itself, by its interrupt where it has one, and by asking it all the time.
 #pragma once
 
 #include <map>
@@ -7,9 +7,17 @@
 
 #include "controlplane/io/event_loop.h"
 #include "daemon/devices.h"
+#include "drivers/ports/link_interrupts.h"
 #include "drivers/ports/link_watcher.h"
 
 namespace lastmile {
+
+/// How a change of a port's link becomes known.
+enum class LinkWatch : std::uint8_t {
+  kNetlink,    ///< the kernel tells at once
+  kInterrupt,  ///< the device tells at once; it is asked every 10 ms all the same
+  kPoll,       ///< the device is asked every 10 ms
+};
 
 /// Keeps each port's twin in step with its link, and tells the control plane of changes. Control
 /// thread only.
@@ -25,9 +33,12 @@ class LinkMonitor {
   /// Delivers the present state of every port. Once, when the control plane has started.
   [[nodiscard]] Result<void> refresh();
   [[nodiscard]] Link link(PortId port) const;
+  [[nodiscard]] LinkWatch watch(PortId port) const;
 
  private:
-  LinkMonitor(EventLoop& loop, Devices& devices, LinkWatcher watcher, int timer);
+  LinkMonitor(EventLoop& loop, Devices& devices, LinkWatcher watcher, LinkInterrupts interrupts,
+              int timer);
+  void watch_interrupts();
   void on_kernel_link(const LinkEvent& event);
   void poll_drivers();
   void changed(OpenPort& port, Link link);
@@ -35,8 +46,10 @@ class LinkMonitor {
   EventLoop& loop_;
   Devices& devices_;
   LinkWatcher watcher_;
+  LinkInterrupts interrupts_;
   int timer_;  ///< descriptor of a periodic timer; -1: every port is watched by netlink
   std::map<PortId, Link> links_;
+  std::map<PortId, LinkWatch> watches_;
 };
 
 }  // namespace lastmile

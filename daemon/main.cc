@@ -5,6 +5,8 @@
 #include <string>
 
 #include "controlplane/config/config.h"
+#include "controlplane/config/reference.h"
+#include "daemon/held_signals.h"
 #include "daemon/router.h"
 #include "logging/log.h"
 #include "logging/setup.h"
@@ -34,6 +36,7 @@ int run(const std::string& path, bool only_check, const std::string& log_level) 
                  log_level.c_str());
     return kUsage;
   }
+  lastmile::HeldSignals signals;
   lastmile::Router::Options options;
   options.config_path = path;
   auto router = lastmile::Router::build(std::move(*config), options);
@@ -41,6 +44,7 @@ int run(const std::string& path, bool only_check, const std::string& log_level) 
     lastmile::log::critical("{}", router.error());
     return kFailed;
   }
+  signals.release();
   (*router)->run();
   return kOk;
 }
@@ -50,7 +54,7 @@ int run(const std::string& path, bool only_check, const std::string& log_level) 
 int main(int argc, char** argv) {
   CLI::App app{
       "The Lastmile router: forwards packets with DPDK and speaks BGP to the top-of-rack leaves. "
-      "Runs in the foreground until SIGINT or SIGTERM."};
+      "Runs in the foreground until SIGINT, SIGTERM or SIGHUP."};
   app.name("lastmiled");
   app.footer("See docs/configuration.md for CONFIG, and lastmile(1) to look inside.");
   std::string config;
@@ -60,6 +64,13 @@ int main(int argc, char** argv) {
   app.add_flag("--check", only_check, "only validate CONFIG: exit status 0 if it is good, else 1");
   app.add_option("--log-level", log_level, "trace, debug, info, warning, error, critical or off")
       ->capture_default_str();
+  app.add_flag_callback(
+      "--help-config",
+      [] {
+        std::fputs(lastmile::config_reference_text().c_str(), stdout);
+        throw CLI::Success{};
+      },
+      "print what a configuration may say, and exit");
   app.set_version_flag("--version", std::string{"lastmiled "} + LASTMILE_VERSION);
   try {
     app.parse(argc, argv);

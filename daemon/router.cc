@@ -6,8 +6,10 @@
 #include <system_error>
 #include <utility>
 
+#include "controlplane/config/differences.h"
 #include "controlplane/control/command_table.h"
 #include "controlplane/control/control_server.h"
+#include "controlplane/control/policy_command.h"
 #include "controlplane/control/respond.h"
 #include "controlplane/control_plane.h"
 #include "controlplane/io/asio_timers.h"
@@ -76,6 +78,8 @@ struct Router::Parts {
 
   tl::expected<void, std::string> wire(const Options& options);
   void handle(const Event& event);
+  CommandResult reload(const std::string& path);
+  void reflect_echo(PortId id);
   void watch_data_plane();
   void watch_neighborhood();
 };
@@ -108,8 +112,13 @@ tl::expected<void, std::string> Router::Parts::wire(const Options& options) {
   links = std::move(*monitor);
 
   show.emplace(Show::Sources{config, options.config_path, *devices, forwarding, *control, *links,
-                             *neighborhood});
+                             *neighborhood, loop.slices()});
   add_show_commands(commands, *show);
+  add_policy_commands(commands, config);
+  commands.add({"reload",
+                "reads the configuration again and takes up what differs",
+                {},
+                [this, path = options.config_path](const Json&) { return reload(path); }});
   ControlServer::Options socket;
   socket.socket = config.control.socket;
   socket.group = config.control.group;
@@ -132,13 +141,67 @@ tl::expected<void, std::string> Router::Parts::wire(const Options& options) {
   return {};
 }
 
+/// {"applied": bool, "errors": ["FILE:LINE:COLUMN: …"]}. A file that is wrong, or needs a restart,
+/// changes nothing.
+CommandResult Router::Parts::reload(const std::string& path) {
+  Json errors = Json::array();
+  auto wanted = load_config(path);
+  if (!wanted) {
+    for (const ConfigError& error : wanted.error()) errors.push_back(to_string(error));
+    return Json{{"applied", false}, {"errors", errors}};
+  }
+  for (const std::string& key : config::restart_needed(config, *wanted)) {
+    errors.push_back(
+        fmt::format("{}: {} differs, which a running router can't take up; expected a "
+                    "restart, or the old value",
+                    path, key));
+  }
+  if (errors.empty()) {
+    for (const PortConfig& port : config.ports) {
+      if (zone_of(config, port.id) == zone_of(*wanted, port.id)) continue;
+      errors.push_back(
+          fmt::format("{}: port {} becomes an uplink, or is one no longer, which a "
+                      "running router can't take up; expected a restart",
+                      path, port.name));
+    }
+  }
+  if (!errors.empty()) return Json{{"applied", false}, {"errors", errors}};
+  control->apply(*wanted, loop.now());
+  config = std::move(*wanted);
+  log::info("{}: reloaded", path);
+  return Json{{"applied", true}, {"errors", errors}};
+}
+
 void Router::Parts::handle(const Event& event) {
   if (const auto* command = std::get_if<CommandReceived>(&event.what)) {
-    server->reply(command->command, commands.dispatch(command->request));
+    loop.slices().measure(
+        "command", [&] { server->reply(command->command, commands.dispatch(command->request)); });
     return;
   }
   control->handle(event);
   forwarding.bfd().flush();
+  if (const auto* neighbor = std::get_if<LinkLayerNeighborChanged>(&event.what)) {
+    reflect_echo(neighbor->port);
+  }
+}
+
+// NICs that can turn a neighbor's echo round by themselves have to know its MAC address.
+void Router::Parts::reflect_echo(PortId id) {
+  const OpenPort& port = devices->ports()[id.value()];
+  if (!port.port->facts().hairpin_queue) return;
+  std::vector<MacAddress> neighbors;
+  const auto router = control->discovery().neighbor(id);
+  for (const auto& known : neighborhood->neighbors()) {
+    if (known.port == id && known.entry.mac && router &&
+        known.entry.address == IpAddress{*router}) {
+      neighbors.push_back(*known.entry.mac);
+    }
+  }
+  std::vector<IpAddress> own;
+  for (const IpPrefix& loopback : config.loopbacks) {
+    std::visit([&own](const auto& prefix) { own.emplace_back(prefix.address()); }, loopback);
+  }
+  port.offload->reflect(std::move(neighbors), std::move(own));
 }
 
 void Router::Parts::watch_data_plane() {
@@ -175,7 +238,7 @@ tl::expected<std::unique_ptr<Router>, std::string> Router::build(Config config,
     if (auto wired = parts->wire(options); !wired) return tl::unexpected(wired.error());
     return std::unique_ptr<Router>{new Router{std::move(parts)}};
   } catch (const std::system_error& error) {
-    return tl::unexpected(std::string{"cannot make the forwarding tables: "} + error.what());
+    return tl::unexpected(std::string{"cannot start: "} + error.what());
   } catch (const std::bad_alloc&) {
     return tl::unexpected(
         std::string{"not enough memory for the forwarding tables; lower "

@@ -2,7 +2,7 @@
 //
 //   auto router = Router::build(config, options);
 //   if (!router) die(router.error());
-//   (*router)->run();           // until SIGINT or SIGTERM
+//   (*router)->run();           // until SIGINT, SIGTERM or SIGHUP
 //
 //   drivers ── ports, twins, lm0 ──> Forwarding (workers, FIB writer, tables)
 //      │ links                            │ resolution wanted, FIB progressed
@@ -40,7 +40,8 @@ class Router {
   Router(const Router&) = delete;
   Router& operator=(const Router&) = delete;
 
-  /// Runs until SIGINT or SIGTERM, then tells every peer and waits, for a moment, until they heard.
+  /// Runs until SIGINT, SIGTERM or SIGHUP, then tells every peer and waits, for a moment, until
+  /// they heard.
   void run();
 
  private:

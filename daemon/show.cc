@@ -2,11 +2,15 @@
 
 #include <rte_version.h>
 
+#include <malloc.h>
+
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <string_view>
 #include <utility>
 
+#include "daemon/offload_view.h"
 #include "dataplane/net/format.h"
 #include "dataplane/worker/counters.h"
 
@@ -22,6 +26,52 @@ std::vector<WorkerSnapshot> snapshots(const Forwarding& forwarding) {
   for (const auto& worker : forwarding.workers()) result.push_back(snapshot(worker->counters(), 0));
   return result;
 }
+
+// Two programs that ask in turn must not leave each other intervals of nothing.
+constexpr std::chrono::seconds kShortestInterval{1};
+
+/// What a worker's load was since `before`; other counters are left out.
+WorkerSnapshot worker_load_since(const WorkerSnapshot& now, const WorkerSnapshot& before) {
+  WorkerSnapshot load;
+  load.vectors = now.vectors - before.vectors;
+  load.packets = now.packets - before.packets;
+  load.busy_cycles = now.busy_cycles - before.busy_cycles;
+  load.idle_cycles = now.idle_cycles - before.idle_cycles;
+  load.sleep_cycles = now.sleep_cycles - before.sleep_cycles;
+  for (std::size_t i = 0; i < kStageCount; ++i) {
+    load.stages[i] = {.cycles = now.stages[i].cycles - before.stages[i].cycles,
+                      .packets = now.stages[i].packets - before.stages[i].packets};
+  }
+  return load;
+}
+
+const char* to_string(NextHopKind kind) {
+  switch (kind) {
+    case NextHopKind::kForward:
+      return "forward";
+    case NextHopKind::kUnresolved:
+      return "unresolved";
+    case NextHopKind::kGlean:
+      return "glean";
+    case NextHopKind::kLocalHost:
+      return "host";
+    case NextHopKind::kLocalPort:
+      return "twin";
+    case NextHopKind::kBlackhole:
+      return "blackhole";
+    case NextHopKind::kUnreachable:
+      return "unreachable";
+  }
+  return "";
+}
+
+bool has_port(NextHopKind kind) {
+  return kind == NextHopKind::kForward || kind == NextHopKind::kUnresolved ||
+         kind == NextHopKind::kGlean || kind == NextHopKind::kLocalPort;
+}
+
+constexpr std::array<std::pair<DownCause, const char*>, 3> kDownCauseNames{
+    {{DownCause::kLink, "link"}, {DownCause::kBfd, "bfd"}, {DownCause::kRouting, "routing"}}};
 
 const char* origin_name(bgp::Origin origin) {
   switch (origin) {
@@ -65,6 +115,18 @@ std::uint32_t prefixes_known(const rib::RibSummary& summary) {
   return sum;
 }
 
+const char* name_of(LinkWatch watch) {
+  switch (watch) {
+    case LinkWatch::kNetlink:
+      return "netlink";
+    case LinkWatch::kInterrupt:
+      return "interrupt";
+    case LinkWatch::kPoll:
+      return "poll";
+  }
+  return "";
+}
+
 std::uint64_t sum(const rib::PathCounts& counts) {
   std::uint64_t total = 0;
   for (const std::uint32_t count : counts) total += count;
@@ -73,7 +135,8 @@ std::uint64_t sum(const rib::PathCounts& counts) {
 
 }  // namespace
 
-Show::Show(Sources sources) : from_(std::move(sources)), started_(ControlClock::now()) {}
+Show::Show(Sources sources)
+    : from_(std::move(sources)), started_(ControlClock::now()), interval_began_(started_) {}
 
 std::string Show::port_name(PortId port) const {
   return from_.config.ports[port.value()].name;
@@ -108,6 +171,9 @@ std::vector<PortView> Show::ports() const {
       view.addresses.push_back(fmt::format("{}/{}", address.address, address.length));
     }
     view.link_up = from_.links.link(open.id) == Link::kUp;
+    view.rx_queues = facts.rx_queues;
+    view.tx_queues = facts.tx_queues;
+    view.link_watch = name_of(from_.links.watch(open.id));
     const PortStatistics device = open.port->statistics();
     view.rx_missed = device.missed;
     view.rx_errors = device.receive_errors;
@@ -124,14 +190,26 @@ std::vector<PortView> Show::ports() const {
   return views;
 }
 
+std::vector<OffloadView> Show::offload() const {
+  std::vector<OffloadView> views;
+  for (const OpenPort& open : from_.devices.ports()) {
+    OffloadView view = offload_view(open.port->facts(), open.offload->report());
+    if (view.priority_queue) {
+      view.worker = priority_worker(open.id, from_.config.dataplane.workers);
+    }
+    views.push_back(std::move(view));
+  }
+  return views;
+}
+
 std::vector<NeighborView> Show::bgp_neighbors() const {
   std::vector<NeighborView> views;
   for (const bgp::PeerStatus& status : from_.control.sessions().status(ControlClock::now())) {
     NeighborView view;
     view.name = status.name;
-    if (status.id.value() < from_.config.bgp.neighbors.size()) {
-      view.description = from_.config.bgp.neighbors[status.id.value()].description;
-    }
+    const auto& neighbors = from_.config.bgp.neighbors;
+    const auto configured = std::ranges::find(neighbors, status.name, &BgpNeighborConfig::name);
+    if (configured != neighbors.end()) view.description = configured->description;
     if (status.port) view.port = port_name(*status.port);
     view.address = status.address;
     if (status.negotiated) {
@@ -161,6 +239,9 @@ std::vector<NeighborView> Show::bgp_neighbors() const {
     const bool flawless =
         status.state == bgp::SessionState::kEstablished && status.history.dropped == 0;
     if (!flawless) view.last_error = status.history.last_error;
+    view.treat_as_withdraw = status.history.treat_as_withdraw;
+    view.attribute_discard = status.history.attribute_discard;
+    view.last_fault = status.history.last_fault;
     views.push_back(std::move(view));
   }
   return views;
@@ -253,6 +334,23 @@ FibStatusView Show::fib() const {
   return view;
 }
 
+ControlThreadView Show::control_thread() const {
+  using std::chrono::duration_cast;
+  using std::chrono::microseconds;
+  const SliceMeter& slices = from_.slices;
+  ControlThreadView view;
+  view.slices = slices.slices();
+  view.long_slices = slices.long_slices();
+  view.busy = duration_cast<microseconds>(slices.busy());
+  view.longest = duration_cast<microseconds>(slices.longest().cpu);
+  view.longest_in = slices.longest().what;
+  view.longest_wall = duration_cast<microseconds>(slices.longest().wall);
+  view.rib_bytes = from_.control.rib().summary().memory_bytes;
+  const struct mallinfo2 heap = mallinfo2();
+  view.heap_bytes = heap.uordblks + heap.hblkhd;
+  return view;
+}
+
 std::vector<LinkLayerView> Show::link_layer_neighbors() const {
   std::vector<LinkLayerView> views;
   for (const auto& neighbor : from_.neighborhood.neighbors()) {
@@ -271,29 +369,97 @@ std::vector<LinkLayerView> Show::link_layer_neighbors() const {
   return views;
 }
 
+std::string Show::neighbors_at(PortId port, const MacAddress& mac) const {
+  std::string text;
+  for (const auto& neighbor : from_.neighborhood.neighbors()) {
+    if (neighbor.port != port || neighbor.entry.mac != mac) continue;
+    if (!text.empty()) text += ' ';
+    text += to_string(neighbor.entry.address);
+  }
+  return text;
+}
+
+std::vector<NextHopStatusView> Show::next_hops() const {
+  const NextHopTable& table = from_.forwarding.tables().next_hops;
+  const std::vector<NextHopId> ids = from_.forwarding.client().next_hops();
+  const std::size_t counted = ids.empty() ? 0 : std::size_t{ids.back().value()} + 1;
+  std::vector<WorkerSnapshot> workers;
+  for (const auto& worker : from_.forwarding.workers()) {
+    workers.push_back(snapshot(worker->counters(), counted));
+  }
+  std::vector<NextHopStatusView> views;
+  for (const NextHopId id : ids) {
+    const NextHop hop = table.load(id);
+    NextHopStatusView view;
+    view.id = id.value();
+    view.kind = to_string(hop.kind());
+    if (has_port(hop.kind())) view.port = port_name(hop.port());
+    if (hop.kind() == NextHopKind::kForward) {
+      view.mac = hop.destination();
+      view.addresses = neighbors_at(hop.port(), hop.destination());
+    }
+    const std::uint8_t causes = table.down_causes(id);
+    view.alive = causes == 0;
+    for (const auto& [cause, name] : kDownCauseNames) {
+      if ((causes & static_cast<std::uint8_t>(cause)) != 0) view.down.emplace_back(name);
+    }
+    for (const WorkerSnapshot& worker : workers) {
+      view.packets += worker.next_hops[id.value()].packets;
+      view.bytes += worker.next_hops[id.value()].bytes;
+    }
+    views.push_back(std::move(view));
+  }
+  return views;
+}
+
+std::vector<std::string> Show::receives(const WorkerConfig& worker) const {
+  std::vector<std::string> queues;
+  for (const WorkerPort& port : worker.ports) {
+    for (const std::uint16_t queue : port.receive_queues) {
+      queues.push_back(fmt::format("{}/{}", port_name(port.id), queue));
+    }
+  }
+  for (const std::uint16_t queue : worker.host.receive_queues) {
+    queues.push_back(fmt::format("host/{}", queue));
+  }
+  return queues;
+}
+
 std::vector<WorkerView> Show::workers() const {
+  const std::vector<WorkerSnapshot> now = snapshots(from_.forwarding);
+  interval_.resize(now.size());  // the first time: since the start
   std::vector<WorkerView> views;
-  unsigned id = 0;
-  for (const WorkerSnapshot& worker : snapshots(from_.forwarding)) {
+  for (unsigned id = 0; id < now.size(); ++id) {
+    const WorkerSnapshot& worker = now[id];
+    const WorkerSnapshot recent = worker_load_since(worker, interval_[id]);
+    const WorkerConfig& config = from_.forwarding.workers()[id]->config();
     WorkerView view;
     view.id = id;
-    if (id < from_.config.dataplane.cpus.size()) view.cpu = from_.config.dataplane.cpus[id];
-    ++id;
+    view.cpu = config.cpu;
     view.rx_packets = worker.packets;
     for (const auto& port : worker.ports) view.tx_packets += port.sent_packets;
     view.tx_packets += worker.host.sent_packets;
     for (const std::uint64_t count : worker.punts) view.punted += count;
-    view.cycles_per_packet = worker.cycles_per_packet();
-    view.packets_per_vector = worker.vectors == 0 ? 0
-                                                  : static_cast<double>(worker.packets) /
-                                                        static_cast<double>(worker.vectors);
-    view.idle_share = worker.idle_share();
+    view.cycles_per_packet = recent.cycles_per_packet();
+    view.packets_per_vector = recent.vectors == 0 ? 0
+                                                  : static_cast<double>(recent.packets) /
+                                                        static_cast<double>(recent.vectors);
+    view.idle_share = recent.idle_share();
+    for (std::size_t i = 0; i < kStageCount; ++i) {
+      view.stages.push_back({std::string{kStageNames[i]}, recent.stages[i].cycles_per_packet()});
+    }
+    view.receives = receives(config);
     for (std::size_t i = 0; i < kDropReasonCount; ++i) {
       if (worker.drops[i] == 0) continue;
       const DropReasonFacts& facts = kDropReasons[i];
       view.drops.push_back({std::string{facts.name}, std::string{facts.text}, worker.drops[i]});
     }
     views.push_back(std::move(view));
+  }
+  const TimePoint asked = ControlClock::now();
+  if (asked - interval_began_ >= kShortestInterval) {
+    interval_ = now;
+    interval_began_ = asked;
   }
   return views;
 }

@@ -8,10 +8,12 @@
 
 #include "controlplane/control/views.h"
 #include "controlplane/control_plane.h"
+#include "controlplane/event/slice_meter.h"
 #include "controlplane/io/kernel_neighborhood.h"
 #include "daemon/devices.h"
 #include "daemon/forwarding.h"
 #include "daemon/link_monitor.h"
+#include "dataplane/worker/counters.h"
 
 namespace lastmile {
 
@@ -27,25 +29,34 @@ class Show final : public ShowSource {
     const ControlPlane& control;
     const LinkMonitor& links;
     const KernelNeighborhood& neighborhood;
+    const SliceMeter& slices;
   };
   explicit Show(Sources sources);
 
   [[nodiscard]] VersionView version() const override;
   [[nodiscard]] std::vector<PortView> ports() const override;
+  [[nodiscard]] std::vector<OffloadView> offload() const override;
   [[nodiscard]] std::vector<NeighborView> bgp_neighbors() const override;
   [[nodiscard]] RoutePage routes(const RouteQuery& query) const override;
   [[nodiscard]] FibStatusView fib() const override;
   [[nodiscard]] std::vector<LinkLayerView> link_layer_neighbors() const override;
+  [[nodiscard]] std::vector<NextHopStatusView> next_hops() const override;
   [[nodiscard]] std::vector<WorkerView> workers() const override;
   [[nodiscard]] BfdStatusView bfd() const override;
   [[nodiscard]] std::vector<DropView> drops() const override;
+  [[nodiscard]] ControlThreadView control_thread() const override;
 
  private:
   [[nodiscard]] std::string port_name(PortId port) const;
   [[nodiscard]] RouteView view(const rib::RouteView& route) const;
+  [[nodiscard]] std::vector<std::string> receives(const WorkerConfig& worker) const;
+  [[nodiscard]] std::string neighbors_at(PortId port, const MacAddress& mac) const;
 
   Sources from_;
   TimePoint started_;
+  // Where the interval of `workers` began: counters then, one for each worker.
+  mutable std::vector<WorkerSnapshot> interval_;
+  mutable TimePoint interval_began_;
 };
 
 }  // namespace lastmile

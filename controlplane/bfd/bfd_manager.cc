@@ -115,10 +115,9 @@ struct BfdManager::Session {
   std::optional<TimePoint> up_since;
 };
 
-BfdManager::BfdManager(const Config& config, std::vector<bgp::PeerSettings> peers,
-                       std::vector<Port> ports, const Outside& outside, std::uint64_t seed)
+BfdManager::BfdManager(const Config& config, std::vector<Port> ports, const Outside& outside,
+                       std::uint64_t seed)
     : config_(config),
-      peers_(std::move(peers)),
       ports_(std::move(ports)),
       out_(outside),
       random_(seed ^ 0x9e3779b97f4a7c15) {}
@@ -135,10 +134,32 @@ std::uint64_t BfdManager::random() {
 
 // --- which sessions there are --------------------------------------------------------------------
 
-void BfdManager::start(TimePoint now) {
-  for (std::size_t i = 0; i < peers_.size(); ++i) {
-    if (!peers_[i].address) continue;
-    watch(bgp::PeerId{static_cast<std::uint16_t>(i)}, *peers_[i].address, now);
+void BfdManager::apply(const Config& wanted, const std::vector<bgp::PeerSettings>& peers,
+                       const std::vector<bgp::PeerId>& ids, TimePoint now) {
+  std::map<bgp::PeerId, Watched> watched;
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    const auto profile = wanted.bgp.neighbors[i].bfd;
+    if (!profile || peers[i].listen) continue;
+    watched.emplace(ids[i], Watched{peers[i].name, peers[i].port, peers[i].address,
+                                    wanted.bfd.profiles[*profile]});
+  }
+  for (const auto& [peer, old] : std::exchange(watched_, std::move(watched))) {
+    const auto still = watched_.find(peer);
+    if (still == watched_.end() || still->second.port != old.port ||
+        still->second.address != old.address) {
+      drop(peer);
+      continue;
+    }
+    Session* const session = of(peer);
+    if (session == nullptr) continue;
+    session->profile = still->second.profile.name;
+    const bfd::SessionParameters parameters = session_parameters(still->second.profile);
+    if (parameters == session->spec.parameters) continue;
+    session->spec.parameters = parameters;
+    submit(*session, Kind::kChange);
+  }
+  for (const auto& [peer, neighbor] : watched_) {
+    if (neighbor.address) watch(peer, *neighbor.address, now);
   }
 }
 
@@ -147,17 +168,15 @@ void BfdManager::stop() {
 }
 
 bool BfdManager::must_wait(bgp::PeerId peer) const {
-  if (peer.value() >= config_.bgp.neighbors.size()) return false;
-  const auto profile = config_.bgp.neighbors[peer.value()].bfd;
-  if (!profile || !config_.bfd.profiles[*profile].strict) return false;
+  const auto watched = watched_.find(peer);
+  if (watched == watched_.end() || !watched->second.profile.strict) return false;
   const auto found = by_peer_.find(peer);
   return found == by_peer_.end() || sessions_.at(found->second).state != bfd::State::kUp;
 }
 
 void BfdManager::neighbor_found(PortId port, const IpAddress& address, TimePoint now) {
-  for (std::size_t i = 0; i < peers_.size(); ++i) {
-    if (peers_[i].port != port || peers_[i].address) continue;
-    watch(bgp::PeerId{static_cast<std::uint16_t>(i)}, address, now);
+  for (const auto& [peer, neighbor] : watched_) {
+    if (neighbor.port == port && !neighbor.address) watch(peer, address, now);
   }
 }
 
@@ -169,12 +188,11 @@ void BfdManager::established(bgp::PeerId peer, const IpAddress& address, TimePoi
 }
 
 void BfdManager::watch(bgp::PeerId peer, const IpAddress& address, TimePoint now) {
-  if (peer.value() >= config_.bgp.neighbors.size()) return;
-  const auto profile_index = config_.bgp.neighbors[peer.value()].bfd;
-  const auto& port = peers_[peer.value()].port;
-  if (!profile_index) return;
+  const auto watched = watched_.find(peer);
+  if (watched == watched_.end()) return;
+  const auto& [name, port, configured, profile] = watched->second;
   if (!port) {
-    log::warn("bfd {}: no session: {} is on no port's link", peers_[peer.value()].name, address);
+    log::warn("bfd {}: no session: {} is on no port's link", name, address);
     return;
   }
   if (const Session* const known = of(peer)) {
@@ -190,18 +208,17 @@ void BfdManager::watch(bgp::PeerId peer, const IpAddress& address, TimePoint now
   const auto local = local_address(*port, address);
   const auto id = free_id();
   if (!local || !id) {
-    log::error("bfd {}: no session with {}: {}", peers_[peer.value()].name, address,
+    log::error("bfd {}: no session with {}: {}", name, address,
                local ? "there are too many" : "the port has no address in its subnet");
     return;
   }
-  const BfdProfile& profile = config_.bfd.profiles[*profile_index];
   Session& session = sessions_[*id];
   session.id = *id;
   session.port = *port;
   session.address = address;
   session.profile = profile.name;
   session.users = {peer};
-  session.name = peers_[peer.value()].name;
+  session.name = name;
   session.spec = spec(*id, *port, *local, address, profile);
   by_peer_.emplace(peer, *id);
   if (const auto mac = link_layer_.find({*port, address}); mac != link_layer_.end()) {

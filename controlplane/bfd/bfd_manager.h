@@ -72,13 +72,18 @@ class BfdManager {
     Timers& timers;
     BfdObserver& observer;
   };
-  /// `peers[i]` is PeerId i, and config.bgp.neighbors[i]. All references outlive the manager.
-  BfdManager(const Config& config, std::vector<bgp::PeerSettings> peers, std::vector<Port> ports,
-             const Outside& outside, std::uint64_t seed);
+  /// All references outlive the manager. What a running router can't take up anew (ports,
+  /// loopbacks) comes from `config`, the neighbors from apply().
+  BfdManager(const Config& config, std::vector<Port> ports, const Outside& outside,
+             std::uint64_t seed);
   ~BfdManager();
 
-  /// Sessions of neighbors whose address is configured.
-  void start(TimePoint now);
+  /// Takes up the neighbors of a configuration: sessions of those whose address is configured are
+  /// made, those of neighbors that are no longer watched end, and other parameters of a profile are
+  /// changed without a flap. `peers[i]` is `ids[i]` and `wanted.bgp.neighbors[i]`. Neighbors of a
+  /// listen range are not watched.
+  void apply(const Config& wanted, const std::vector<bgp::PeerSettings>& peers,
+             const std::vector<bgp::PeerId>& ids, TimePoint now);
   /// Tells every neighbor that the end is meant (AdminDown).
   void stop();
   /// Does this peer's BGP session have to wait until BFD is up?
@@ -119,8 +124,16 @@ class BfdManager {
                                       const IpAddress& remote, const BfdProfile& profile);
   std::uint64_t random();
 
+  /// A neighbor that a profile watches.
+  struct Watched {
+    std::string name;
+    std::optional<PortId> port;
+    std::optional<IpAddress> address;  ///< configured
+    BfdProfile profile;
+  };
+
   const Config& config_;
-  const std::vector<bgp::PeerSettings> peers_;
+  std::map<bgp::PeerId, Watched> watched_;
   const std::vector<Port> ports_;
   const Outside out_;
   std::uint64_t random_;

@@ -35,8 +35,33 @@ bool same_subnet(const PortConfig::InterfaceAddress& ours, const IpAddress& thei
       theirs);
 }
 
+IpPrefix subnet_of(const PortConfig::InterfaceAddress& ours) {
+  return std::visit(
+      [&]<class Address>(const Address& a) {
+        return IpPrefix{Prefix<Address>{a, ours.length}};
+      },
+      ours.address);
+}
+
+bool covers(const IpPrefix& outer, const IpPrefix& inner) {
+  return std::visit(
+      [&]<class Address>(const Prefix<Address>& p) {
+        const auto* same_family = std::get_if<Prefix<Address>>(&inner);
+        return same_family != nullptr && p.covers(*same_family);
+      },
+      outer);
+}
+
 IpAddress address_of(const IpPrefix& prefix) {
   return std::visit([](const auto& p) -> IpAddress { return p.address(); }, prefix);
+}
+
+IpPrefix whole(const IpAddress& address) {
+  return std::visit(
+      []<class Address>(const Address& a) {
+        return IpPrefix{Prefix<Address>{a, Address::kBits}};
+      },
+      address);
 }
 
 class Checker {
@@ -50,7 +75,9 @@ class Checker {
     routes();
     bfd();
     bgp();
+    sides();
     dataplane();
+    host();
   }
 
  private:
@@ -142,6 +169,7 @@ class Checker {
   }
 
   void ports() {
+    subnets();
     Once<std::string> devices{*this};
     for (const PortConfig& port : config_.ports) {
       const std::string path = "ports." + port.name;
@@ -156,6 +184,35 @@ class Checker {
     }
   }
 
+  /// Two ports with the same subnet, or one inside the other: nobody could tell where a neighbor
+  /// is.
+  void subnets() {
+    struct Subnet {
+      IpPrefix prefix;
+      const PortConfig* port;
+    };
+    std::vector<Subnet> all;
+    for (const PortConfig& port : config_.ports) {
+      if (failed_addresses(port)) continue;
+      for (std::size_t i = 0; i < port.addresses.size(); ++i) {
+        const auto& own = port.addresses[i];
+        if (is_link_local(own.address)) continue;
+        const IpPrefix prefix = subnet_of(own);
+        for (const Subnet& other : all) {
+          if (other.port == &port ||
+              !(covers(other.prefix, prefix) || covers(prefix, other.prefix)))
+            continue;
+          complain(
+              item(fmt::format("ports.{}.addresses", port.name).c_str(), i),
+              fmt::format("subnet {} overlaps {} of port {}; expected every subnet on one port",
+                          prefix, other.prefix, other.port->name));
+          break;
+        }
+        all.push_back({prefix, &port});
+      }
+    }
+  }
+
   void routes() {
     Once<IpPrefix> prefixes{*this};
     for (std::size_t i = 0; i < config_.routes.size(); ++i) {
@@ -163,6 +220,7 @@ class Checker {
       const std::string path = item("routes", i);
       if (given(path + ".prefix")) {
         prefixes.add(route.prefix, path + ".prefix", fmt::format("route {}", route.prefix));
+        own_destination(route.prefix, path + ".prefix");
       }
       if (failed(path) || failed(path + ".via") || failed(path + ".blackhole")) continue;
       if (route.blackhole && !route.via.empty()) {
@@ -174,6 +232,31 @@ class Checker {
       }
       for (std::size_t v = 0; v < route.via.size(); ++v) via(route, i, v);
     }
+  }
+
+  /// What is inside an address of our own is ours already: such a route would have no effect.
+  void own_destination(const IpPrefix& prefix, const std::string& path) {
+    if (const auto own = inside_own(prefix)) {
+      complain(path, fmt::format("{} is this router's own address {}; expected a destination "
+                                 "somewhere else",
+                                 prefix, *own));
+    }
+  }
+
+  [[nodiscard]] std::optional<IpPrefix> inside_own(const IpPrefix& prefix) const {
+    for (const IpPrefix& loopback : config_.loopbacks) {
+      if (covers(loopback, prefix)) return loopback;
+    }
+    for (const ServiceConfig& service : config_.services) {
+      if (covers(service.address, prefix)) return service.address;
+    }
+    for (const PortConfig& port : config_.ports) {
+      for (const auto& own : port.addresses) {
+        const IpPrefix host = whole(own.address);
+        if (covers(host, prefix)) return host;
+      }
+    }
+    return std::nullopt;
   }
 
   void via(const StaticRouteConfig& route, std::size_t route_index, std::size_t index) {
@@ -205,12 +288,10 @@ class Checker {
   void on_link(const std::string& path, const IpAddress& address, PortId id) {
     const PortConfig& port = config_.ports[id.value()];
     if (failed_addresses(port)) return;
-    for (const auto& ours : port.addresses) {
-      if (ours.address == address) {
-        complain(path,
-                 fmt::format("{} is this router's own address; expected the neighbor's", address));
-        return;
-      }
+    if (inside_own(whole(address))) {
+      complain(path,
+               fmt::format("{} is this router's own address; expected the neighbor's", address));
+      return;
     }
     if (is_link_local(address)) return;
     const bool reachable =
@@ -282,20 +363,109 @@ class Checker {
   void bgp() {
     config_.bgp.enabled = reader_.places().has("bgp");
     complete_timers(config_.bgp.timers, "bgp.timers");
+    for (BgpGroupConfig& group : config_.bgp.groups) {
+      const std::string path = "bgp.groups." + group.name;
+      inherit_timers(group, config_.bgp.timers, path + ".timers");
+      peer_options(group, path);
+    }
     Once<std::string> names{*this};
+    std::map<PortId, std::string> unnumbered;
+    std::map<PortId, std::string> link_local;
     for (std::size_t i = 0; i < config_.bgp.neighbors.size(); ++i) {
       BgpNeighborConfig& neighbor = config_.bgp.neighbors[i];
       const std::string path = item("bgp.neighbors", i);
-      inherit_timers(neighbor, path + ".timers");
+      const BgpGroupConfig* group = group_of(neighbor);
+      inherit_timers(neighbor, group != nullptr ? group->timers : config_.bgp.timers,
+                     path + ".timers");
+      peer_options(neighbor, path);
+      const bool has_asn = given(path + ".remote-asn") || failed(path + ".remote-asn") ||
+                           failed(path + ".group") ||
+                           (group != nullptr && given("bgp.groups." + group->name + ".remote-asn"));
+      if (!has_asn && !failed(path)) {
+        complain(path, fmt::format("\"remote-asn\" is missing in {}; expected external, internal "
+                                   "or an AS number, here or in its group",
+                                   path));
+      }
       if (failed(path) || failed(path + ".port") || failed(path + ".address")) continue;
       neighbor_place(neighbor, path);
       if (!neighbor.name.empty()) {
         names.add(neighbor.name, path, fmt::format("neighbor {}", neighbor.name));
       }
+      if (!neighbor.port) continue;
+      if (neighbor.listen) continue;
+      // Whoever is discovered on the port may be the one that is named by address.
+      const bool discovered = !neighbor.address;
+      if (!discovered && !is_link_local(*neighbor.address)) continue;
+      (discovered ? unnumbered : link_local).emplace(*neighbor.port, path);
+      const auto& others = discovered ? link_local : unnumbered;
+      if (const auto other = others.find(*neighbor.port); other != others.end()) {
+        complain(path,
+                 fmt::format("port {} has an unnumbered neighbor and a link-local one, as in line "
+                             "{}; expected one or the other",
+                             config_.ports[neighbor.port->value()].name,
+                             reader_.places().of(other->second).line));
+      }
+    }
+  }
+
+  [[nodiscard]] const BgpGroupConfig* group_of(const BgpNeighborConfig& neighbor) const {
+    const auto& groups = config_.bgp.groups;
+    const auto found = std::find_if(groups.begin(), groups.end(),
+                                    [&](const auto& g) { return g.name == neighbor.group; });
+    return found == groups.end() ? nullptr : &*found;
+  }
+
+  /// Settings that exclude each other.
+  void peer_options(const BgpPeerOptions& peer, const std::string& path) {
+    if (peer.multihop != 0 && peer.ttl_security != 0) {
+      complain(path,
+               "both \"multihop\" and \"ttl-security\"; expected one of them: the second "
+               "says how many hops, too");
+    }
+    const bool internal = peer.remote_asn.kind == RemoteAsn::Kind::kInternal ||
+                          (peer.remote_asn.kind == RemoteAsn::Kind::kNumber &&
+                           peer.remote_asn.number == config_.router.asn);
+    if (peer.local_as.asn && (internal || peer.local_as.asn == config_.router.asn)) {
+      complain(path + ".local-as",
+               "local-as is for an external neighbor, and not router.asn; "
+               "expected another AS number, or none");
+    }
+    export_policy(peer, path);
+    if (peer.source && !inside_own(whole(*peer.source)) && given(path + ".source")) {
+      complain(path + ".source", fmt::format("{} is not an address of this router; expected a "
+                                             "loopback, a service or a port's address",
+                                             *peer.source));
+    }
+  }
+
+  /// What only the way in can be changed to.
+  void export_policy(const BgpPeerOptions& peer, const std::string& path) {
+    if (!given(path + ".export")) return;
+    for (const policy::Rules& policy : config_.policies) {
+      if (policy.name != peer.export_policy) continue;
+      const bool misplaced = std::ranges::any_of(policy.rules, [](const policy::Rule& rule) {
+        return rule.set.next_hop || rule.set.weight || !rule.match.next_hops.empty();
+      });
+      if (!misplaced) continue;
+      complain(path + ".export",
+               fmt::format("policy {} speaks of next hops or weights, which only an import has; "
+                           "expected another one",
+                           policy.name));
+    }
+  }
+
+  void listen_range(BgpNeighborConfig& neighbor, const std::string& path) {
+    neighbor.name = fmt::format("{}", *neighbor.listen);
+    if (neighbor.port) neighbor.name += '%' + config_.ports[neighbor.port->value()].name;
+    neighbor.passive = true;
+    if (neighbor.address) {
+      complain(path, "neighbor has both \"address\" and \"listen\"; expected one of them");
     }
   }
 
   void neighbor_place(BgpNeighborConfig& neighbor, const std::string& path) {
+    if (failed(path + ".listen")) return;
+    if (neighbor.listen) return listen_range(neighbor, path);
     if (!neighbor.port && !neighbor.address) {
       complain(path, "neighbor has neither \"port\" nor \"address\"; expected at least one");
       return;
@@ -314,21 +484,81 @@ class Checker {
       complain(path + ".address",
                fmt::format("{} is link-local and may be on any port; expected \"port\" beside it",
                            *neighbor.address));
+    } else if (may_be_remote(neighbor)) {
+      if (inside_own(whole(*neighbor.address))) {
+        complain(path + ".address", fmt::format("{} is this router's own address; expected the "
+                                                "neighbor's",
+                                                *neighbor.address));
+      }
     } else {
       addressed(path + ".address", *neighbor.address);
     }
   }
 
+  /// Host mode promises that the server never becomes a transit node, so only what is plainly local
+  /// counts as such: by a port that a neighbor or a route leads through, packets could travel on.
+  void sides() {
+    for (PortConfig& port : config_.ports) {
+      const std::string path = fmt::format("ports.{}.side", port.name);
+      if (failed(path)) continue;
+      const bool peered = std::ranges::any_of(
+          config_.bgp.neighbors, [&](const auto& neighbor) { return is_on(neighbor, port); });
+      if (!given(path)) {
+        const bool local = !port.addresses.empty() && !peered && !is_routed_through(port);
+        port.side = local ? PortSide::kLocal : PortSide::kUplink;
+      } else if (port.side == PortSide::kLocal && peered) {
+        complain(path, fmt::format("port {} leads to a BGP neighbor, so it is not local; expected "
+                                   "\"side: uplink\"",
+                                   port.name));
+      }
+    }
+  }
+
+  [[nodiscard]] static bool is_on(const BgpNeighborConfig& neighbor, const PortConfig& port) {
+    if (neighbor.port) return *neighbor.port == port.id;
+    return neighbor.address && std::ranges::any_of(port.addresses, [&](const auto& ours) {
+             return same_subnet(ours, *neighbor.address);
+           });
+  }
+
+  [[nodiscard]] bool is_routed_through(const PortConfig& port) const {
+    return std::ranges::any_of(config_.routes, [&](const StaticRouteConfig& route) {
+      return std::ranges::any_of(route.via, [&](const auto& via) { return via.port == port.id; });
+    });
+  }
+
+  /// The machine hears whatever a link may carry, and sends what every link can.
+  void host() {
+    HostConfig& host = config_.host;
+    if (given("host.mtu")) {
+      host.send_mtu = host.mtu;
+      return;
+    }
+    if (config_.ports.empty()) return;
+    const auto [smallest, largest] =
+        std::ranges::minmax_element(config_.ports, {}, &PortConfig::mtu);
+    host.mtu = largest->mtu;
+    host.send_mtu = smallest->mtu;
+  }
+
+  /// Behind routers: internal ones, and external ones of which it is said.
+  [[nodiscard]] bool may_be_remote(const BgpNeighborConfig& neighbor) const {
+    return neighbor.multihop > 1 || neighbor.ttl_security > 1 ||
+           neighbor.remote_asn.kind == RemoteAsn::Kind::kInternal ||
+           (neighbor.remote_asn.kind == RemoteAsn::Kind::kNumber &&
+            neighbor.remote_asn.number == config_.router.asn);
+  }
+
   /// A neighbor that is given by address alone must be on some port's link.
   void addressed(const std::string& path, const IpAddress& address) {
+    if (inside_own(whole(address))) {
+      complain(path,
+               fmt::format("{} is this router's own address; expected the neighbor's", address));
+      return;
+    }
     for (const PortConfig& port : config_.ports) {
       if (failed_addresses(port)) return;
       for (const auto& ours : port.addresses) {
-        if (ours.address == address) {
-          complain(path, fmt::format("{} is this router's own address; expected the neighbor's",
-                                     address));
-          return;
-        }
         if (same_subnet(ours, address)) return;
       }
     }
@@ -351,10 +581,10 @@ class Checker {
     }
   }
 
-  /// The reader has copied the timers of the bgp section, but before they were completed.
-  void inherit_timers(BgpNeighborConfig& neighbor, const std::string& path) {
-    if (!given(path + ".keepalive")) neighbor.timers.keepalive = config_.bgp.timers.keepalive;
-    complete_timers(neighbor.timers, path);
+  /// The reader has copied the timers of the section around, but before they were completed.
+  void inherit_timers(BgpPeerOptions& peer, const BgpTimers& from, const std::string& path) {
+    if (!given(path + ".keepalive")) peer.timers.keepalive = from.keepalive;
+    complete_timers(peer.timers, path);
   }
 
   void dataplane() {

@@ -21,6 +21,7 @@
 #include <tl/expected.hpp>
 
 #include "controlplane/bgp/wire/types.h"
+#include "controlplane/policy/rules.h"
 #include "dataplane/net/interface_name.h"
 #include "dataplane/net/ip.h"
 #include "dataplane/net/strong_id.h"
@@ -35,6 +36,9 @@ struct RouterConfig {
   Ipv4Address id;  ///< default: the first IPv4 loopback
 };
 
+/// Which side of the router a port is on. In host mode nothing passes from one uplink to another.
+enum class PortSide : std::uint8_t { kUplink, kLocal };
+
 struct PortConfig {
   PortId id;  ///< index in Config::ports
   std::string name;
@@ -45,6 +49,8 @@ struct PortConfig {
     std::uint8_t length = 0;
   };
   std::vector<InterfaceAddress> addresses;  ///< on the kernel twin; none on an unnumbered port
+  /// Default: local if the port has addresses, and neither a BGP neighbor nor a configured route.
+  PortSide side = PortSide::kUplink;
 };
 
 /// An address announced beside the loopbacks: a server's anycast service.
@@ -101,19 +107,64 @@ struct BgpTimers {
   std::chrono::seconds connect_retry{1};
 };
 
-struct BgpNeighborConfig {
-  /// Unique: the port's name, the address as text, or "fe80::1%up1" for a link-local address.
-  std::string name;
+/// What happens when a peer sends more prefixes than it may (RFC 4486 section 4).
+struct MaxPrefixes {
+  enum class Action : std::uint8_t {
+    kShutdown,  ///< the session ends and stays down until the next reload
+    kRestart,   ///< the session ends and is tried again after `restart_after`
+    kWarning,   ///< it is said, and that is all
+  };
+  std::uint32_t limit = 0;  ///< 0: none but the guard of memory (controlplane/rib)
+  Action action = Action::kShutdown;
+  std::chrono::seconds restart_after{300};
+  unsigned warn_at = 75;  ///< percent of the limit at which it is said that it comes near
+};
+
+/// Another AS number that a peer sees in place of ours (draft-ietf-idr-as-migration, RFC 7705).
+struct LocalAs {
+  std::optional<bgp::Asn> asn;
+  bool no_prepend = false;  ///< do not put it in front of what the peer sends
+  bool replace_as = false;  ///< it stands alone in what we send, without router.asn behind it
+};
+
+/// What a neighbor may inherit from its group, and a group from the bgp section.
+struct BgpPeerOptions {
   std::string description;  ///< for people
+  RemoteAsn remote_asn;
+  BgpTimers timers;
+  bool passive = false;
+  std::optional<std::size_t> bfd;  ///< index in BfdConfig::profiles
+  std::uint8_t allow_own_as = 0;   ///< how often our own AS may stand in a path from this peer
+  std::uint8_t multihop = 0;       ///< hops to the peer; 0: it is on a link, or internal
+  std::uint8_t ttl_security = 0;   ///< GTSM (RFC 5082): most hops that the peer is away; 0: off
+  std::optional<IpAddress> source;
+  std::string password;  ///< TCP MD5 (RFC 2385), as read from the file; empty: none
+  LocalAs local_as;
+  bool as_override = false;  ///< the peer's own AS in paths that we send becomes ours
+  bool remove_private_as = false;
+  bool enforce_first_as = true;  ///< RFC 4271 section 6.3
+  MaxPrefixes max_prefixes;
+  bool shutdown = false;
+  std::string shutdown_message;              ///< RFC 9003
+  std::string import_policy, export_policy;  ///< names in Config::policies; empty: none
+};
+
+struct BgpGroupConfig : BgpPeerOptions {
+  std::string name;
+};
+
+struct BgpNeighborConfig : BgpPeerOptions {
+  /// Unique: the port's name, the address as text, or "fe80::1%up1" for a link-local address; of a
+  /// listen range the prefix, with the port if there is one.
+  std::string name;
   /// Unnumbered: the peer is whoever sends router advertisements on this port. With `address` set
   /// too: a static link-local peer on this port.
   std::optional<PortId> port;
   std::optional<IpAddress> address;
-  RemoteAsn remote_asn;
-  BgpTimers timers;
-  bool passive = false;
-  std::uint8_t allow_own_as = 0;   ///< how often our own AS may stand in a path from this peer
-  std::optional<std::size_t> bfd;  ///< index in BfdConfig::profiles
+  /// Dynamic neighbors: whoever connects from there (on `port`, if it is set).
+  std::optional<IpPrefix> listen;
+  unsigned limit = 100;  ///< dynamic neighbors at a time
+  std::string group;     ///< empty: none
 };
 
 struct BgpConfig {
@@ -122,15 +173,24 @@ struct BgpConfig {
   std::uint8_t allow_own_as = 0;  ///< what neighbors inherit
   unsigned max_paths = 64;
   bool multipath_relax = true;
+  bool reject_as_sets = true;  ///< RFC 9774
+  std::vector<BgpGroupConfig> groups;
   std::vector<BgpNeighborConfig> neighbors;
 };
 
+struct PrefixListConfig {
+  std::string name;
+  std::vector<policy::PrefixRange> prefixes;
+};
+
 enum class IdleMode : std::uint8_t { kAdaptive, kPoll };
+enum class OffloadMode : std::uint8_t { kAuto, kOff };
 
 struct DataplaneConfig {
   unsigned workers = 1;
   std::vector<unsigned> cpus;  ///< empty: not pinned
   IdleMode idle = IdleMode::kAdaptive;
+  OffloadMode offload = OffloadMode::kAuto;
   std::uint32_t max_routes_ipv4 = 1048576;
   std::uint32_t max_routes_ipv6 = 262144;
 };
@@ -142,7 +202,10 @@ struct ControlConfig {
 
 struct HostConfig {
   std::string interface = "lm0";
-  std::uint16_t mtu = 1500;
+  std::uint16_t mtu = 1500;  ///< default: the largest MTU of the ports
+  /// Longest packet that the machine's own programs send; default: the smallest MTU of the ports if
+  /// `mtu` isn't given either.
+  std::uint16_t send_mtu = 1500;
   /// Metric of the kernel's default route through the router; nullopt: none is installed.
   std::optional<std::uint32_t> default_route_metric = 20;
 };
@@ -153,6 +216,8 @@ struct Config {
   std::vector<PortConfig> ports;
   std::vector<ServiceConfig> services;
   std::vector<StaticRouteConfig> routes;
+  std::vector<PrefixListConfig> prefix_lists;
+  std::vector<policy::Rules> policies;
   BfdConfig bfd;
   BgpConfig bgp;
   DataplaneConfig dataplane;

@@ -2,6 +2,7 @@
 // After a change run `ninja -C build configuration-reference`, which writes docs/configuration.md.
 
 #include "controlplane/config/schema.h"
+#include "controlplane/config/policy_schema.h"
 
 namespace lastmile::config {
 namespace {
@@ -11,7 +12,11 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 // What the data plane can hold. The tables say the same of themselves (dataplane/).
-constexpr std::size_t kMaxPorts = 32;  // RTE_MAX_ETHPORTS as Debian builds DPDK
+// RTE_MAX_ETHPORTS is 32 as Debian builds DPDK. A port takes one for its device and one for its
+// kernel twin, and the host interface takes one.
+constexpr std::size_t kMaxPorts = 15;
+// An IPv6 route takes two groups of the tables where routes are dense, and there are 2^23 of them.
+constexpr std::uint32_t kMaxIpv6Routes = 4U << 20;
 constexpr std::size_t kMaxMembers = 64;
 constexpr unsigned kMaxWorkers = 32;
 constexpr unsigned kMaxCpu = 1023;
@@ -22,11 +27,12 @@ KeysOf<RouterConfig> router_keys() {
   return {
       key("mode", &RouterConfig::mode,
           one_of<RouterMode>({{"host", RouterMode::kHost},
-                              {"transit", RouterMode::kTransit, true},
+                              {"transit", RouterMode::kTransit},
                               {"reflector", RouterMode::kReflector, true}}))
           .fallback("host")
           .help("What the router may do. host: a server; it announces only its loopbacks and "
-                "services and never forwards between two uplinks."),
+                "services and never forwards between two uplinks. transit: a router; it passes on "
+                "what it learns, as the policies say."),
       key("asn", &RouterConfig::asn, as_number())
           .when_absent("required with bgp")
           .help("Our own AS number. Servers may share one, see allow-own-as."),
@@ -56,6 +62,13 @@ KeysOf<PortConfig> port_keys() {
       list("addresses", &PortConfig::addresses, interface_address(), 64)
           .help("Addresses of the port's kernel twin. None on an unnumbered port, which needs only "
                 "its IPv6 link-local address."),
+      key("side", &PortConfig::side,
+          one_of<PortSide>({{"uplink", PortSide::kUplink}, {"local", PortSide::kLocal}}))
+          .when_absent("local if the port has addresses, and neither a BGP neighbor nor a "
+                       "configured route; else uplink")
+          .help(
+              "uplink: toward the fabric; in host mode nothing passes from one uplink to another. "
+              "local: toward what this router serves."),
       planned<PortConfig>("vlan", "802.1Q VLAN of the port."),
   };
 }
@@ -165,7 +178,7 @@ template <class Owner>
 KeyOf<Owner> timers_section(const std::string& keepalive_absent, const std::string& hold_absent,
                             const std::string& retry_absent) {
   return section(
-      "timers", &Owner::timers,
+      "timers", static_cast<BgpTimers Owner::*>(&Owner::timers),
       KeysOf<BgpTimers>{
           key("keepalive", &BgpTimers::keepalive, whole_seconds(seconds{1}, seconds{21845}))
               .when_absent(keepalive_absent)
@@ -187,41 +200,164 @@ BgpNeighborConfig new_neighbor(const BgpConfig& bgp) {
   return neighbor;
 }
 
+BgpGroupConfig& add_group(BgpConfig& bgp, std::string_view name, Scope& scope) {
+  BgpGroupConfig& group = bgp.groups.emplace_back();
+  static_cast<BgpPeerOptions&>(group) = new_neighbor(bgp);
+  group.name = name;
+  scope.groups = &bgp.groups;
+  return group;
+}
+
+/// A row for a member of a base of `Owner`.
+template <class Owner, class Base, class Member, class T>
+KeyOf<Owner> option(std::string name, Member Base::*member, Type<T> type) {
+  return key(std::move(name), static_cast<Member Owner::*>(member), std::move(type));
+}
+
+KeysOf<MaxPrefixes> max_prefixes_keys() {
+  using Action = MaxPrefixes::Action;
+  return {
+      key("limit", &MaxPrefixes::limit, number<std::uint32_t>(1, 16U << 20))
+          .required()
+          .help("Prefixes of both families together, refused ones included."),
+      key("action", &MaxPrefixes::action,
+          one_of<Action>({{"shutdown", Action::kShutdown},
+                          {"restart", Action::kRestart},
+                          {"warning", Action::kWarning}}))
+          .when_absent("shutdown")
+          .help(
+              "shutdown: the session ends and stays down until it is configured anew; restart: it "
+              "is tried again after restart-after; warning: it is logged."),
+      key("restart-after", &MaxPrefixes::restart_after, whole_seconds(seconds{1}, seconds{65535}))
+          .when_absent("5m")
+          .help("For restart."),
+      key("warn-at", &MaxPrefixes::warn_at, number<unsigned>(1, 100))
+          .when_absent("75")
+          .help("Percent of the limit at which it is logged that it comes near."),
+  };
+}
+
+/// What a neighbor and a group of neighbors have in common. No row has a fallback: what is absent
+/// is as in the group, and the groups start from the defaults of the struct.
+template <class Owner>
+KeysOf<Owner> peer_option_keys() {
+  using Options = BgpPeerOptions;
+  return {
+      option<Owner>("remote-asn", &Options::remote_asn, remote_as_number())
+          .when_absent("as in the group; required without one")
+          .help("external: any AS but ours; internal: ours; or the number that it must be."),
+      option<Owner>("passive", &Options::passive, toggle())
+          .when_absent("false")
+          .help("Wait for the peer to connect."),
+      timers_section<Owner>("a third of this neighbor's hold, or as in bgp", "as in bgp",
+                            "as in bgp")
+          .help("This neighbor's timers."),
+      option<Owner>("bfd", &Options::bfd, bfd_profile_reference())
+          .when_absent("no BFD")
+          .help("Profile in bfd.profiles by which BFD watches the neighbor."),
+      option<Owner>("allow-own-as", &Options::allow_own_as, number<std::uint8_t>(0, 10))
+          .when_absent("as in bgp")
+          .help("As in bgp, for this neighbor."),
+      option<Owner>("description", &Options::description, text("text", 80)).help("For people."),
+      option<Owner>("multihop", &Options::multihop, number<std::uint8_t>(2, 254))
+          .when_absent("an external neighbor is on a link")
+          .help("Hops to an external neighbor that is behind routers. Its address needs no subnet "
+                "of ours then."),
+      option<Owner>("ttl-security", &Options::ttl_security, number<std::uint8_t>(1, 254))
+          .when_absent("off")
+          .help(
+              "Hops that the neighbor is away at most: packets from further away are dropped, and "
+              "ours are sent with a TTL of 255 (GTSM, RFC 5082). Both sides must be told; 1 on a "
+              "link. Not together with multihop."),
+      option<Owner>("source", &Options::source, address())
+          .when_absent("the kernel's choice")
+          .help("Our address of the session: one of the loopbacks, services or port addresses."),
+      option<Owner>("password-file", &Options::password, secret_file())
+          .when_absent("none")
+          .help(
+              "File with the password of TCP MD5 (RFC 2385), up to 80 bytes; its last end of line "
+              "does not count."),
+      section("local-as", static_cast<LocalAs Owner::*>(&Options::local_as),
+              KeysOf<LocalAs>{
+                  key("asn", &LocalAs::asn, as_number())
+                      .required()
+                      .help("The AS number that the neighbor sees in place of router.asn."),
+                  key("no-prepend", &LocalAs::no_prepend, toggle())
+                      .when_absent("false")
+                      .help("Do not put it in front of the paths that the neighbor sends."),
+                  key("replace-as", &LocalAs::replace_as, toggle())
+                      .when_absent("false")
+                      .help("Send it alone, without router.asn behind it."),
+              })
+          .help("Another AS number for this external neighbor (RFC 7705)."),
+      option<Owner>("as-override", &Options::as_override, toggle())
+          .when_absent("false")
+          .help("Where the neighbor's AS stands in a path that we send it, ours stands instead."),
+      option<Owner>("remove-private-as", &Options::remove_private_as, toggle())
+          .when_absent("false")
+          .help("Take private AS numbers (RFC 6996) out of the paths that we send."),
+      option<Owner>("enforce-first-as", &Options::enforce_first_as, toggle())
+          .when_absent("true")
+          .help(
+              "Refuse paths of an external neighbor that do not start with its AS. A route server "
+              "needs false."),
+      section("max-prefixes", static_cast<MaxPrefixes Owner::*>(&Options::max_prefixes),
+              max_prefixes_keys())
+          .when_absent("twice what the forwarding tables hold, action restart")
+          .help("What the neighbor may send."),
+      option<Owner>("shutdown", &Options::shutdown, toggle())
+          .when_absent("false")
+          .help("Keep the session down."),
+      option<Owner>("shutdown-message", &Options::shutdown_message, text("text", 255))
+          .when_absent("none")
+          .help("What the neighbor's operator reads when shutdown ends the session (RFC 9003)."),
+      planned<Owner>("tcp-ao", "TCP Authentication Option (RFC 5925)."),
+      option<Owner>("import", &Options::import_policy, policy_reference())
+          .when_absent("in transit mode nothing is accepted from an external neighbor (RFC 8212), "
+                       "else everything")
+          .help("Policy for what the neighbor sends."),
+      option<Owner>("export", &Options::export_policy, policy_reference())
+          .when_absent("in transit mode nothing is sent to an external neighbor (RFC 8212), else "
+                       "everything that may be")
+          .help("Policy for what the neighbor is sent."),
+      planned<Owner>("reflector-client", "The neighbor is a client of this route reflector."),
+  };
+}
+
 KeysOf<BgpNeighborConfig> neighbor_keys() {
   using Neighbor = BgpNeighborConfig;
-  return {
+  // The group first: the rows after it change what was inherited.
+  KeysOf<Neighbor> keys{
+      key("group", &Neighbor::group, Type<std::string>{})
+          .when_absent("none")
+          .help("A group of bgp.groups whose settings are this neighbor's where it has none."),
       key("port", &Neighbor::port, port_reference())
-          .when_absent("required without address")
+          .when_absent("required without address or listen")
           .help("Alone: unnumbered; the peer is whoever sends router advertisements on this port. "
-                "With a link-local address: the port that the address is on."),
+                "With a link-local address or listen range: the port that it is on."),
       key("address", &Neighbor::address, address())
           .when_absent("discovered on the port")
           .help("The peer's address, where it is not discovered."),
-      key("remote-asn", &Neighbor::remote_asn, remote_as_number())
-          .required()
-          .help("external: any AS but ours; internal: ours; or the number that it must be."),
-      key("passive", &Neighbor::passive, toggle())
-          .fallback("false")
-          .help("Wait for the peer to connect."),
-      timers_section<Neighbor>("a third of this neighbor's hold, or as in bgp", "as in bgp",
-                               "as in bgp")
-          .help("This neighbor's timers."),
-      key("allow-own-as", &Neighbor::allow_own_as, number<std::uint8_t>(0, 10))
-          .when_absent("as in bgp")
-          .help("As in bgp, for this neighbor."),
-      key("description", &Neighbor::description, text("text", 80)).help("For people."),
-      key("bfd", &Neighbor::bfd, bfd_profile_reference())
-          .when_absent("no BFD")
-          .help("Profile in bfd.profiles by which BFD watches the neighbor."),
-      planned<Neighbor>("password-file", "TCP MD5 password (RFC 2385)."),
-      planned<Neighbor>("multihop", "Hops to a neighbor that is not on a link."),
-      planned<Neighbor>("listen", "Prefix from which dynamic neighbors may connect."),
-      planned<Neighbor>("limit", "Most dynamic neighbors of a listen prefix."),
-      planned<Neighbor>("import", "Policy for what the neighbor sends."),
-      planned<Neighbor>("export", "Policy for what the neighbor is sent."),
-      planned<Neighbor>("max-prefixes", "Limit on what the neighbor may send."),
-      planned<Neighbor>("reflector-client", "The neighbor is a client of this route reflector."),
+      key("listen", &Neighbor::listen, prefix())
+          .when_absent("one neighbor")
+          .help("Dynamic neighbors: whoever connects from this prefix; fe80::/10 for whoever is on "
+                "a link. They are never dialed."),
+      key("limit", &Neighbor::limit, number<unsigned>(1, 4096))
+          .fallback("100")
+          .help("Most dynamic neighbors at a time."),
   };
+  keys.front().key.type = "the name of a group";
+  keys.front().key.store = [](void* owner, std::string_view text,
+                              const Scope& scope) -> tl::expected<void, Fault> {
+    auto group = find_group(text, scope);
+    if (!group) return tl::unexpected(std::move(group.error()));
+    auto& neighbor = *static_cast<Neighbor*>(owner);
+    static_cast<BgpPeerOptions&>(neighbor) = **group;
+    neighbor.group = text;
+    return {};
+  };
+  for (KeyOf<Neighbor>& row : peer_option_keys<Neighbor>()) keys.push_back(std::move(row));
+  return keys;
 }
 
 KeysOf<BgpConfig> bgp_keys() {
@@ -239,6 +375,13 @@ KeysOf<BgpConfig> bgp_keys() {
           .fallback("0")
           .help("How often our own AS number may stand in a path that we accept. 1 where servers "
                 "share an AS number and are to reach each other."),
+      key("reject-as-sets", &BgpConfig::reject_as_sets, toggle())
+          .fallback("true")
+          .help("Refuse paths with an AS_SET or AS_CONFED_SET, which nobody may send any more "
+                "(RFC 9774)."),
+      named_sections<BgpConfig, BgpGroupConfig>("groups", "NAME", add_group, 256, word(),
+                                                peer_option_keys<BgpGroupConfig>())
+          .help("Settings that several neighbors have in common."),
       sections("neighbors", &BgpConfig::neighbors, 4096, neighbor_keys(), new_neighbor)
           .help("The peers."),
       planned<BgpConfig>("graceful-restart", "RFC 4724."),
@@ -257,13 +400,18 @@ KeysOf<DataplaneConfig> dataplane_keys() {
           one_of<IdleMode>({{"adaptive", IdleMode::kAdaptive}, {"poll", IdleMode::kPoll}}))
           .fallback("adaptive")
           .help("adaptive: a worker without packets sleeps; poll: it always spins."),
+      key("offload", &DataplaneConfig::offload,
+          one_of<OffloadMode>({{"auto", OffloadMode::kAuto}, {"off", OffloadMode::kOff}}))
+          .fallback("auto")
+          .help("auto: as much as each NIC takes (docs/offload.md); off: no flow rules."),
       group<DataplaneConfig>(
           "max-routes",
           {
               key("ipv4", &DataplaneConfig::max_routes_ipv4, number<std::uint32_t>(1024, 16U << 20))
                   .fallback("1048576")
                   .help("IPv4 routes."),
-              key("ipv6", &DataplaneConfig::max_routes_ipv6, number<std::uint32_t>(1024, 16U << 20))
+              key("ipv6", &DataplaneConfig::max_routes_ipv6,
+                  number<std::uint32_t>(1024, kMaxIpv6Routes))
                   .fallback("262144")
                   .help("IPv6 routes."),
           })
@@ -289,8 +437,9 @@ KeysOf<HostConfig> host_keys() {
           .help("The kernel interface that carries loopbacks and services, and by which the "
                 "machine's own programs send and receive through the router."),
       key("mtu", &HostConfig::mtu, number<std::uint16_t>(kSmallestMtu, kLargestMtu))
-          .fallback("1500")
-          .help("Its MTU; best that of the smallest uplink."),
+          .when_absent("the largest of the ports; programs then send no packet that is longer than "
+                       "the smallest")
+          .help("Longest packet that the machine's own programs receive and send."),
       key("default-route-metric", &HostConfig::default_route_metric, metric_or_none())
           .fallback("20")
           .help("Metric of the kernel's default route by this interface; none: there is none. A "
@@ -313,11 +462,12 @@ KeysOf<Config> top_keys() {
           .help("Addresses that the server announces beside its loopbacks."),
       sections("routes", &Config::routes, 65536, route_keys()).help("Static routes."),
       section("bfd", &Config::bfd, bfd_keys()).help("Fast detection of dead neighbors (RFC 5880)."),
+      prefix_lists_key(),
+      policies_key(),
       section("bgp", &Config::bgp, bgp_keys()).when_absent("no BGP").help("BGP-4."),
       section("dataplane", &Config::dataplane, dataplane_keys()).help("The forwarding threads."),
       section("control", &Config::control, control_keys()).help("The socket of `lastmile`."),
       section("host", &Config::host, host_keys()).help("The way to the machine's own programs."),
-      planned<Config>("policies", "Rules for routes."),
       planned<Config>("telemetry", "Metrics over HTTP."),
   };
 }

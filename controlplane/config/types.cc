@@ -91,6 +91,11 @@ tl::expected<bgp::Asn, Fault> read_asn(std::string_view text) {
   return bgp::Asn{asn};
 }
 
+std::string hint(std::string_view name, const std::vector<std::string>& known) {
+  if (const auto meant = nearest(name, known)) return fmt::format("did you mean \"{}\"?", *meant);
+  return fmt::format("expected one of: {}", fmt::join(known, ", "));
+}
+
 tl::expected<std::string, Fault> read_name(std::string_view text, std::size_t max) {
   const bool fits = std::all_of(text.begin(), text.end(), [](char c) {
     return is_letter(c) || is_digit(c) || c == '.' || c == '_' || c == '-';
@@ -350,7 +355,27 @@ Type<PortConfig::InterfaceAddress> interface_address() {
           }};
 }
 
+Type<std::string> word() {
+  constexpr std::size_t kMax = 64;
+  return {fmt::format("a name of at most {} characters", kMax),
+          [](std::string_view text, const Scope&) { return read_name(text, kMax); }};
+}
+
 namespace {
+
+template <class T>
+tl::expected<const T*, Fault> find_named(std::string_view name, const std::vector<T>* all,
+                                         const char* what, const char* home) {
+  std::vector<std::string> known;
+  if (all != nullptr) {
+    for (const T& one : *all) {
+      if (one.name == name) return &one;
+      known.push_back(one.name);
+    }
+  }
+  return fault(fmt::format("is not a {}", what),
+               known.empty() ? fmt::format("expected it in \"{}\"", home) : hint(name, known));
+}
 
 /// The index of a name that an earlier section has defined. `wrong`: "is not a port"; `section`:
 /// where names are defined.
@@ -359,14 +384,29 @@ tl::expected<std::size_t, Fault> index_of(std::string_view text,
                                           const char* section) {
   const auto found = std::find(names.begin(), names.end(), text);
   if (found != names.end()) return static_cast<std::size_t>(found - names.begin());
-  if (const auto meant = nearest(text, names)) {
-    return fault(wrong, fmt::format("did you mean \"{}\"?", *meant));
-  }
   if (names.empty()) return fault(wrong, fmt::format("expected it in \"{}\"", section));
-  return fault(wrong, fmt::format("expected one of: {}", fmt::join(names, ", ")));
+  return fault(wrong, hint(text, names));
 }
 
 }  // namespace
+
+tl::expected<const BgpGroupConfig*, Fault> find_group(std::string_view name, const Scope& scope) {
+  return find_named(name, scope.groups, "group", "bgp.groups");
+}
+
+tl::expected<const PrefixListConfig*, Fault> find_prefix_list(std::string_view name,
+                                                              const Scope& scope) {
+  return find_named(name, scope.prefix_lists, "prefix list", "prefix-lists");
+}
+
+Type<std::string> policy_reference() {
+  return {"the name of a policy",
+          [](std::string_view text, const Scope& scope) -> tl::expected<std::string, Fault> {
+            const auto found = find_named(text, scope.policies, "policy", "policies");
+            if (!found) return tl::unexpected(found.error());
+            return (*found)->name;
+          }};
+}
 
 Type<PortId> port_reference() {
   return {"the name of a port", [](std::string_view text, const Scope& scope) {

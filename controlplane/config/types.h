@@ -32,6 +32,9 @@ struct Fault {
 struct Scope {
   std::vector<std::string> ports;         ///< by PortId
   std::vector<std::string> bfd_profiles;  ///< by index in BfdConfig::profiles
+  const std::vector<BgpGroupConfig>* groups = nullptr;
+  const std::vector<PrefixListConfig>* prefix_lists = nullptr;
+  const std::vector<policy::Rules>* policies = nullptr;
 };
 
 template <class T>
@@ -111,6 +114,18 @@ template <class E>
 [[nodiscard]] Type<IpPrefix> prefix();
 /// 192.168.101.254/24: an address of ours and the length of its subnet.
 [[nodiscard]] Type<PortConfig::InterfaceAddress> interface_address();
+
+/// The content of a file that the value names: 1 to 80 bytes, without the last end of line.
+[[nodiscard]] Type<std::string> secret_file();
+/// A name of letters, digits, '.', '_' and '-'.
+[[nodiscard]] Type<std::string> word();
+/// What has that name in the scope.
+[[nodiscard]] tl::expected<const BgpGroupConfig*, Fault> find_group(std::string_view name,
+                                                                    const Scope& scope);
+[[nodiscard]] tl::expected<const PrefixListConfig*, Fault> find_prefix_list(std::string_view name,
+                                                                            const Scope& scope);
+/// The name of a policy in the scope.
+[[nodiscard]] Type<std::string> policy_reference();
 
 /// The name of a port in `Scope::ports`.
 [[nodiscard]] Type<PortId> port_reference();

@@ -56,7 +56,10 @@ CommandResult CommandTable::answer(std::string_view request) const {
   if (verb == parsed.end() || !verb->is_string()) {
     return tl::unexpected<std::string>{R"(request has no verb; expected {"verb": "..."})"};
   }
-  const json args = parsed.value("args", json::object());
+  // Not copied: copying is recursive, and a request may be nested as deep as it is long.
+  static const json kNone = json::object();
+  const auto given = parsed.find("args");
+  const json& args = given == parsed.end() ? kNone : *given;
   if (!args.is_object()) {
     return tl::unexpected<std::string>{R"("args" is not an object; expected {"name": value})"};
   }

@@ -71,6 +71,7 @@ json to_json(const PortView& port) {
           {"mtu", port.mtu},
           {"addresses", port.addresses},
           {"link", port.link_up ? "up" : "down"},
+          {"link_watch", port.link_watch},
           {"speed_mbps", port.speed_mbps},
           {"rx_packets", port.rx_packets},
           {"rx_bytes", port.rx_bytes},
@@ -78,7 +79,31 @@ json to_json(const PortView& port) {
           {"rx_errors", port.rx_errors},
           {"tx_packets", port.tx_packets},
           {"tx_bytes", port.tx_bytes},
-          {"tx_dropped", port.tx_dropped}};
+          {"tx_dropped", port.tx_dropped},
+          {"rx_queues", port.rx_queues},
+          {"tx_queues", port.tx_queues}};
+}
+
+static json to_json(const OffloadRuleView& rule) {
+  return {{"name", rule.name},
+          {"installed", rule.installed},
+          {"rule", rule.rule},
+          {"reason", rule.reason}};
+}
+
+static json to_json(const OffloadStepView& step) {
+  return {{"step", step.step},   {"name", step.name},     {"help", step.help},
+          {"state", step.state}, {"reason", step.reason}, {"rules", list(step.rules)}};
+}
+
+json to_json(const OffloadView& port) {
+  return {{"port", port.port},
+          {"driver", port.driver},
+          {"step", port.step},
+          {"step_name", port.step_name},
+          {"priority_queue", or_null(port.priority_queue)},
+          {"worker", or_null(port.worker)},
+          {"steps", list(port.steps)}};
 }
 
 json to_json(const NeighborView& neighbor) {
@@ -101,7 +126,10 @@ json to_json(const NeighborView& neighbor) {
           {"messages_received", neighbor.messages_received},
           {"messages_sent", neighbor.messages_sent},
           {"established_count", neighbor.established_count},
-          {"last_error", neighbor.last_error}};
+          {"last_error", neighbor.last_error},
+          {"treat_as_withdraw", neighbor.treat_as_withdraw},
+          {"attribute_discard", neighbor.attribute_discard},
+          {"last_fault", neighbor.last_fault}};
 }
 
 json to_json(const NextHopView& next_hop) {
@@ -135,6 +163,13 @@ json to_json(const RouteView& route) {
           {"advertised_to", route.advertised_to}};
 }
 
+json to_json(const ControlThreadView& control) {
+  return {{"slices", control.slices},         {"long_slices", control.long_slices},
+          {"busy_us", control.busy.count()},  {"longest_us", control.longest.count()},
+          {"longest_in", control.longest_in}, {"longest_wall_us", control.longest_wall.count()},
+          {"rib_bytes", control.rib_bytes},   {"heap_bytes", control.heap_bytes}};
+}
+
 json to_json(const FibStatusView& fib) {
   return {{"ipv4", family(fib.ipv4)},
           {"ipv6", family(fib.ipv6)},
@@ -154,6 +189,22 @@ json to_json(const LinkLayerView& neighbor) {
           {"router", neighbor.router}};
 }
 
+json to_json(const NextHopStatusView& next_hop) {
+  return {{"id", next_hop.id},
+          {"port", next_hop.port},
+          {"kind", next_hop.kind},
+          {"addresses", next_hop.addresses},
+          {"mac", or_null(next_hop.mac, [](const MacAddress& mac) { return to_string(mac); })},
+          {"alive", next_hop.alive},
+          {"down", next_hop.down},
+          {"packets", next_hop.packets},
+          {"bytes", next_hop.bytes}};
+}
+
+json to_json(const StageView& stage) {
+  return {{"stage", stage.name}, {"cycles_per_packet", stage.cycles_per_packet}};
+}
+
 json to_json(const WorkerView& worker) {
   return {{"id", worker.id},
           {"cpu", or_null(worker.cpu)},
@@ -163,6 +214,8 @@ json to_json(const WorkerView& worker) {
           {"cycles_per_packet", worker.cycles_per_packet},
           {"packets_per_vector", worker.packets_per_vector},
           {"idle_share", worker.idle_share},
+          {"stages", list(worker.stages)},
+          {"receives", worker.receives},
           {"drops", list(worker.drops)}};
 }
 
@@ -263,6 +316,9 @@ void add_show_commands(CommandTable& table, const ShowSource& source) {
   add("show ports", "ports, their links and counters", [&source] {
     return json{{"ports", list(source.ports())}};
   });
+  add("show offload", "what each port's NIC does by itself, and why not more", [&source] {
+    return json{{"ports", list(source.offload())}};
+  });
   add("show bgp", "BGP neighbors", [&source] {
     return json{{"neighbors", list(source.bgp_neighbors())}};
   });
@@ -282,6 +338,9 @@ void add_show_commands(CommandTable& table, const ShowSource& source) {
   add("show neighbors", "link-layer neighbors", [&source] {
     return json{{"neighbors", list(source.link_layer_neighbors())}};
   });
+  add("show nexthops", "next hops, their liveness and counters", [&source] {
+    return json{{"next_hops", list(source.next_hops())}};
+  });
   add("show workers", "workers, their load and counters", [&source] {
     return json{{"workers", list(source.workers())}};
   });
@@ -290,6 +349,8 @@ void add_show_commands(CommandTable& table, const ShowSource& source) {
   add("show drops", "dropped packets by reason", [&source] {
     return json{{"drops", list(source.drops())}};
   });
+  add("show control", "the control thread: its longest slices, its memory",
+      [&source] { return to_json(source.control_thread()); });
   add("version", "version and uptime", [&source] { return to_json(source.version()); });
   add("help", "what this daemon understands", [&table] { return help(table); });
 }

@@ -17,11 +17,15 @@ inline constexpr unsigned kMaxRoutesPage = 256;
 
 [[nodiscard]] Json to_json(const VersionView& version);
 [[nodiscard]] Json to_json(const PortView& port);
+[[nodiscard]] Json to_json(const OffloadView& port);
 [[nodiscard]] Json to_json(const NeighborView& neighbor);
 [[nodiscard]] Json to_json(const NextHopView& next_hop);
 [[nodiscard]] Json to_json(const RouteView& route);
 [[nodiscard]] Json to_json(const FibStatusView& fib);
+[[nodiscard]] Json to_json(const ControlThreadView& control);
 [[nodiscard]] Json to_json(const LinkLayerView& neighbor);
+[[nodiscard]] Json to_json(const NextHopStatusView& next_hop);
+[[nodiscard]] Json to_json(const StageView& stage);
 [[nodiscard]] Json to_json(const WorkerView& worker);
 [[nodiscard]] Json to_json(const DropView& drop);
 [[nodiscard]] Json to_json(const BfdView& session);

@@ -28,6 +28,7 @@ struct PortView {
   std::uint16_t mtu = 0;
   std::vector<std::string> addresses;  ///< of the twin, with lengths, link-local included
   bool link_up = false;
+  std::string link_watch;        ///< how its changes are seen: "netlink", "interrupt", "poll"
   std::uint32_t speed_mbps = 0;  ///< 0: unknown
   std::uint64_t rx_packets = 0;
   std::uint64_t rx_bytes = 0;
@@ -36,6 +37,39 @@ struct PortView {
   std::uint64_t tx_packets = 0;
   std::uint64_t tx_bytes = 0;
   std::uint64_t tx_dropped = 0;  ///< the device's queue was full
+  /// Queues that the device gave us. Fewer than workers: the others send through these workers, and
+  /// receive nothing.
+  unsigned rx_queues = 0;
+  unsigned tx_queues = 0;
+};
+
+/// One rule that a NIC was asked to take.
+struct OffloadRuleView {
+  std::string name;  ///< "bfd ipv6"
+  bool installed = false;
+  std::string rule;    ///< as dpdk-testpmd takes it
+  std::string reason;  ///< the driver's, if it was refused
+};
+
+/// One step of a port's offload ladder (docs/offload.md).
+struct OffloadStepView {
+  unsigned step = 0;
+  std::string name;    ///< "priority-queue"
+  std::string help;    ///< what it does, for people
+  std::string state;   ///< "reached", "partly", "possible", "refused"
+  std::string reason;  ///< why (some of) it was refused
+  std::vector<OffloadRuleView> rules;
+};
+
+/// What a port's NIC does for us.
+struct OffloadView {
+  std::string port;
+  std::string driver;
+  unsigned step = 0;      ///< the highest reached
+  std::string step_name;  ///< "priority-queue"
+  std::optional<unsigned> priority_queue;
+  std::optional<unsigned> worker;  ///< that polls the priority queue
+  std::vector<OffloadStepView> steps;
 };
 
 /// A BGP neighbor.
@@ -59,6 +93,10 @@ struct NeighborView {
   std::uint64_t messages_sent = 0;
   std::uint64_t established_count = 0;  ///< how often the session came up
   std::string last_error;               ///< why it was last down; empty if it never was
+  /// What RFC 7606 made of broken attributes, and the last reason.
+  std::uint64_t treat_as_withdraw = 0;
+  std::uint64_t attribute_discard = 0;
+  std::string last_fault;
 };
 
 /// One way of a route.
@@ -73,7 +111,7 @@ struct NextHopView {
 /// A path to a prefix. A prefix with several paths has several of these, the best first.
 struct RouteView {
   IpPrefix prefix;
-  std::string source;    ///< "bgp", "static", "connected", "loopback", "service", "local"
+  std::string source;    ///< "bgp", "static", "connected", or "local" for what is our own
   std::string neighbor;  ///< the BGP neighbor's name, or empty
   bool best = false;
   bool multipath = false;  ///< forwards beside the best path, or is the best one
@@ -133,7 +171,7 @@ struct LinkLayerView {
   std::string port;
   IpAddress address;
   std::optional<MacAddress> mac;  ///< nullopt: not resolved
-  std::string state;              ///< "reachable", "stale", "incomplete", "failed"
+  std::string state;              ///< "reachable", "stale", "probing", "permanent", "failed"
   bool router = false;            ///< heard as a router (RFC 4861)
 };
 
@@ -186,17 +224,52 @@ struct DropView {
   std::uint64_t packets = 0;
 };
 
-/// A worker's counters since start.
+/// A next hop as workers have it, and what has left through it.
+struct NextHopStatusView {
+  unsigned id = 0;
+  std::string port;       ///< empty: no port (blackhole, local)
+  std::string kind;       ///< "forward", "unresolved", "glean", "local", ...
+  std::string addresses;  ///< link-layer neighbors with this MAC address on this port, as known now
+  std::optional<MacAddress> mac;
+  bool alive = false;
+  std::vector<std::string> down;  ///< why it is not: "link", "bfd", "routing"
+  std::uint64_t packets = 0;      ///< forwarded, by all workers
+  std::uint64_t bytes = 0;        ///< of IP packets
+};
+
+/// What a stage of the pipeline costs; sampled.
+struct StageView {
+  std::string name;
+  double cycles_per_packet = 0;  ///< over the last interval; 0: no packets
+};
+
+/// A worker's counters since start. An interval began when somebody asked before (a second ago at
+/// least), or with the start.
 struct WorkerView {
   unsigned id = 0;
   std::optional<unsigned> cpu;  ///< nullopt: not pinned
   std::uint64_t rx_packets = 0;
   std::uint64_t tx_packets = 0;
-  std::uint64_t punted = 0;       ///< to the kernel
-  double cycles_per_packet = 0;   ///< of the busy time, over the last interval; 0: no packets
-  double packets_per_vector = 0;  ///< over the last interval
-  double idle_share = 0;          ///< 0 to 1, over the last interval
-  std::vector<DropView> drops;    ///< reasons that occurred
+  std::uint64_t punted = 0;           ///< to the kernel
+  double cycles_per_packet = 0;       ///< of the busy time, over the last interval; 0: no packets
+  double packets_per_vector = 0;      ///< over the last interval
+  double idle_share = 0;              ///< 0 to 1, over the last interval
+  std::vector<StageView> stages;      ///< in the order of the pipeline
+  std::vector<std::string> receives;  ///< "up1/0": port and receive queue, "host/0"
+  std::vector<DropView> drops;        ///< reasons that occurred
+};
+
+/// The control thread: how long it is held by one thing, and what its tables cost.
+struct ControlThreadView {
+  std::uint64_t slices = 0;              ///< events and commands handled since start
+  std::uint64_t long_slices = 0;         ///< of these, that took over 5 ms of processor time
+  std::chrono::microseconds busy{0};     ///< processor time of all of them
+  std::chrono::microseconds longest{0};  ///< processor time
+  std::string longest_in;                ///< what took that long: "bytes-received"
+  std::chrono::microseconds longest_wall{
+      0};                        ///< on the clock; longer if the CPU was busy elsewhere
+  std::uint64_t rib_bytes = 0;   ///< tables of paths, attributes and announcements
+  std::uint64_t heap_bytes = 0;  ///< allocated by the process; forwarding tables aside
 };
 
 struct VersionView {
@@ -214,14 +287,17 @@ class ShowSource {
   virtual ~ShowSource() = default;
   [[nodiscard]] virtual VersionView version() const = 0;
   [[nodiscard]] virtual std::vector<PortView> ports() const = 0;
+  [[nodiscard]] virtual std::vector<OffloadView> offload() const = 0;
   [[nodiscard]] virtual std::vector<NeighborView> bgp_neighbors() const = 0;
   [[nodiscard]] virtual RoutePage routes(const RouteQuery& query) const = 0;
   [[nodiscard]] virtual FibStatusView fib() const = 0;
   [[nodiscard]] virtual std::vector<LinkLayerView> link_layer_neighbors() const = 0;
+  [[nodiscard]] virtual std::vector<NextHopStatusView> next_hops() const = 0;
   [[nodiscard]] virtual std::vector<WorkerView> workers() const = 0;
   [[nodiscard]] virtual BfdStatusView bfd() const = 0;
   /// Sums over all workers and ports; reasons that never occurred may be left out.
   [[nodiscard]] virtual std::vector<DropView> drops() const = 0;
+  [[nodiscard]] virtual ControlThreadView control_thread() const = 0;
 };
 
 }  // namespace lastmile

@@ -15,6 +15,14 @@
 
 namespace lastmile {
 
+/// TTLs (IPv4) or hop limits (IPv6) of a connection.
+struct HopLimits {
+  std::uint8_t sent = 1;
+  std::uint8_t least_received = 0;  ///< packets with less are dropped (RFC 5082); 0: none are
+
+  friend bool operator==(const HopLimits&, const HopLimits&) = default;
+};
+
 /// TCP for BGP. Every connection ends with exactly one ConnectionFailed or ConnectionClosed event,
 /// unless we close it ourselves: after close() no event for it follows.
 class Transport {
@@ -23,10 +31,16 @@ class Transport {
 
   struct ConnectOptions {
     std::optional<IpAddress> source;  ///< update source; else the kernel chooses
-    std::uint8_t hop_limit = 1;       ///< TTL of what we send
+    HopLimits hops;
+    std::string password;  ///< TCP MD5 (RFC 2385); empty: none
   };
   /// Starts a connection; ConnectionOpened or ConnectionFailed follows.
   virtual ConnectionId connect(const Endpoint& remote, const ConnectOptions& options) = 0;
+  /// For a connection that was accepted.
+  virtual void set_hop_limits(ConnectionId connection, const HopLimits& hops) = 0;
+  /// From now on connections from there must be signed with `password` (RFC 2385), or, if it is
+  /// empty, must not. The longest prefix counts. False if the kernel can't.
+  virtual bool set_password(const IpPrefix& remote, const std::string& password) = 0;
   /// Queues bytes; never blocks. SendDrained follows when the queue has become empty.
   virtual void send(ConnectionId connection, std::vector<std::uint8_t> bytes) = 0;
   /// Bytes queued and not yet taken by the kernel.

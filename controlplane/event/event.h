@@ -105,11 +105,15 @@ struct LinkChanged {
   PortId port;
   LinkState state;
 };
+/// Whether the kernel still vouches for a link-layer address, or has not made sure for a while
+/// (RFC 4861 section 7.3.2).
+enum class Freshness : std::uint8_t { kConfirmed, kStale };
 /// The kernel learned, changed or lost (`mac` empty) a link-layer address on a port's twin.
 struct LinkLayerNeighborChanged {
   PortId port;
   IpAddress address;
   std::optional<MacAddress> mac;
+  Freshness freshness = Freshness::kConfirmed;
 };
 /// A router advertisement heard on a port (RFC 4861 section 4.2), already validated by 6.1.2.
 struct RouterAdvertisementHeard {

@@ -7,6 +7,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <cerrno>
 #include <deque>
+#include <map>
 #include <unordered_map>
 
 #include "controlplane/io/tcp_socket.h"
@@ -19,10 +20,15 @@ using Descriptor = asio::posix::stream_descriptor;
 
 namespace {
 
-constexpr std::size_t kReadChunk = 256 * 1024;
+/// Octets for one event: about 4000 routes of a full table, so that taking them in holds the
+/// control thread for a millisecond or two.
+constexpr std::size_t kReadChunk = 64 * 1024;
 /// Connections taken from a listener before others get their turn.
 constexpr int kAcceptBurst = 16;
 constexpr std::chrono::seconds kLinger{1};
+/// Sockets that linger at once. Strangers that connect faster than that are cut off without
+/// ceremony: they must not use up the descriptors that our peers need.
+constexpr std::size_t kMaxLingering = 64;
 constexpr std::chrono::seconds kAcceptPause{1};
 
 struct Stream {
@@ -94,6 +100,7 @@ class AsioTransport::Impl : public std::enable_shared_from_this<Impl> {
       return tl::unexpected("TCP port " + std::to_string(tcp_port) + " on " + to_string(local) +
                             ": " + fd.error());
     }
+    for (const auto& [remote, password] : passwords_) guard(fd->get(), remote, password);
     const std::uint16_t port = twins_.to_endpoint(local_address(fd->get())).tcp_port;
     listeners_.push_back(std::make_shared<Listener>(loop_.context(), std::move(*fd)));
     wait_to_accept(listeners_.back());
@@ -125,6 +132,25 @@ class AsioTransport::Impl : public std::enable_shared_from_this<Impl> {
     return id;
   }
 
+  void set_hop_limits(ConnectionId connection, const HopLimits& hops) {
+    const StreamPtr stream = find(connection);
+    if (!stream || stream->state != Stream::State::kOpen) return;
+    lastmile::set_hop_limits(stream->socket(), local_address(stream->socket()).family(), hops);
+  }
+
+  bool set_password(const IpPrefix& remote, const std::string& password) {
+    if (password.empty()) {
+      passwords_.erase(remote);
+    } else {
+      passwords_[remote] = password;
+    }
+    bool good = true;
+    for (const auto& listener : listeners_) {
+      good = guard(listener->fd.native_handle(), remote, password) && good;
+    }
+    return good;
+  }
+
   void send(ConnectionId connection, std::vector<std::uint8_t> bytes) {
     const StreamPtr stream = find(connection);
     if (!stream || bytes.empty()) return;
@@ -144,6 +170,8 @@ class AsioTransport::Impl : public std::enable_shared_from_this<Impl> {
     const StreamPtr stream = find(connection);
     if (!stream) return;
     if (stream->state != Stream::State::kOpen || flush(*stream) != 0) return remove(stream);
+    if (lingering_ >= kMaxLingering) return remove(stream);
+    ++lingering_;
     stream->state = Stream::State::kLingering;
     stream->queue.clear();
     stream->queued = 0;
@@ -165,6 +193,17 @@ class AsioTransport::Impl : public std::enable_shared_from_this<Impl> {
   [[nodiscard]] bool idle() const { return streams_.empty(); }
 
  private:
+  /// True if the key is set, or the listener is of the other family.
+  bool guard(int listener, const IpPrefix& remote, const std::string& password) {
+    return std::visit(
+        [&]<class Address>(const Prefix<Address>& prefix) {
+          const auto address = twins_.to_socket({prefix.address(), 0, std::nullopt});
+          if (!address || address->family() != local_address(listener).family()) return true;
+          return lastmile::set_password(listener, *address, prefix.length(), password);
+        },
+        remote);
+  }
+
   ConnectionId next_id() { return ConnectionId{++last_id_}; }
 
   /// nullptr if it is closed.
@@ -175,6 +214,7 @@ class AsioTransport::Impl : public std::enable_shared_from_this<Impl> {
   }
 
   void remove(const StreamPtr& stream) {
+    if (stream->state == Stream::State::kLingering) --lingering_;
     stream->state = Stream::State::kGone;
     stream->linger.cancel();
     error_code ignored;
@@ -206,7 +246,8 @@ class AsioTransport::Impl : public std::enable_shared_from_this<Impl> {
     const auto address = twins_.to_socket(remote);
     if (!address) return tl::unexpected(address.error());
     DialOptions dial_options;
-    dial_options.hop_limit = options.hop_limit;
+    dial_options.hops = options.hops;
+    dial_options.password = options.password;
     if (remote.port) dial_options.interface = twins_.interface_of(*remote.port);
     if (options.source) {
       const auto source = twins_.to_socket({*options.source, 0, remote.port});
@@ -327,8 +368,10 @@ class AsioTransport::Impl : public std::enable_shared_from_this<Impl> {
   EventLoop& loop_;
   TwinTable twins_;
   std::uint64_t last_id_ = 0;
+  std::size_t lingering_ = 0;
   std::unordered_map<ConnectionId, StreamPtr> streams_;
   std::vector<std::shared_ptr<Listener>> listeners_;
+  std::map<IpPrefix, std::string> passwords_;  ///< what listeners ask for
   std::vector<std::uint8_t> chunk_ = std::vector<std::uint8_t>(kReadChunk);
 };
 
@@ -359,6 +402,12 @@ tl::expected<void, std::string> AsioTransport::listen_everywhere(std::uint16_t t
 
 ConnectionId AsioTransport::connect(const Endpoint& remote, const ConnectOptions& options) {
   return impl_->connect(remote, options);
+}
+void AsioTransport::set_hop_limits(ConnectionId connection, const HopLimits& hops) {
+  impl_->set_hop_limits(connection, hops);
+}
+bool AsioTransport::set_password(const IpPrefix& remote, const std::string& password) {
+  return impl_->set_password(remote, password);
 }
 void AsioTransport::send(ConnectionId connection, std::vector<std::uint8_t> bytes) {
   impl_->send(connection, std::move(bytes));

@@ -37,6 +37,9 @@ class AsioTransport final : public Transport {
   tl::expected<void, std::string> listen_everywhere(std::uint16_t tcp_port);
 
   ConnectionId connect(const Endpoint& remote, const ConnectOptions& options) override;
+  void set_hop_limits(ConnectionId connection, const HopLimits& hops) override;
+  /// On every listener, also on those that are still to come.
+  bool set_password(const IpPrefix& remote, const std::string& password) override;
   /// SendDrained follows only if the kernel did not take everything at once.
   void send(ConnectionId connection, std::vector<std::uint8_t> bytes) override;
   [[nodiscard]] std::size_t queued(ConnectionId connection) const override;

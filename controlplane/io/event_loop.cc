@@ -1,5 +1,6 @@
 #include "controlplane/io/event_loop.h"
 
+#include <array>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
@@ -10,12 +11,31 @@
 #include <optional>
 #include <unordered_map>
 #include <utility>
+#include <variant>
 
 namespace lastmile {
 namespace asio = boost::asio;
 using boost::system::error_code;
 
 namespace {
+
+/// For people, in the order of Event::what.
+constexpr std::array kEventNames{"connection-opened",
+                                 "connection-failed",
+                                 "connection-accepted",
+                                 "connection-closed",
+                                 "bytes-received",
+                                 "send-drained",
+                                 "timer",
+                                 "link-changed",
+                                 "link-layer-neighbor",
+                                 "router-advertisement",
+                                 "router-solicitation",
+                                 "fib-progressed",
+                                 "resolution-wanted",
+                                 "bfd-state",
+                                 "command"};
+static_assert(kEventNames.size() == std::variant_size_v<decltype(Event::what)>);
 
 /// A descriptor that belongs to someone else: released, not closed, when the watch ends.
 class Watch : public std::enable_shared_from_this<Watch> {
@@ -50,6 +70,7 @@ struct EventLoop::Impl {
   std::function<void(int)> signal_handler;
   std::optional<TimePoint> handling;  ///< the time of the event being handled
   std::unordered_map<int, std::shared_ptr<Watch>> watches;
+  SliceMeter slices;
 
   void wait_for_signal() {
     signals.async_wait([this](const error_code& error, int signal) {
@@ -77,7 +98,8 @@ TimePoint EventLoop::now() const {
 void EventLoop::deliver(decltype(Event::what) what) {
   if (!impl_->handler) return;
   const auto outer = std::exchange(impl_->handling, ControlClock::now());
-  impl_->handler(Event{*impl_->handling, std::move(what)});
+  const char* const name = kEventNames[what.index()];
+  impl_->slices.measure(name, [&] { impl_->handler(Event{*impl_->handling, std::move(what)}); });
   impl_->handling = outer;
 }
 
@@ -110,6 +132,11 @@ void EventLoop::on_signal(std::function<void(int)> handler) {
   impl_->signals.clear();
   impl_->signals.add(SIGINT);
   impl_->signals.add(SIGTERM);
+  // A terminal that closes; unless someone (nohup) said that it shall not matter.
+  struct sigaction hangup {};
+  if (sigaction(SIGHUP, nullptr, &hangup) == 0 && hangup.sa_handler != SIG_IGN) {
+    impl_->signals.add(SIGHUP);
+  }
   impl_->wait_for_signal();
 }
 
@@ -121,6 +148,10 @@ void EventLoop::run() {
 void EventLoop::run_for(Duration time) {
   impl_->context.restart();
   impl_->context.run_for(time);
+}
+
+SliceMeter& EventLoop::slices() {
+  return impl_->slices;
 }
 
 void EventLoop::stop() {

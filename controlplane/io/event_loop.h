@@ -17,6 +17,7 @@
 #include <memory>
 
 #include "controlplane/event/event.h"
+#include "controlplane/event/slice_meter.h"
 
 namespace boost::asio {
 class io_context;
@@ -50,7 +51,11 @@ class EventLoop {
   void watch(int fd, std::function<void()> on_readable);
   void unwatch(int fd);
 
-  /// SIGINT and SIGTERM call `handler` on the loop's thread instead of ending the process.
+  /// How long the handler took for each event; who handles something on this thread without
+  /// deliver() measures it here, too.
+  [[nodiscard]] SliceMeter& slices();
+
+  /// SIGINT, SIGTERM and SIGHUP call `handler` on the loop's thread instead of ending the process.
   void on_signal(std::function<void(int signal)> handler);
 
   /// Runs until stop().

@@ -47,7 +47,10 @@ void KernelNeighborhood::read(int descriptor) {
       for (const Port& port : ports_) {
         if (port.ifindex != entry.ifindex) continue;
         remember(port.twin.port, entry);
-        deliver_(LinkLayerNeighborChanged{port.twin.port, entry.address, entry.mac});
+        deliver_(LinkLayerNeighborChanged{port.twin.port, entry.address, entry.mac,
+                                          entry.state == NeighborWatch::State::kStale
+                                              ? Freshness::kStale
+                                              : Freshness::kConfirmed});
       }
     });
     return;

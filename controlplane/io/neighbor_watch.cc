@@ -116,7 +116,8 @@ int NeighborWatch::fd() const {
 
 void NeighborWatch::receive(const Receiver& receiver) {
   std::array<char, 16384> buffer;
-  while (true) {
+  constexpr int kMostAtOnce = 64;  // messages of up to 16 kB; the descriptor stays readable
+  for (int i = 0; i < kMostAtOnce; ++i) {
     const ssize_t size = mnl_socket_recvfrom(socket_.get(), buffer.data(), buffer.size());
     if (size < 0) {
       if (errno == EINTR) continue;

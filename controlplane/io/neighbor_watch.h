@@ -41,8 +41,8 @@ class NeighborWatch {
 
   /// Readable when the kernel has something to tell.
   [[nodiscard]] int fd() const;
-  /// Reads everything there is. After an overrun the whole table is asked for again, so nothing is
-  /// missed for long.
+  /// Reads some of what there is; the descriptor stays readable while there is more. After an
+  /// overrun the whole table is asked for again, so nothing is missed for long.
   void receive(const Receiver& receiver);
 
   /// Makes the kernel resolve an address as if a packet had to be sent to it (NTF_USE).

@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #include <cerrno>
+#include <cstring>
 #include <system_error>
 
 namespace lastmile {
@@ -14,7 +15,11 @@ namespace {
 /// force needs CAP_NET_ADMIN; without it the kernel's own tuning does better than what we'd be
 /// allowed to ask for.
 constexpr int kReceiveBuffer = 4 * 1024 * 1024;
+constexpr std::uint8_t kMostHops = 255;
 constexpr int kBacklog = 128;
+#ifndef IPV6_MINHOPCOUNT
+constexpr int IPV6_MINHOPCOUNT = 73;  // linux/in6.h; the C library's headers don't have it
+#endif
 /// DSCP CS6, "network control" (RFC 4594 section 3.2), in the place of the former TOS octet.
 constexpr int kNetworkControl = 48 << 2;
 
@@ -49,6 +54,9 @@ SocketResult open_listener(const SocketAddress& local) {
   set_option(fd->get(), SOL_SOCKET, SO_REUSEADDR, 1);
   // IPv4 has a socket of its own: no ::ffff:192.0.2.1 to take care of.
   if (local.family() == AF_INET6) set_option(fd->get(), IPPROTO_IPV6, IPV6_V6ONLY, 1);
+  // The answer to a peer that checks hop limits (GTSM, RFC 5082) leaves before we know who it is; a
+  // peer that does not check is content with any. What follows has the limits of the session.
+  if (!set_hop_limits(fd->get(), local.family(), {kMostHops, 0})) return failure("hop limit");
   if (bind(fd->get(), local.get(), local.length) != 0) return failure("bind");
   if (listen(fd->get(), kBacklog) != 0) return failure("listen");
   return fd;
@@ -58,10 +66,10 @@ SocketResult open_dialer(const SocketAddress& remote, const DialOptions& options
   SocketResult fd = open_stream(remote.family());
   if (!fd) return fd;
   set_session_options(fd->get(), remote.family());
-  if (remote.family() == AF_INET6) {
-    set_option(fd->get(), IPPROTO_IPV6, IPV6_UNICAST_HOPS, options.hop_limit);
-  } else {
-    set_option(fd->get(), IPPROTO_IP, IP_TTL, options.hop_limit);
+  if (!set_hop_limits(fd->get(), remote.family(), options.hops)) return failure("hop limit");
+  if (!options.password.empty()) {
+    const unsigned whole = remote.family() == AF_INET6 ? 128 : 32;
+    if (!set_password(fd->get(), remote, whole, options.password)) return failure("TCP MD5");
   }
   if (options.interface != nullptr &&
       setsockopt(fd->get(), SOL_SOCKET, SO_BINDTODEVICE, options.interface->c_str(),
@@ -75,6 +83,26 @@ SocketResult open_dialer(const SocketAddress& remote, const DialOptions& options
     return tl::unexpected(describe(errno));
   }
   return fd;
+}
+
+bool set_hop_limits(int fd, int family, const HopLimits& hops) {
+  const bool v6 = family == AF_INET6;
+  const int level = v6 ? IPPROTO_IPV6 : IPPROTO_IP;
+  if (!set_option(fd, level, v6 ? IPV6_UNICAST_HOPS : IP_TTL, hops.sent)) return false;
+  return hops.least_received == 0 ||
+         set_option(fd, level, v6 ? IPV6_MINHOPCOUNT : IP_MINTTL, hops.least_received);
+}
+
+bool set_password(int fd, const SocketAddress& remote, unsigned prefix_length,
+                  const std::string& password) {
+  tcp_md5sig signature{};
+  if (password.size() > sizeof signature.tcpm_key) return false;
+  std::memcpy(&signature.tcpm_addr, &remote.storage, sizeof remote.storage);
+  signature.tcpm_flags = TCP_MD5SIG_FLAG_PREFIX;
+  signature.tcpm_prefixlen = static_cast<std::uint8_t>(prefix_length);
+  signature.tcpm_keylen = static_cast<std::uint16_t>(password.size());
+  std::memcpy(signature.tcpm_key, password.data(), password.size());
+  return setsockopt(fd, IPPROTO_TCP, TCP_MD5SIG_EXT, &signature, sizeof signature) == 0;
 }
 
 void set_session_options(int fd, int family) {

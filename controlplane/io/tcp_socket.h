@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include <tl/expected.hpp>
 
+#include "controlplane/event/effects.h"
 #include "controlplane/io/socket_address.h"
 
 namespace lastmile {
@@ -42,10 +43,18 @@ using SocketResult = tl::expected<FileDescriptor, std::string>;
 struct DialOptions {
   std::optional<SocketAddress> source;
   const std::string* interface = nullptr;  ///< bind to this device
-  std::uint8_t hop_limit = 1;
+  HopLimits hops;
+  std::string password;  ///< TCP MD5; empty: none
 };
 /// A socket on its way to `remote`: writable when it has arrived, or failed.
 [[nodiscard]] SocketResult open_dialer(const SocketAddress& remote, const DialOptions& options);
+
+/// Packets with fewer hops left than the limit are dropped by the kernel (GTSM, RFC 5082).
+bool set_hop_limits(int fd, int family, const HopLimits& hops);
+/// Connections between `fd` and addresses in `remote` are signed (TCP MD5, RFC 2385); an empty
+/// password takes the key away again. For a listener before they come, for a dialer before connect.
+bool set_password(int fd, const SocketAddress& remote, unsigned prefix_length,
+                  const std::string& password);
 
 /// What a session's socket needs beyond what it inherits: no Nagle, and network control's DSCP.
 void set_session_options(int fd, int family);

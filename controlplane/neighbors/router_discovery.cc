@@ -12,6 +12,8 @@ constexpr unsigned kInitialAdvertisements =
     3;  // MAX_INITIAL_RTR_ADVERTISEMENTS, RFC 4861 section 10
 constexpr Duration kInitialAdvertisementInterval = seconds{1};
 constexpr Duration kAdvertisementInterval = seconds{10};
+/// MIN_DELAY_BETWEEN_RAS, RFC 4861 section 6.2.6: of multicast ones that somebody asked for.
+constexpr Duration kMinDelayBetweenAdvertisements = seconds{3};
 constexpr unsigned kQuickSolicitations = 10;
 constexpr Duration kQuickSolicitationInterval = seconds{1};
 constexpr Duration kSolicitationInterval = seconds{4};  // RTR_SOLICITATION_INTERVAL
@@ -79,10 +81,14 @@ void RouterDiscovery::handle(const RouterAdvertisementHeard& heard, TimePoint no
   }
 }
 
-void RouterDiscovery::handle(const RouterSolicitationHeard& heard, TimePoint) {
+void RouterDiscovery::handle(const RouterSolicitationHeard& heard, TimePoint now) {
   Port* port = find(heard.port);
   if (port == nullptr || !port->up || heard.source == port->own) return;
   ++port->status.solicitations_heard;
+  if (heard.source.is_unspecified()) {
+    if (port->answered_all && now - *port->answered_all < kMinDelayBetweenAdvertisements) return;
+    port->answered_all = now;
+  }
   ++port->status.advertisements_sent;
   // Section 6.2.6 lets a router answer by unicast, and then at once; a solicitor that has no
   // address yet can only hear a multicast.

@@ -75,6 +75,7 @@ class RouterDiscovery {
     /// A source other than the neighbor, and how often it was heard since the neighbor was.
     std::optional<Ipv6Address> rival;
     unsigned rival_heard = 0;
+    std::optional<TimePoint> answered_all;  ///< when a solicitation last got a multicast answer
   };
 
   Port* find(PortId port);

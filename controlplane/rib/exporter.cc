@@ -2,13 +2,40 @@
 
 #include <algorithm>
 
+#include "dataplane/net/format.h"
+#include "logging/log.h"
+
 namespace lastmile::rib {
+
+// The export policies speak of the RIB's sources.
+static_assert(static_cast<int>(SourceKind::kLocal) == static_cast<int>(policy::Source::kLocal) &&
+              static_cast<int>(SourceKind::kBgp) == static_cast<int>(policy::Source::kBgp));
+
 namespace {
 
 /// Prefixes in one round of UPDATEs to one peer.
 constexpr std::size_t kBatch = 1024;
 /// A journal longer than this does not wait for peers that don't read: they walk the table instead.
 constexpr std::size_t kLongJournal = 65536;
+
+constexpr std::size_t kMostOutgoing = 65536;
+
+/// RFC 6996.
+bool is_private(bgp::Asn asn) {
+  return (asn.value() >= 64512 && asn.value() <= 65534) ||
+         (asn.value() >= 4200000000 && asn.value() <= 4294967294);
+}
+
+void remove_private(bgp::AsPath& path) {
+  for (bgp::AsPath::Segment& segment : path.segments) std::erase_if(segment.asns, is_private);
+  std::erase_if(path.segments, [](const bgp::AsPath::Segment& s) { return s.asns.empty(); });
+}
+
+void replace(bgp::AsPath& path, bgp::Asn old, bgp::Asn with) {
+  for (bgp::AsPath::Segment& segment : path.segments) {
+    std::ranges::replace(segment.asns, old, with);
+  }
+}
 
 /// Next hop self, in the form that the family and the session allow (RFC 8950 section 4).
 std::optional<bgp::NextHop> next_hop_self(bgp::Family family, const bgp::Negotiated& session) {
@@ -41,21 +68,37 @@ bgp::NlriList nlri_list(std::vector<bgp::Nlri<Address>> nlri) {
 
 Exporter::~Exporter() {
   while (!peers_.empty()) peer_down(peers_.begin()->first);
-  for (const auto& [key, out] : outgoing_) {
-    core_.attributes.release(key.first);
-    core_.attributes.release(out);
-  }
+  forget_outgoing();
 }
 
-void Exporter::peer_up(bgp::PeerId id, const bgp::Negotiated& negotiated, const Ribs& ribs) {
+void Exporter::forget_outgoing() {
+  for (const auto& [key, out] : outgoing_) {
+    core_.attributes.release(std::get<AttributeId>(key));
+    core_.attributes.release(out);
+  }
+  outgoing_.clear();
+  last_.reset();
+}
+
+void Exporter::peer_up(bgp::PeerId id, const std::string& name, const bgp::Negotiated& negotiated,
+                       const ExportOptions& options, const Ribs& ribs) {
   peer_down(id);
   Peer& peer = peers_[id];
+  peer.id = id;
+  peer.name = name;
   peer.external = negotiated.external;
+  peer.asn = negotiated.remote_asn;
+  peer.options = options;
+  peer.variant = variant_of(peer);
   peer.codec = negotiated.codec;
   const auto begin = [&]<class Address>(AdjRibOut<Address>& out, FamilyRib<Address>& rib) {
     constexpr bgp::Family kFamily = FamilyRib<Address>::kFamily;
     out.negotiated = std::ranges::find(negotiated.families, kFamily) != negotiated.families.end();
     out.next_hop = next_hop_self(kFamily, negotiated);
+    if (out.negotiated && !out.next_hop) {
+      log::warn("bgp: nothing of {} is announced to {}: we have no address that it could use",
+                to_string(kFamily), negotiated.remote.address);
+    }
     out.position = rib.journal().end();
   };
   begin(std::get<0>(peer.out), std::get<0>(ribs));
@@ -78,6 +121,35 @@ void Exporter::peer_down(bgp::PeerId id) {
   peers_.erase(found);
 }
 
+void Exporter::reconfigure(bgp::PeerId id, const ExportOptions& options) {
+  const auto found = peers_.find(id);
+  if (found == peers_.end()) return;
+  Peer& peer = found->second;
+  const auto same_rules = [](const auto& a, const auto& b) {
+    return a == b || (a && b && a->rules() == b->rules());
+  };
+  if (same_rules(peer.options.policy, options.policy)) {
+    // The compiled policy stays the one that what was told was made by.
+    ExportOptions same = options;
+    same.policy = peer.options.policy;
+    peer.options = same;
+  } else {
+    peer.options = options;
+  }
+  const std::uint16_t variant = variant_of(peer);
+  if (variant == peer.variant) return;
+  peer.variant = variant;
+  std::apply(
+      [](auto&... out) {
+        const auto again = [](auto& family) {
+          family.walk = std::remove_reference_t<decltype(family)>::Walk::kTable;
+          family.cursor = 0;
+        };
+        (again(out), ...);
+      },
+      peer.out);
+}
+
 void Exporter::refresh(bgp::PeerId id, bgp::Family family) {
   const auto found = peers_.find(id);
   if (found == peers_.end()) return;
@@ -94,29 +166,97 @@ void Exporter::refresh(bgp::PeerId id, bgp::Family family) {
   }
 }
 
-AttributeId Exporter::outgoing(AttributeId attributes, bool external) {
-  const auto [slot, fresh] = outgoing_.try_emplace({attributes, external});
-  if (!fresh) return slot->second;
-  core_.attributes.add_reference(attributes);
-  bgp::PathAttributes out = core_.attributes.attributes(attributes);
-  if (external) {
-    out.as_path.prepend(own_asn_);
+std::uint16_t Exporter::variant_of(const Peer& peer) {
+  Variant variant;
+  variant.external = peer.external;
+  if (peer.options.as_override) variant.peer_asn = peer.asn;
+  variant.local_as = peer.options.local_as.asn;
+  variant.replace_as = peer.options.local_as.replace_as;
+  variant.remove_private_as = peer.options.remove_private_as;
+  variant.policy = peer.options.policy.get();
+  const auto known = std::ranges::find(variants_, variant);
+  if (known == variants_.end()) {
+    variants_.push_back(variant);
+    policies_.push_back(peer.options.policy);
+    return static_cast<std::uint16_t>(variants_.size() - 1);
+  }
+  return static_cast<std::uint16_t>(known - variants_.begin());
+}
+
+const bgp::PathAttributes& Exporter::unpacked(AttributeId attributes) {
+  if (!last_ || last_->first != attributes) {
+    last_.emplace(attributes, core_.attributes.attributes(attributes));
+  }
+  return last_->second;
+}
+
+/// What no policy decides.
+bool Exporter::may_tell(const Peer& peer, const Path& path,
+                        const bgp::PathAttributes& attributes) const {
+  const Source& source = core_.sources[path.source];
+  const bool learned = source.kind == SourceKind::kBgp;
+  if (learned && source.peer == peer.id) return false;
+  // Not from one internal peer to another (RFC 4271 section 9.2.1): we are no reflector.
+  if (learned && !source.external && !peer.external) return false;
+  // RFC 8212.
+  if (core_.mode != RouterMode::kHost && peer.external && !peer.options.policy) return false;
+  const auto marked = [&](std::uint32_t community) {
+    return std::ranges::binary_search(attributes.communities, bgp::Community{community});
+  };
+  // RFC 1997; marks that our own policy sets are for those who hear them.
+  if (!learned) return true;
+  if (marked(bgp::kNoAdvertise)) return false;
+  return !peer.external || !(marked(bgp::kNoExport) || marked(bgp::kNoExportSubconfed));
+}
+
+template <class Address>
+std::optional<AttributeId> Exporter::outgoing(const Peer& peer, const Prefix<Address>& prefix,
+                                              const Path& path) {
+  const bgp::PathAttributes& attributes = unpacked(path.attributes);
+  if (!may_tell(peer, path, attributes)) return std::nullopt;
+  std::size_t rule = 0;
+  if (const policy::Policy* policy = peer.options.policy.get()) {
+    const auto kind = static_cast<policy::Source>(core_.sources[path.source].kind);
+    rule = policy->decide(prefix, {attributes, kind, peer.name, std::nullopt});
+    if (!policy->accepts(rule)) return std::nullopt;
+  }
+  const auto [slot, fresh] = outgoing_.try_emplace({path.attributes, peer.variant, rule});
+  if (fresh) {
+    core_.attributes.add_reference(path.attributes);
+    slot->second = make_outgoing(path.attributes, variants_[peer.variant], rule);
+  }
+  return slot->second;
+}
+
+AttributeId Exporter::make_outgoing(AttributeId attributes, const Variant& variant,
+                                    std::size_t rule) {
+  bgp::PathAttributes out = unpacked(attributes);
+  if (variant.external) {
     out.local_preference.reset();  // RFC 4271 section 5.1.5
     out.med.reset();               // RFC 4271 section 5.1.4: not to be passed on
     out.originator_id.reset();     // RFC 4456 section 8
     out.cluster_list.clear();
+    if (variant.remove_private_as) remove_private(out.as_path);
+    if (variant.peer_asn.value() != 0) replace(out.as_path, variant.peer_asn, own_asn_);
+  }
+  if (variant.policy != nullptr) variant.policy->apply(rule, own_asn_, out);
+  if (variant.external) {
+    out.local_preference.reset();
+    if (!variant.local_as || !variant.replace_as) out.as_path.prepend(own_asn_);
+    if (variant.local_as) out.as_path.prepend(*variant.local_as);
   } else if (!out.local_preference) {
     out.local_preference = kDefaultLocalPreference;
   }
-  slot->second = core_.attributes.intern(out);
-  return slot->second;
+  return core_.attributes.intern(out);
 }
 
 template <class Address>
 void Exporter::tell(Peer& peer, const Prefix<Address>& prefix, const Path* path,
                     Batch<Address>& batch) {
   auto& out = std::get<AdjRibOut<Address>>(peer.out);
-  if (path == nullptr || !out.next_hop) {
+  std::optional<AttributeId> announced;
+  if (path != nullptr && out.next_hop) announced = outgoing(peer, prefix, *path);
+  if (!announced) {
     const std::uint32_t known = out.told.find(prefix);
     if (known == HashIndex::kNotFound) return;
     core_.attributes.release(out.told[known].attributes);
@@ -124,7 +264,7 @@ void Exporter::tell(Peer& peer, const Prefix<Address>& prefix, const Path* path,
     batch.withdraw.push_back({prefix, 0});
     return;
   }
-  const AttributeId attributes = outgoing(path->attributes, peer.external);
+  const AttributeId attributes = *announced;
   const auto [number, fresh] = out.told.find_or_insert(prefix);
   Advertised<Address>& told = out.told[number];
   if (!fresh && told.attributes == attributes && !out.repeat) return;
@@ -239,6 +379,8 @@ void Exporter::trim_journal(FamilyRib<Address>& rib) {
 }
 
 std::size_t Exporter::work(const Ribs& ribs, std::size_t limit) {
+  // What is in use is held by Adj-RIB-Out; the rest would only keep old attributes alive.
+  if (outgoing_.size() > kMostOutgoing) forget_outgoing();
   std::size_t done = 0;
   for (auto& [id, peer] : peers_) {
     if (done >= limit) break;

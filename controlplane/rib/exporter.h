@@ -14,13 +14,17 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
+#include <string>
 #include <tuple>
 #include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include "controlplane/bgp/session/session_events.h"
+#include "controlplane/config/config.h"
+#include "controlplane/policy/policy.h"
 #include "controlplane/rib/family_rib.h"
 
 namespace lastmile::rib {
@@ -51,6 +55,14 @@ struct AdjRibOut {
   std::uint64_t position = 0;  ///< in the journal
 };
 
+/// What the configuration says of the routes that a peer is told.
+struct ExportOptions {
+  LocalAs local_as;
+  bool as_override = false;
+  bool remove_private_as = false;
+  std::shared_ptr<const policy::Policy> policy;
+};
+
 class Exporter {
  public:
   Exporter(RibCore& core, bgp::Asn own_asn, bgp::PeerOutput& output)
@@ -61,8 +73,11 @@ class Exporter {
 
   using Ribs = std::tuple<FamilyRib<Ipv4Address>&, FamilyRib<Ipv6Address>&>;
 
-  void peer_up(bgp::PeerId peer, const bgp::Negotiated& negotiated, const Ribs& ribs);
+  void peer_up(bgp::PeerId peer, const std::string& name, const bgp::Negotiated& negotiated,
+               const ExportOptions& options, const Ribs& ribs);
   void peer_down(bgp::PeerId peer);
+  /// Other options for a peer: it is told what differs for it.
+  void reconfigure(bgp::PeerId peer, const ExportOptions& options);
   void refresh(bgp::PeerId peer, bgp::Family family);
 
   /// Sends to all writable peers, looking at no more than `limit` prefixes; returns how many.
@@ -76,7 +91,12 @@ class Exporter {
 
  private:
   struct Peer {
+    bgp::PeerId id;
+    std::string name;
     bool external = true;
+    bgp::Asn asn;
+    ExportOptions options;
+    std::uint16_t variant = 0;  ///< in variants_
     bgp::CodecContext codec;
     std::tuple<AdjRibOut<Ipv4Address>, AdjRibOut<Ipv6Address>> out;
   };
@@ -98,14 +118,39 @@ class Exporter {
   [[nodiscard]] bool due(const Peer& peer, const FamilyRib<Address>& rib) const;
   template <class Address>
   void trim_journal(FamilyRib<Address>& rib);
-  [[nodiscard]] AttributeId outgoing(AttributeId attributes, bool external);
+  /// How the attributes look to a kind of peer.
+  struct Variant {
+    bool external = true;
+    bgp::Asn peer_asn;  ///< 0 unless it matters (as-override)
+    std::optional<bgp::Asn> local_as;
+    bool replace_as = false;
+    bool remove_private_as = false;
+    const policy::Policy* policy = nullptr;
+
+    friend bool operator==(const Variant&, const Variant&) = default;
+  };
+  [[nodiscard]] std::uint16_t variant_of(const Peer& peer);
+  [[nodiscard]] bool may_tell(const Peer& peer, const Path& path,
+                              const bgp::PathAttributes& attributes) const;
+  /// What the peer is told of a path; nullopt: nothing.
+  template <class Address>
+  [[nodiscard]] std::optional<AttributeId> outgoing(const Peer& peer, const Prefix<Address>& prefix,
+                                                    const Path& path);
+  [[nodiscard]] AttributeId make_outgoing(AttributeId attributes, const Variant& variant,
+                                          std::size_t rule);
+  void forget_outgoing();
+  const bgp::PathAttributes& unpacked(AttributeId attributes);
 
   RibCore& core_;
   bgp::Asn own_asn_;
   bgp::PeerOutput& output_;
   std::map<bgp::PeerId, Peer> peers_;
-  /// Attributes as in Loc-RIB, and to whom → as announced. Holds references to both.
-  std::map<std::pair<AttributeId, bool>, AttributeId> outgoing_;
+  std::vector<Variant> variants_;
+  std::vector<std::shared_ptr<const policy::Policy>> policies_;  ///< that variants point at
+  /// Attributes as in Loc-RIB, variant and rule → as announced. Holds references to both.
+  std::map<std::tuple<AttributeId, std::uint16_t, std::size_t>, AttributeId> outgoing_;
+  /// The set that was looked at last: routes that share one come together.
+  std::optional<std::pair<AttributeId, bgp::PathAttributes>> last_;
 };
 
 }  // namespace lastmile::rib

@@ -280,12 +280,14 @@ void FamilyRib<Address>::fail(Record& record, FibError error) {
   failed_[record.prefix] = error;
 }
 
-/// In host mode our own addresses and nothing else; in transit mode nothing is exported without
-/// policy (RFC 8212), and our own addresses are no exception.
+/// In host mode our own addresses and nothing else, whatever a policy says. In transit mode what
+/// the configuration marks and what BGP brought; what of it each peer is told the exporter decides.
 template <class Address>
 bool FamilyRib<Address>::may_announce(const Path& path) const {
-  return core_.mode == RouterMode::kHost && path.announced == Announced::kYes &&
-         core_.sources[path.source].kind == SourceKind::kLocal;
+  const SourceKind kind = core_.sources[path.source].kind;
+  if (core_.mode != RouterMode::kHost && kind == SourceKind::kBgp) return true;
+  return path.announced == Announced::kYes &&
+         (kind == SourceKind::kLocal || core_.mode != RouterMode::kHost);
 }
 
 /// Notes a change of what may be announced.

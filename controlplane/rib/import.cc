@@ -1,5 +1,7 @@
 #include "controlplane/rib/import.h"
 
+#include <algorithm>
+
 namespace lastmile::rib {
 namespace {
 
@@ -7,14 +9,6 @@ bool is_host_address(const IpAddress& address) {
   return std::visit(
       [](const auto& a) { return !a.is_unspecified() && !a.is_multicast() && !a.is_loopback(); },
       address);
-}
-
-/// The address that stands for the route's next hop, or nullopt if there is none in the message.
-std::optional<IpAddress> announced_address(const bgp::NextHop& next_hop) {
-  if (next_hop.link_local && !next_hop.link_local->is_unspecified()) return *next_hop.link_local;
-  if (next_hop.global && !next_hop.global->is_unspecified()) return *next_hop.global;
-  if (next_hop.v4 && !next_hop.v4->is_unspecified()) return *next_hop.v4;
-  return std::nullopt;
 }
 
 bool is_own_on_session(const IpAddress& address, const bgp::NextHop& own) {
@@ -28,14 +22,62 @@ bool is_link_local_v6(const IpAddress& address) {
   return v6 != nullptr && v6->is_link_local();
 }
 
+bool has_set(const bgp::AsPath& path) {
+  using Type = bgp::AsPath::SegmentType;
+  return std::ranges::any_of(path.segments, [](const bgp::AsPath::Segment& segment) {
+    return segment.type == Type::kSet || segment.type == Type::kConfedSet;
+  });
+}
+
 }  // namespace
 
+std::optional<IpAddress> announced_address(const bgp::NextHop& next_hop) {
+  if (next_hop.link_local && !next_hop.link_local->is_unspecified()) return *next_hop.link_local;
+  if (next_hop.global && !next_hop.global->is_unspecified()) return *next_hop.global;
+  if (next_hop.v4 && !next_hop.v4->is_unspecified()) return *next_hop.v4;
+  return std::nullopt;
+}
+
+bgp::NextHop as_next_hop(const IpAddress& address) {
+  bgp::NextHop next_hop;
+  if (const auto* v4 = std::get_if<Ipv4Address>(&address)) {
+    next_hop.v4 = *v4;
+  } else {
+    const auto& v6 = std::get<Ipv6Address>(address);
+    (v6.is_link_local() ? next_hop.link_local : next_hop.global) = v6;
+  }
+  return next_hop;
+}
+
+bool shuts_down(const bgp::PathAttributes& attributes, const ImportChanges& changes) {
+  return changes.external &&
+         std::ranges::binary_search(attributes.communities, bgp::Community{bgp::kGracefulShutdown});
+}
+
+bool needs_changes(const bgp::PathAttributes& attributes, const ImportChanges& changes) {
+  return changes.prepend || shuts_down(attributes, changes);
+}
+
+void apply(const ImportChanges& changes, bgp::PathAttributes& attributes) {
+  if (changes.prepend) attributes.as_path.prepend(*changes.prepend);
+  if (shuts_down(attributes, changes)) attributes.local_preference = 0;
+}
+
 Refusal check_attributes(const bgp::PathAttributes& attributes, const ImportContext& context) {
-  if (context.mode != RouterMode::kHost && context.external) return Refusal::kNoPolicy;
+  if (context.mode != RouterMode::kHost && context.external && !context.has_policy) {
+    return Refusal::kNoPolicy;
+  }
   const bgp::AsPath& path = attributes.as_path;
   if (path.count(context.own_asn) > context.allow_own_as) return Refusal::kOwnAsInPath;
+  if (context.session_asn != context.own_asn &&
+      path.count(context.session_asn) > context.allow_own_as) {
+    return Refusal::kOwnAsInPath;
+  }
   if (path.count(bgp::Asn{0}) != 0) return Refusal::kAsZero;
-  if (context.external && path.first() != context.peer_asn) return Refusal::kWrongFirstAs;
+  if (context.external && context.enforce_first_as && path.first() != context.peer_asn) {
+    return Refusal::kWrongFirstAs;
+  }
+  if (context.reject_as_sets && has_set(path)) return Refusal::kAsSet;
   if (!context.external && attributes.originator_id == context.own_identifier) {
     return Refusal::kOwnOriginator;
   }

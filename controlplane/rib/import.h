@@ -22,7 +22,11 @@ struct ImportContext {
   RouterMode mode = RouterMode::kHost;
   bgp::Asn own_asn;
   bgp::BgpIdentifier own_identifier;
+  bgp::Asn session_asn;  ///< the one that the peer sees: own_asn, or local-as
   std::uint8_t allow_own_as = 0;
+  bool enforce_first_as = true;
+  bool reject_as_sets = true;
+  bool has_policy = false;  ///< an import policy (RFC 8212)
   bool external = true;
   bgp::Asn peer_asn;
   Endpoint peer;
@@ -33,12 +37,29 @@ struct ImportContext {
 [[nodiscard]] Refusal check_attributes(const bgp::PathAttributes& attributes,
                                        const ImportContext& context);
 
+/// What is changed in what a peer sends before any policy looks at it: local-as in front of the
+/// path (RFC 7705), and no preference for what is about to go away (RFC 8326).
+struct ImportChanges {
+  std::optional<bgp::Asn> prepend;
+  bool external = true;
+};
+/// The peer marks routes that will be gone soon (RFC 8326).
+[[nodiscard]] bool shuts_down(const bgp::PathAttributes& attributes, const ImportChanges& changes);
+[[nodiscard]] bool needs_changes(const bgp::PathAttributes& attributes,
+                                 const ImportChanges& changes);
+void apply(const ImportChanges& changes, bgp::PathAttributes& attributes);
+
 /// Where packets for the routes go: port and address, with no session yet. Of a global and a
 /// link-local address the link-local one is taken (RFC 2545 section 3: it is the one that is on
 /// the link for sure). A next hop that is unspecified or absent is the peer itself.
 [[nodiscard]] tl::expected<HopKey, Refusal> resolve_next_hop(const bgp::NextHop& next_hop,
                                                              const ImportContext& context,
                                                              const OwnAddresses& own);
+
+/// The address that stands for the route's next hop; nullopt if there is none in the message.
+[[nodiscard]] std::optional<IpAddress> announced_address(const bgp::NextHop& next_hop);
+/// An address as a next hop.
+[[nodiscard]] bgp::NextHop as_next_hop(const IpAddress& address);
 
 /// Checks of one destination. In host mode no policy can lift them.
 template <class Address>

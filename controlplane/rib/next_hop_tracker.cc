@@ -12,6 +12,9 @@ using std::chrono::seconds;
 /// The kernel itself asks three times, a second apart (RFC 4861 section 10: MAX_MULTICAST_SOLICIT,
 /// RETRANS_TIMER); after as many tries of ours a silent neighbor's last address is given up.
 constexpr unsigned kAttemptsBeforeGivingUp = 3;
+/// Distinct next hops of one session. Each costs an entry of the workers' table and of the kernel's
+/// neighbor table (1024 for the whole machine by default), so no peer may use up what all share.
+constexpr std::size_t kMaxHopsOfSession = 256;
 constexpr seconds kFirstRetry{1};
 constexpr seconds kLastRetry{30};
 
@@ -50,9 +53,16 @@ tl::expected<HopId, FibError> NextHopTracker::acquire(const HopKey& key) {
     return found->second;
   }
 
+  if (key.session) {
+    const auto count = hops_of_session_.find(*key.session);
+    if (count != hops_of_session_.end() && count->second >= kMaxHopsOfSession) {
+      return tl::unexpected(FibError::kTooManyNextHops);
+    }
+  }
   Hop hop;
   hop.key = key;
   hop.references = 1;
+  bool stale = false;
   if (is_neighbor(hop)) {
     hop.target = key.address;
     if (!hop.target) {
@@ -62,7 +72,8 @@ tl::expected<HopId, FibError> NextHopTracker::acquire(const HopKey& key) {
     }
     if (hop.target) {
       if (const auto it = link_layer_.find({key.port, *hop.target}); it != link_layer_.end()) {
-        hop.mac = it->second;
+        hop.mac = it->second.mac;
+        stale = it->second.freshness == Freshness::kStale;
       }
     }
   }
@@ -80,6 +91,7 @@ tl::expected<HopId, FibError> NextHopTracker::acquire(const HopKey& key) {
     hops_[id.value()] = hop;
   }
   by_key_.emplace(key, id);
+  if (key.session) ++hops_of_session_[*key.session];
 
   Hop& stored = hops_[id.value()];
   if (lives_on_link(key.kind) && std::ranges::find(ports_down_, key.port) != ports_down_.end()) {
@@ -87,6 +99,7 @@ tl::expected<HopId, FibError> NextHopTracker::acquire(const HopKey& key) {
   }
   update_routing(stored);
   if (is_neighbor(stored) && !stored.mac) ask(stored);
+  if (stale) neighborhood_.resolve(key.port, *stored.target);
   return id;
 }
 
@@ -97,6 +110,10 @@ void NextHopTracker::release(HopId id) {
   timers_.cancel(timer_of(hop.next_hop));
   plane_.release_next_hop(hop.next_hop);
   by_key_.erase(hop.key);
+  if (hop.key.session) {
+    const auto count = hops_of_session_.find(*hop.key.session);
+    if (--count->second == 0) hops_of_session_.erase(count);
+  }
   hop = Hop{};
   free_.push_back(id.value());
 }
@@ -126,7 +143,7 @@ void NextHopTracker::follow(Hop& hop) {
   std::optional<MacAddress> mac;
   if (hop.target) {
     if (const auto it = link_layer_.find({hop.key.port, *hop.target}); it != link_layer_.end()) {
-      mac = it->second;
+      mac = it->second.mac;
     }
   }
   hop.attempts = 0;
@@ -159,7 +176,8 @@ void NextHopTracker::update_yields() {
   for (const std::vector<HopId>& group : groups_) {
     const bool any_resolved = std::ranges::any_of(group, [&](HopId id) {
       const Hop& hop = hops_[id.value()];
-      return hop.mac.has_value() && !hop.session_ended;
+      return hop.mac.has_value() && !hop.session_ended &&
+             std::ranges::find(ports_down_, hop.key.port) == ports_down_.end();
     });
     if (!any_resolved) continue;
     for (const HopId id : group) {
@@ -215,24 +233,28 @@ void NextHopTracker::link_changed(PortId port, LinkState state) {
       if (is_neighbor(hop) && !hop.mac) ask(hop);
     }
   }
+  update_yields();
 }
 
-void NextHopTracker::link_layer_changed(PortId port, const IpAddress& address,
-                                        const std::optional<MacAddress>& mac) {
+void NextHopTracker::link_layer_changed(const LinkLayerNeighborChanged& event) {
+  const auto& [port, address, mac, freshness] = event;
   if (mac) {
-    link_layer_[{port, address}] = *mac;
+    link_layer_[{port, address}] = {*mac, freshness};
   } else {
     link_layer_.erase({port, address});
   }
+  bool used = false;
   for (const auto& [key, id] : by_key_) {
     Hop& hop = hops_[id.value()];
     if (!is_neighbor(hop) || key.port != port || hop.target != address) continue;
+    used = true;
     if (mac) {
       follow(hop);
     } else if (hop.attempts == 0) {
       ask(hop);  // go on with the address we have until it is clear that nobody answers
     }
   }
+  if (used && mac && freshness == Freshness::kStale) neighborhood_.resolve(port, address);
   update_yields();
 }
 

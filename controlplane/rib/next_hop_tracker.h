@@ -11,7 +11,9 @@
 //
 // A lost link-layer address is not believed at once. The kernel forgets neighbors that *it* did not
 // use for a while, and our packets don't pass through it; so the hop goes on with the address it
-// has while the kernel is asked, and becomes kUnresolved only when nobody answers.
+// has while the kernel is asked, and becomes kUnresolved only when nobody answers. For the same
+// reason the kernel would call a dead neighbor "stale" for ever: whenever an address that a hop
+// uses turns stale, the kernel is told to make sure (NTF_USE), and either it is confirmed or lost.
 //
 // Liveness. A hop is down while its port's link is down (kLink) and from the moment its session has
 // ended (kRouting). A session's next incarnation has hops of its own, so packets return to a
@@ -69,8 +71,7 @@ class NextHopTracker {
   void group_removed(const std::vector<HopId>& members);
 
   void link_changed(PortId port, LinkState state);
-  void link_layer_changed(PortId port, const IpAddress& address,
-                          const std::optional<MacAddress>& mac);
+  void link_layer_changed(const LinkLayerNeighborChanged& event);
   void neighbor_discovered(PortId port, const std::optional<IpAddress>& address);
   void session_ended(Incarnation session);
   /// A worker holds packets for an unresolved next hop, or met one for a connected destination
@@ -113,7 +114,12 @@ class NextHopTracker {
   std::vector<Hop> hops_;
   std::vector<std::uint16_t> free_;
   std::map<HopKey, HopId> by_key_;
-  std::map<std::pair<PortId, IpAddress>, MacAddress> link_layer_;  ///< what the kernel knows
+  struct LinkLayer {
+    MacAddress mac;
+    Freshness freshness = Freshness::kConfirmed;
+  };
+  std::map<std::pair<PortId, IpAddress>, LinkLayer> link_layer_;  ///< what the kernel knows
+  std::map<Incarnation, std::size_t> hops_of_session_;
   std::map<PortId, IpAddress> discovered_;
   std::vector<PortId> ports_down_;
   std::vector<std::vector<HopId>> groups_;  ///< of two and more neighbors

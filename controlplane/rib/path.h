@@ -37,6 +37,8 @@ enum class Refusal : std::uint8_t {
   kMartian,             ///< never valid as a route's destination
   kNoPolicy,            ///< eBGP in transit mode without policy (RFC 8212)
   kTooManyNextHops,     ///< the forwarding tables can't hold another next hop
+  kAsSet,               ///< AS_SET or AS_CONFED_SET in the path (RFC 9774)
+  kPolicy,              ///< the import policy; the rule can be told from the route
 };
 /// A few words for people; "" for kNone.
 [[nodiscard]] const char* to_string(Refusal refusal);

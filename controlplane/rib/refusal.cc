@@ -19,9 +19,11 @@ const char* to_string(Refusal refusal) {
       "equals or is inside one of our own addresses (host guard)",
       "martian: never valid as a destination",
       "no policy: eBGP in transit mode imports nothing without one (RFC 8212)",
-      "the forwarding tables can't hold another next hop",
+      "the forwarding tables or the neighbor's share of them can't hold another next hop",
+      "an AS_SET is in the AS path (RFC 9774)",
+      "the import policy",
   };
-  static_assert(kTexts.size() == static_cast<std::size_t>(Refusal::kTooManyNextHops) + 1);
+  static_assert(kTexts.size() == static_cast<std::size_t>(Refusal::kPolicy) + 1);
   return kTexts[static_cast<std::size_t>(refusal)];
 }
 

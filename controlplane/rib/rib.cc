@@ -3,9 +3,12 @@
 #include <algorithm>
 #include <cassert>
 #include <chrono>
+#include <utility>
 
+#include "controlplane/bgp/wire/notification.h"
 #include "controlplane/rib/rib_state.h"
 #include "dataplane/net/format.h"
+#include "logging/log.h"
 
 namespace lastmile::rib {
 namespace {
@@ -13,6 +16,13 @@ namespace {
 std::uint32_t whole_seconds(TimePoint at) {
   return static_cast<std::uint32_t>(
       std::chrono::duration_cast<std::chrono::seconds>(at.time_since_epoch()).count());
+}
+
+bool is_link_local(const Ipv4Address&) {
+  return false;  // 169.254.0.0/16 numbers links like any other subnet
+}
+bool is_link_local(const Ipv6Address& address) {
+  return address.is_link_local();
 }
 
 DecisionOptions decision_options(const Config& config) {
@@ -24,6 +34,37 @@ DecisionOptions decision_options(const Config& config) {
 
 }  // namespace
 
+std::vector<Rib::State::PeerConfig> Rib::State::peer_configs(const Config& config) {
+  std::map<std::string, std::shared_ptr<const policy::Policy>> policies;
+  for (const policy::Rules& rules : config.policies) {
+    policies.emplace(rules.name, std::make_shared<const policy::Policy>(rules));
+  }
+  const auto named = [&](const std::string& name) {
+    const auto found = policies.find(name);
+    return found == policies.end() ? nullptr : found->second;
+  };
+  std::vector<PeerConfig> peers;
+  for (const BgpNeighborConfig& neighbor : config.bgp.neighbors) {
+    PeerConfig peer;
+    peer.name = neighbor.name;
+    peer.allow_own_as = neighbor.allow_own_as;
+    peer.enforce_first_as = neighbor.enforce_first_as;
+    peer.local_as = neighbor.local_as;
+    peer.max_prefixes = neighbor.max_prefixes;
+    peer.import = named(neighbor.import_policy);
+    peer.exported = {neighbor.local_as, neighbor.as_override, neighbor.remove_private_as,
+                     named(neighbor.export_policy)};
+    peers.push_back(std::move(peer));
+  }
+  return peers;
+}
+
+const Rib::State::PeerConfig& Rib::State::config_of(const Peer& peer) const {
+  static const PeerConfig kUnknown;
+  const std::size_t number = peer.configured_as.value();
+  return number < configured.size() ? configured[number] : kUnknown;
+}
+
 Rib::State::State(const Config& configuration, ForwardingPlane& plane, bgp::PeerOutput& output,
                   Neighborhood& neighborhood, Timers& timers)
     : own(configuration),
@@ -32,7 +73,9 @@ Rib::State::State(const Config& configuration, ForwardingPlane& plane, bgp::Peer
       core(configuration.router.mode, decision_options(configuration), plane, neighborhood, timers),
       ipv4(core),
       ipv6(core),
-      exporter(core, configuration.router.asn, output) {
+      exporter(core, configuration.router.asn, output),
+      reject_as_sets(configuration.bgp.reject_as_sets),
+      sessions(output) {
   const auto source = [&](SourceKind kind) {
     Source s;
     s.kind = kind;
@@ -42,12 +85,9 @@ Rib::State::State(const Config& configuration, ForwardingPlane& plane, bgp::Peer
   connected = source(SourceKind::kConnected);
   statics = source(SourceKind::kStatic);
   no_attributes = core.attributes.intern({});
-  for (const BgpNeighborConfig& neighbor : configuration.bgp.neighbors) {
-    Peer p;
-    p.name = neighbor.name;
-    p.allow_own_as = neighbor.allow_own_as;
-    peers.push_back(std::move(p));
-  }
+  configured = peer_configs(configuration);
+  memory_guard = 2 * (std::uint64_t{configuration.dataplane.max_routes_ipv4} +
+                      configuration.dataplane.max_routes_ipv6);
   add_local_routes(configuration);
 }
 
@@ -78,6 +118,8 @@ void Rib::State::add_local_routes(const Config& config) {
     return std::vector<TargetTable::Wish>{{key, 1}};
   };
   const auto to_host = one(NextHopKind::kLocalHost, PortId{});
+  // In transit mode the export policies decide; a host announces what is its own and nothing else.
+  redistributed = config.router.mode == RouterMode::kHost ? Announced::kNo : Announced::kYes;
   for (const IpPrefix& loopback : config.loopbacks) {
     add_route(loopback, local, Announced::kYes, to_host);
   }
@@ -90,26 +132,34 @@ void Rib::State::add_local_routes(const Config& config) {
                 one(NextHopKind::kLocalPort, port.id));
       std::visit(
           [&]<class Address>(const Address& address) {
-            if (own_address.length < Address::kBits) {
-              add_route(Prefix<Address>(address, own_address.length), connected, Announced::kNo,
+            // Every link has the link-local prefix: a route for it would lead to one of them.
+            if (own_address.length < Address::kBits && !is_link_local(address)) {
+              add_route(Prefix<Address>(address, own_address.length), connected, redistributed,
                         one(NextHopKind::kGlean, port.id));
             }
           },
           own_address.address);
     }
   }
-  for (const StaticRouteConfig& route : config.routes) {
-    std::vector<TargetTable::Wish> wishes;
-    for (const StaticRouteConfig::Via& via : route.via) {
-      HopKey key;
-      key.kind = NextHopKind::kForward;
-      key.port = via.port;
-      key.address = via.address;
-      wishes.push_back({key, via.weight});
-    }
-    if (wishes.empty()) wishes = one(NextHopKind::kBlackhole, PortId{});
-    add_route(route.prefix, statics, Announced::kNo, wishes);
+  for (const StaticRouteConfig& route : config.routes) add_static_route(route);
+  static_routes = config.routes;
+}
+
+void Rib::State::add_static_route(const StaticRouteConfig& route) {
+  std::vector<TargetTable::Wish> wishes;
+  for (const StaticRouteConfig::Via& via : route.via) {
+    HopKey key;
+    key.kind = NextHopKind::kForward;
+    key.port = via.port;
+    key.address = via.address;
+    wishes.push_back({key, via.weight});
   }
+  if (wishes.empty()) {
+    HopKey key;
+    key.kind = NextHopKind::kBlackhole;
+    wishes.push_back({key, 1});
+  }
+  add_route(route.prefix, statics, redistributed, wishes);
 }
 
 /// A neighbor with a link-layer address in one of our subnets gets a route of its own, so that its
@@ -143,6 +193,16 @@ const Source* Rib::State::source_of(bgp::PeerId id) const {
   return &core.sources[*peers[id.value()].source];
 }
 
+/// What the configuration says of a peer whose session is up.
+void Rib::State::take_settings(Peer& peer) const {
+  const PeerConfig& config = config_of(peer);
+  peer.import.allow_own_as = config.allow_own_as;
+  peer.import.enforce_first_as = config.enforce_first_as;
+  peer.import.reject_as_sets = reject_as_sets;
+  peer.import.has_policy = config.import != nullptr;
+  peer.changes.prepend = config.local_as.no_prepend ? std::nullopt : config.local_as.asn;
+}
+
 void Rib::on_established(bgp::PeerId id, const bgp::Negotiated& negotiated, TimePoint now) {
   State::Peer& peer = state_->peer(id);
   if (peer.source) on_down(id, "replaced by a new session", now);
@@ -156,17 +216,32 @@ void Rib::on_established(bgp::PeerId id, const bgp::Negotiated& negotiated, Time
   source.identifier = negotiated.remote_identifier;
   source.address = negotiated.remote.address;
   peer.source = state_->core.sources.add(source);
-  if (peer.name.empty()) peer.name = to_string(negotiated.remote.address);
+  peer.configured_as = negotiated.configured_as;
+  peer.near_limit_said = false;
+  const State::PeerConfig& config = state_->config_of(peer);
+  const bool dynamic = peer.configured_as != id || config.name.empty();
+  peer.name = dynamic ? to_string(negotiated.remote.address) : config.name;
 
   peer.import.mode = state_->core.mode;
   peer.import.own_asn = state_->asn;
   peer.import.own_identifier = state_->identifier;
-  peer.import.allow_own_as = peer.allow_own_as;
+  peer.import.session_asn = negotiated.local_asn.value() != 0 ? negotiated.local_asn : state_->asn;
   peer.import.external = negotiated.external;
   peer.import.peer_asn = negotiated.remote_asn;
   peer.import.peer = negotiated.remote;
   peer.import.own_next_hop = negotiated.local_next_hop;
-  state_->exporter.peer_up(id, negotiated, state_->ribs());
+  peer.changes.external = negotiated.external;
+  peer.can_refresh = negotiated.peer_route_refresh;
+  peer.families = negotiated.families;
+  state_->take_settings(peer);
+  peer.import_policy = config.import;
+  if (state_->core.mode != RouterMode::kHost && negotiated.external &&
+      (config.import == nullptr || config.exported.policy == nullptr)) {
+    log::warn("bgp {}: no {} policy, so nothing is {} (RFC 8212)", peer.name,
+              config.import == nullptr ? "import" : "export",
+              config.import == nullptr ? "accepted" : "announced");
+  }
+  state_->exporter.peer_up(id, peer.name, negotiated, config.exported, state_->ribs());
 }
 
 template <class Address>
@@ -175,46 +250,127 @@ void Rib::State::withdraw(const Peer& from, const std::vector<bgp::Nlri<Address>
     rib<Address>().remove_path(route.prefix, *from.source);
 }
 
+/// Gives the path its next hop, or the reason why it has none.
+void Rib::State::point(Path& path, const Peer& from, const tl::expected<HopKey, Refusal>& hop,
+                       std::uint16_t weight) {
+  if (!hop) {
+    path.refusal = hop.error();
+    return;
+  }
+  HopKey key = *hop;
+  key.session = core.sources[*from.source].incarnation;
+  const TargetTable::Wish wish{key, weight};
+  if (const auto target = core.targets.acquire(std::span(&wish, 1))) {
+    path.target = *target;
+  } else {
+    path.refusal = Refusal::kTooManyNextHops;
+  }
+}
+
+/// What a rule of the import policy makes of the UPDATE's path; made once for all its routes.
+const Path& Rib::State::outcome(Incoming& incoming, std::size_t rule) {
+  for (const Incoming::Outcome& known : incoming.outcomes) {
+    if (known.rule == rule) return known.path;
+  }
+  const policy::Policy& policy = *incoming.policy;
+  Path path = incoming.path;
+  if (!policy.accepts(rule)) {
+    // As it came, so that the rule can be found again for `show`.
+    path.refusal = Refusal::kPolicy;
+    path.target = kNoTarget;
+    core.attributes.add_reference(path.attributes);
+    incoming.outcomes.push_back({rule, path});
+    return incoming.outcomes.back().path;
+  }
+  bgp::PathAttributes attributes = incoming.attributes;
+  policy.apply(rule, asn, attributes);
+  // Whatever the policy prefers: RFC 8326 section 4.
+  if (shuts_down(incoming.attributes, incoming.from.changes)) attributes.local_preference = 0;
+  path.attributes = core.attributes.intern(attributes);
+  const policy::Set* set = policy.set(rule);
+  if (set != nullptr && (set->next_hop || set->weight)) {
+    path.target = kNoTarget;
+    bgp::NextHop wanted;
+    if (set->next_hop) wanted = as_next_hop(*set->next_hop);
+    auto hop = set->next_hop ? resolve_next_hop(wanted, incoming.from.import, own)
+                             : tl::expected<HopKey, Refusal>{core.hops.key(
+                                   core.targets.members(incoming.path.target)[0].hop)};
+    point(path, incoming.from, hop, set->weight.value_or(1));
+  } else {
+    core.targets.add_reference(path.target);
+  }
+  incoming.outcomes.push_back({rule, path});
+  return incoming.outcomes.back().path;
+}
+
 template <class Address>
-void Rib::State::announce(const Peer& from, const std::vector<bgp::Nlri<Address>>& nlri,
-                          Path path) {
+void Rib::State::announce(Incoming& incoming, const std::vector<bgp::Nlri<Address>>& nlri) {
   FamilyRib<Address>& family = rib<Address>();
   constexpr std::size_t kAhead = 8;  // index slots asked of memory before they are needed
-  const Refusal refusal = path.refusal;
-  const TargetId target = path.target;
+  const policy::Facts facts{incoming.attributes, policy::Source::kBgp, incoming.from.name,
+                            incoming.next_hop};
   for (std::size_t i = 0; i < nlri.size(); ++i) {
     if (i + kAhead < nlri.size()) family.prefetch(nlri[i + kAhead].prefix);
-    path.refusal =
-        refusal != Refusal::kNone ? refusal : check_prefix(nlri[i].prefix, from.import, own);
-    path.target = path.refusal == Refusal::kNone ? target : kNoTarget;
+    Path path = incoming.path;
+    if (path.refusal == Refusal::kNone) {
+      path.refusal = check_prefix(nlri[i].prefix, incoming.from.import, own);
+      if (path.refusal != Refusal::kNone) {
+        path.target = kNoTarget;
+      } else if (incoming.policy != nullptr) {
+        path = outcome(incoming, incoming.policy->decide(nlri[i].prefix, facts));
+      }
+    }
     family.set_path(nlri[i].prefix, path);
   }
 }
 
-void Rib::State::reach(const Peer& from, const bgp::Update::Reach& reach, AttributeId attributes,
-                       Refusal refusal, TimePoint now) {
-  Path path;
+void Rib::State::reach(const Peer& from, const bgp::Update::Reach& reach,
+                       const bgp::PathAttributes& attributes, Refusal refusal, TimePoint now) {
+  const policy::Policy* policy = from.import_policy.get();
+  Incoming incoming{from, policy, attributes, announced_address(reach.next_hop), {}, {}};
+  Path& path = incoming.path;
   path.source = *from.source;
-  path.attributes = attributes;
+  path.attributes = core.attributes.intern(attributes);
   path.received_s = whole_seconds(now);
   path.refusal = refusal;
   if (refusal == Refusal::kNone) {
-    auto hop = resolve_next_hop(reach.next_hop, from.import, own);
-    if (hop) {
-      hop->session = core.sources[*from.source].incarnation;
-      const TargetTable::Wish wish{*hop, 1};
-      const auto target = core.targets.acquire(std::span(&wish, 1));
-      if (target) {
-        path.target = *target;
-      } else {
-        path.refusal = Refusal::kTooManyNextHops;
-      }
-    } else {
-      path.refusal = hop.error();
-    }
+    if (!incoming.next_hop) incoming.next_hop = from.import.peer.address;
+    point(path, from, resolve_next_hop(reach.next_hop, from.import, own), 1);
   }
-  std::visit([&](const auto& nlri) { announce(from, nlri, path); }, reach.nlri);
+  std::visit([&](const auto& nlri) { announce(incoming, nlri); }, reach.nlri);
+  for (const Incoming::Outcome& outcome : incoming.outcomes) {
+    core.attributes.release(outcome.path.attributes);
+    core.targets.release(outcome.path.target);
+  }
+  core.attributes.release(path.attributes);
   core.targets.release(path.target);
+}
+
+/// RFC 4486 section 4. Without a limit in the configuration there is one all the same, because what
+/// a peer sends takes memory here even if the forwarding tables refuse it.
+void Rib::State::check_limit(bgp::PeerId id, TimePoint now) {
+  Peer& peer = this->peer(id);
+  const Source& source = core.sources[*peer.source];
+  const std::uint64_t count = std::uint64_t{source.received[0]} + source.received[1];
+  MaxPrefixes max = config_of(peer).max_prefixes;
+  if (max.limit == 0) {
+    if (count <= memory_guard) return;
+    max.limit = static_cast<std::uint32_t>(std::min<std::uint64_t>(memory_guard, UINT32_MAX));
+    max.action = MaxPrefixes::Action::kRestart;
+  }
+  if (count * 100 < std::uint64_t{max.limit} * max.warn_at) return;
+  const bool over = count > max.limit;
+  if (!over || max.action == MaxPrefixes::Action::kWarning) {
+    if (!std::exchange(peer.near_limit_said, true)) {
+      log::warn("bgp {}: {} prefixes, {} are allowed", peer.name, count, max.limit);
+    }
+    return;
+  }
+  const bool comes_back = max.action == MaxPrefixes::Action::kRestart;
+  log::error("bgp {}: {} prefixes are more than the {} allowed; the session ends{}", peer.name,
+             count, max.limit, comes_back ? " for a while" : "");
+  sessions.suspend(id, bgp::notification(bgp::CeaseReason::kMaximumPrefixes),
+                   comes_back ? std::optional<Duration>{max.restart_after} : std::nullopt, now);
 }
 
 void Rib::on_update(bgp::PeerId id, bgp::Update& update, TimePoint now) {
@@ -226,11 +382,11 @@ void Rib::on_update(bgp::PeerId id, bgp::Update& update, TimePoint now) {
   }
   if (update.reach.empty()) return;
   const Refusal refusal = check_attributes(update.attributes, peer.import);
-  const AttributeId attributes = s.core.attributes.intern(update.attributes);
+  if (needs_changes(update.attributes, peer.changes)) rib::apply(peer.changes, update.attributes);
   for (const bgp::Update::Reach& reach : update.reach) {
-    s.reach(peer, reach, attributes, refusal, now);
+    s.reach(peer, reach, update.attributes, refusal, now);
   }
-  s.core.attributes.release(attributes);
+  s.check_limit(id, now);
 }
 
 void Rib::on_route_refresh(bgp::PeerId peer, const bgp::RouteRefresh& refresh, TimePoint /*now*/) {
@@ -264,7 +420,7 @@ void Rib::on_link_changed(const LinkChanged& event) {
 }
 
 void Rib::on_link_layer_neighbor(const LinkLayerNeighborChanged& event, TimePoint /*now*/) {
-  state_->core.hops.link_layer_changed(event.port, event.address, event.mac);
+  state_->core.hops.link_layer_changed(event);
   // A neighbor that the kernel forgot keeps its route until it is clear that nobody answers.
   if (event.mac) state_->neighbor_route(event.port, event.address, true);
   state_->core.plane.poll();
@@ -299,16 +455,85 @@ bool Rib::set_announced(const IpPrefix& prefix, Announced announced) {
       prefix);
 }
 
+// --- another configuration ---------------------------------------------------------------------
+
+void Rib::State::apply_static_routes(const Config& config) {
+  const auto same = [](const StaticRouteConfig& a, const StaticRouteConfig& b) {
+    return a.prefix == b.prefix && a.blackhole == b.blackhole &&
+           std::ranges::equal(a.via, b.via, [](const auto& x, const auto& y) {
+             return std::tie(x.port, x.address, x.weight) == std::tie(y.port, y.address, y.weight);
+           });
+  };
+  for (const StaticRouteConfig& old : static_routes) {
+    if (std::ranges::find(config.routes, old.prefix, &StaticRouteConfig::prefix) !=
+        config.routes.end()) {
+      continue;
+    }
+    std::visit(
+        [&]<class Address>(const Prefix<Address>& p) { rib<Address>().remove_path(p, statics); },
+        old.prefix);
+  }
+  for (const StaticRouteConfig& route : config.routes) {
+    const auto known = std::ranges::find(static_routes, route.prefix, &StaticRouteConfig::prefix);
+    if (known == static_routes.end() || !same(*known, route)) add_static_route(route);
+  }
+  static_routes = config.routes;
+}
+
+/// One peer whose session is up: its routes are judged and told anew only if that may differ.
+void Rib::State::apply_to(bgp::PeerId id, TimePoint now) {
+  Peer& peer = this->peer(id);
+  if (!peer.source) return;
+  const auto judged_by = [](const Peer& p) {
+    return std::tuple(p.import.allow_own_as, p.import.enforce_first_as, p.import.reject_as_sets,
+                      p.import.has_policy, p.changes.prepend);
+  };
+  const auto before = judged_by(peer);
+  take_settings(peer);
+  const PeerConfig& config = config_of(peer);
+  exporter.reconfigure(id, config.exported);
+  const policy::Policy* was = peer.import_policy.get();
+  const policy::Policy* is = config.import.get();
+  const bool same_policy = (was == nullptr && is == nullptr) ||
+                           (was != nullptr && is != nullptr && was->rules() == is->rules());
+  peer.import_policy = config.import;
+  check_limit(id, now);
+  if (!peer.source || (same_policy && before == judged_by(peer))) return;
+  log::info("bgp {}: another import: asking for its routes again", peer.name);
+  if (!peer.can_refresh) {
+    sessions.reset(id, bgp::notification(bgp::CeaseReason::kOtherConfigurationChange), now);
+    return;
+  }
+  for (const bgp::Family family : peer.families) sessions.request_refresh(id, family);
+}
+
+void Rib::apply(const Config& config, const std::vector<bgp::PeerId>& ids, TimePoint now) {
+  State& s = *state_;
+  s.apply_static_routes(config);
+  std::vector<State::PeerConfig> wanted = State::peer_configs(config);
+  s.configured.clear();
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    const std::size_t number = ids[i].value();
+    if (number >= s.configured.size()) s.configured.resize(number + 1);
+    s.configured[number] = std::move(wanted[i]);
+  }
+  s.reject_as_sets = config.bgp.reject_as_sets;
+  for (std::size_t i = 0; i < s.peers.size(); ++i) {
+    s.apply_to(bgp::PeerId{static_cast<std::uint16_t>(i)}, now);
+  }
+}
+
 // --- work --------------------------------------------------------------------------------------
 
 void Rib::State::take_answers() {
+  // Read before the failures are: what fails after this is not confirmed by it.
+  const FibSequence applied = core.plane.applied();
   core.plane.poll();
   for (const FibFailure& failure : core.plane.take_failures()) {
     std::visit([&]<class Address>(
                    const Prefix<Address>& p) { rib<Address>().on_failure(p, failure.error); },
                failure.prefix);
   }
-  const FibSequence applied = core.plane.applied();
   ipv4.on_applied(applied);
   ipv6.on_applied(applied);
   if (ipv4.failures() + ipv6.failures() == 0) core.retry_credit = 0;

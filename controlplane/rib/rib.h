@@ -64,6 +64,11 @@ class Rib final : public bgp::SessionObserver {
   /// False if `prefix` is none of them. At start all are announced.
   bool set_announced(const IpPrefix& prefix, Announced announced);
 
+  /// Takes up what may change while running: what the configuration says of the neighbors (`ids[i]`
+  /// is the PeerId of config.bgp.neighbors[i]), policies, static routes. Routes are not forgotten:
+  /// peers are asked for theirs again where another import would judge them differently.
+  void apply(const Config& config, const std::vector<bgp::PeerId>& ids, TimePoint now);
+
   /// Decides, programs and announces, at most `routes` steps. True if there is more to do now.
   bool work(std::size_t routes, TimePoint now);
   [[nodiscard]] bool has_work() const;

@@ -31,6 +31,19 @@ std::string explain(const std::vector<Candidate>& candidates, const Decision& de
 
 }  // namespace
 
+/// The rule of the import policy that refused a route, found again from the route as it came.
+template <class Address>
+std::string Rib::State::explain_refusal(const Prefix<Address>& prefix, const Path& path,
+                                        const Source& source) const {
+  const Peer& from = peers[source.peer.value()];
+  const policy::Policy* policy = from.import_policy.get();
+  if (policy == nullptr) return to_string(path.refusal);
+  const bgp::PathAttributes attributes = core.attributes.attributes(path.attributes);
+  const std::size_t rule = policy->decide(
+      prefix, {attributes, policy::Source::kBgp, from.name, from.import.peer.address});
+  return "policy " + policy->name() + ": " + policy->explain(rule);
+}
+
 template <class Address>
 void Rib::State::append_views(const FamilyRib<Address>& family, const RouteRecord<Address>& record,
                               const std::optional<bgp::PeerId>& only, TimePoint now,
@@ -60,6 +73,9 @@ void Rib::State::append_views(const FamilyRib<Address>& family, const RouteRecor
     }
     view.local_preference = core.attributes.facts(path.attributes).local_preference;
     view.refusal = to_string(path.refusal);
+    if (path.refusal == Refusal::kPolicy) {
+      view.refusal = explain_refusal(record.prefix, path, source);
+    }
     if (source.kind == SourceKind::kBgp) {
       const TimePoint since{std::chrono::seconds{path.received_s}};
       view.age = std::max(Duration{0}, now - since);

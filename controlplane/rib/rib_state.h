@@ -3,12 +3,14 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
 #include <tuple>
 #include <vector>
 
+#include "controlplane/policy/policy.h"
 #include "controlplane/rib/exporter.h"
 #include "controlplane/rib/family_rib.h"
 #include "controlplane/rib/import.h"
@@ -25,14 +27,49 @@ struct Rib::State {
   /// What the configuration says of a peer and, while a session is up, what the session is.
   struct Peer {
     std::string name;
-    std::uint8_t allow_own_as = 0;
     std::optional<SourceId> source;  ///< while the session is up
+    bgp::PeerId configured_as;       ///< whose settings hold: its own, or a listen range's
     ImportContext import;
+    ImportChanges changes;
+    /// By which its routes were judged; kept here until all of them are judged by another.
+    std::shared_ptr<const policy::Policy> import_policy;
+    bool near_limit_said = false;
+    bool can_refresh = false;
     std::vector<bgp::Family> families;
   };
+  /// What the configuration says of a neighbor or a listen range.
+  struct PeerConfig {
+    std::string name;
+    std::uint8_t allow_own_as = 0;
+    bool enforce_first_as = true;
+    LocalAs local_as;
+    MaxPrefixes max_prefixes;
+    ExportOptions exported;
+    std::shared_ptr<const policy::Policy> import;
+  };
+  /// The import of one UPDATE: what each rule of the policy that decided about one of its routes
+  /// made of the attributes and the next hop.
+  struct Incoming {
+    const Peer& from;
+    const policy::Policy* policy = nullptr;
+    const bgp::PathAttributes& attributes;  ///< as they came, with ImportChanges applied
+    std::optional<IpAddress> next_hop;
+    Path path;  ///< without policy, or refused by the checks of the whole UPDATE
+    struct Outcome {
+      std::size_t rule;
+      Path path;
+    };
+    std::vector<Outcome> outcomes;  ///< hold a reference each
+  };
+
+  [[nodiscard]] static std::vector<PeerConfig> peer_configs(const Config& config);
 
   // The configuration's routes.
   void add_local_routes(const Config& config);
+  void apply_static_routes(const Config& config);
+  void add_static_route(const StaticRouteConfig& route);
+  void apply_to(bgp::PeerId id, TimePoint now);
+  void take_settings(Peer& peer) const;
   void add_route(const IpPrefix& prefix, SourceId source, Announced announced,
                  std::span<const TargetTable::Wish> wishes);
 
@@ -42,9 +79,14 @@ struct Rib::State {
   template <class Address>
   void withdraw(const Peer& from, const std::vector<bgp::Nlri<Address>>& nlri);
   template <class Address>
-  void announce(const Peer& from, const std::vector<bgp::Nlri<Address>>& nlri, Path path);
-  void reach(const Peer& from, const bgp::Update::Reach& reach, AttributeId attributes,
-             Refusal refusal, TimePoint now);
+  void announce(Incoming& incoming, const std::vector<bgp::Nlri<Address>>& nlri);
+  void reach(const Peer& from, const bgp::Update::Reach& reach,
+             const bgp::PathAttributes& attributes, Refusal refusal, TimePoint now);
+  const Path& outcome(Incoming& incoming, std::size_t rule);
+  void point(Path& path, const Peer& from, const tl::expected<HopKey, Refusal>& hop,
+             std::uint16_t weight);
+  void check_limit(bgp::PeerId id, TimePoint now);
+  [[nodiscard]] const PeerConfig& config_of(const Peer& peer) const;
 
   // Neighbors in connected subnets, as host routes.
   void neighbor_route(PortId port, const IpAddress& address, bool present);
@@ -78,6 +120,9 @@ struct Rib::State {
                     const std::optional<bgp::PeerId>& only, TimePoint now,
                     std::vector<RouteView>& views) const;
   template <class Address>
+  [[nodiscard]] std::string explain_refusal(const Prefix<Address>& prefix, const Path& path,
+                                            const Source& source) const;
+  template <class Address>
   [[nodiscard]] std::optional<std::uint32_t> longest_match(const FamilyRib<Address>& rib,
                                                            const Address& address) const;
 
@@ -92,6 +137,12 @@ struct Rib::State {
   SourceId local, connected, statics;
   AttributeId no_attributes;  ///< of local paths: ORIGIN IGP, empty AS path
   std::vector<Peer> peers;
+  std::vector<PeerConfig> configured;  ///< by PeerId
+  std::uint64_t memory_guard = 0;      ///< prefixes of a peer without a limit of its own
+  bool reject_as_sets = true;
+  std::vector<StaticRouteConfig> static_routes;  ///< that are in the tables
+  Announced redistributed = Announced::kNo;
+  bgp::PeerOutput& sessions;
   std::uint32_t incarnations = 0;
 
   /// Sources whose paths are being removed, and where the sweep stands.

@@ -28,15 +28,25 @@ LASTMILE_AVX2 __m256i gather(const Entry* table, __m256i index, __m256i otherwis
   }
 }
 
+/// Narrow codes at `index`: the byte of the aligned word that holds it.
+LASTMILE_AVX2 __m256i gather_narrow_avx2(const std::uint8_t* table, __m256i index) {
+  const __m256i word =
+      _mm256_i32gather_epi32(reinterpret_cast<const int*>(table), _mm256_srli_epi32(index, 2), 4);
+  const __m256i in_word = _mm256_and_si256(_mm256_slli_epi32(index, 3), _mm256_set1_epi32(24));
+  return _mm256_and_si256(_mm256_srlv_epi32(word, in_word), _mm256_set1_epi32(0xff));
+}
+
 template <FibEntry Entry>
 LASTMILE_AVX2 __m256i lookup8(const FibView<Entry>& view, __m256i addresses,
                               __m256i default_group) {
-  const __m256i all = _mm256_set1_epi32(-1);
   const __m256i zero = _mm256_setzero_si256();
-  __m256i entry = gather(view.first, _mm256_srli_epi32(addresses, 8), zero, all);
-  // The flag bit, moved to the top of the lane.
-  const __m256i flags = sizeof(Entry) == 2 ? _mm256_slli_epi32(entry, 16) : entry;
-  if (_mm256_movemask_ps(_mm256_castsi256_ps(flags)) != 0) [[unlikely]] {
+  const __m256i first24 = _mm256_srli_epi32(addresses, 8);
+  __m256i entry = gather_narrow_avx2(view.narrow, first24);
+  const __m256i wide = _mm256_cmpeq_epi32(entry, _mm256_set1_epi32(kSeeEntry));
+  if (_mm256_movemask_epi8(wide) != 0) [[unlikely]] {
+    entry = gather(view.first, first24, entry, wide);
+    // The flag bit, moved to the top of the lane.
+    const __m256i flags = sizeof(Entry) == 2 ? _mm256_slli_epi32(entry, 16) : entry;
     const __m256i extended = _mm256_srai_epi32(flags, 31);
     const __m256i group = _mm256_and_si256(entry, _mm256_set1_epi32(EntryCode<Entry>::kValueMask));
     __m256i index = _mm256_or_si256(_mm256_slli_epi32(group, 8),

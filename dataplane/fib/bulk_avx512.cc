@@ -33,15 +33,27 @@ LASTMILE_AVX512 inline __m512i gather(const Entry* table, __m512i index, __m512i
   }
 }
 
+/// Narrow codes at `index`: the byte of the aligned word that holds it.
+LASTMILE_AVX512 inline __m512i gather_narrow_avx512(const std::uint8_t* table, __m512i index,
+                                                    __mmask16 lanes) {
+  const __m512i word = _mm512_mask_i32gather_epi32(_mm512_setzero_si512(), lanes,
+                                                   _mm512_srli_epi32(index, 2), table, 4);
+  const __m512i in_word = _mm512_and_si512(_mm512_slli_epi32(index, 3), _mm512_set1_epi32(24));
+  return _mm512_and_si512(_mm512_srlv_epi32(word, in_word), _mm512_set1_epi32(0xff));
+}
+
 template <FibEntry Entry>
 LASTMILE_AVX512 inline __m512i lookup16(const FibView<Entry>& view, __m512i addresses,
                                         __m512i default_group, __mmask16 lanes) {
   const __m512i zero = _mm512_setzero_si512();
-  const int flag = static_cast<int>(EntryCode<Entry>::kExtended);
-  const int value = static_cast<int>(EntryCode<Entry>::kValueMask);
-  __m512i entry = gather(view.first, _mm512_srli_epi32(addresses, 8), zero, lanes);
-  const __mmask16 extended = _mm512_test_epi32_mask(entry, _mm512_set1_epi32(flag));
-  if (extended != 0) [[unlikely]] {
+  const __m512i first24 = _mm512_srli_epi32(addresses, 8);
+  __m512i entry = gather_narrow_avx512(view.narrow, first24, lanes);
+  const __mmask16 wide = _mm512_cmpeq_epi32_mask(entry, _mm512_set1_epi32(kSeeEntry));
+  if (wide != 0) [[unlikely]] {
+    const int flag = static_cast<int>(EntryCode<Entry>::kExtended);
+    const int value = static_cast<int>(EntryCode<Entry>::kValueMask);
+    entry = gather(view.first, first24, entry, wide);
+    const __mmask16 extended = _mm512_test_epi32_mask(entry, _mm512_set1_epi32(flag));
     const __m512i group = _mm512_and_si512(entry, _mm512_set1_epi32(value));
     const __m512i index = _mm512_or_si512(_mm512_slli_epi32(group, 8),
                                           _mm512_and_si512(addresses, _mm512_set1_epi32(0xff)));

@@ -43,7 +43,7 @@ void look_ahead(const FibView<Entry>& view, const std::uint32_t* addresses, std:
   constexpr unsigned kBlock = 64;
   const auto prefetch = [&](unsigned begin) {
     const unsigned end = std::min(begin + kBlock, count);
-    for (unsigned i = begin; i < end; ++i) __builtin_prefetch(view.first + (addresses[i] >> 8));
+    for (unsigned i = begin; i < end; ++i) __builtin_prefetch(view.narrow + (addresses[i] >> 8));
   };
   prefetch(0);
   for (unsigned begin = 0; begin < count; begin += kBlock) {
@@ -59,6 +59,11 @@ template <class Address, FibEntry Entry>
 BulkLookup<typename RawAddress<Address>::Type, Entry> bulk_lookup(
     [[maybe_unused]] LookupKernel kernel) {
   if constexpr (std::is_same_v<Address, Ipv6Address>) {
+#if defined(__x86_64__)
+    if constexpr (sizeof(Entry) == 4) {
+      if (kernel == LookupKernel::kAvx512) return bulk_lookup_ipv6_avx512;
+    }
+#endif
     return bulk_lookup_ipv6<Entry>;
   } else {
 #if defined(__x86_64__)

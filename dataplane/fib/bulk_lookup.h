@@ -15,7 +15,7 @@ namespace lastmile {
 enum class LookupKernel : std::uint8_t {
   kScalar,  ///< any CPU
   kAvx2,    ///< IPv4; IPv6 uses kScalar
-  kAvx512,  ///< IPv4; IPv6 uses kScalar
+  kAvx512,  ///< IPv4, and IPv6 with 32-bit entries
 };
 [[nodiscard]] const char* to_string(LookupKernel kernel);
 
@@ -58,5 +58,7 @@ void bulk_lookup_avx512(const FibView<std::uint32_t>& view, const std::uint32_t*
 template <FibEntry Entry>
 void bulk_lookup_ipv6(const FibView<Entry>& view, const Ipv6Address* addresses,
                       std::uint16_t* groups, unsigned count, std::uint16_t default_group);
+void bulk_lookup_ipv6_avx512(const FibView<std::uint32_t>& view, const Ipv6Address* addresses,
+                             std::uint16_t* groups, unsigned count, std::uint16_t default_group);
 
 }  // namespace lastmile

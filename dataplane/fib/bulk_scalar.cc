@@ -8,10 +8,13 @@ void bulk_lookup_scalar(const FibView<Entry>& view, const std::uint32_t* address
                         std::uint16_t* groups, unsigned count, std::uint16_t default_group) {
   using Code = EntryCode<Entry>;
   for (unsigned i = 0; i < count; ++i) {
-    Entry entry = load_entry(view.first + (addresses[i] >> 8));
-    if (Code::is_extended(entry)) [[unlikely]] {
-      entry = load_entry(view.second + std::size_t{Code::second_level(entry)} * kGroupEntries +
-                         (addresses[i] & 0xff));
+    Entry entry = load_entry(view.narrow + (addresses[i] >> 8));
+    if (entry == kSeeEntry) [[unlikely]] {
+      entry = load_entry(view.first + (addresses[i] >> 8));
+      if (Code::is_extended(entry)) {
+        entry = load_entry(view.second + std::size_t{Code::second_level(entry)} * kGroupEntries +
+                           (addresses[i] & 0xff));
+      }
     }
     groups[i] = group_or(entry, default_group);
   }

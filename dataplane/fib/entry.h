@@ -6,6 +6,10 @@
 // The FIB writer stores entries with release, workers load them relaxed: what a worker reads next
 // is found through the entry it just loaded, and such dependent loads are ordered on every CPU that
 // DPDK runs on. On x86 both are plain moves.
+//
+// IPv4's first level has a copy of one byte an entry (`narrow_code`): the group where it is below
+// 255, which is how it nearly always is, else "see the entry". It is half as large as the entries,
+// 16 MB instead of 32, and so half as often beyond the caches; readers ask it first.
 #pragma once
 
 #include <concepts>
@@ -47,19 +51,27 @@ template <FibEntry Entry>
   return static_cast<std::uint16_t>(entry | (default_group & otherwise));
 }
 
+/// In a narrow copy: the entry itself must be asked.
+inline constexpr std::uint8_t kSeeEntry = 255;
+
 template <FibEntry Entry>
+[[nodiscard]] constexpr std::uint8_t narrow_code(Entry entry) {
+  return entry < kSeeEntry ? static_cast<std::uint8_t>(entry) : kSeeEntry;
+}
+
+template <std::unsigned_integral Entry>
 [[nodiscard]] inline Entry load_entry(const Entry* entry) {
   return __atomic_load_n(entry, __ATOMIC_RELAXED);
 }
 
-template <FibEntry Entry>
+template <std::unsigned_integral Entry>
 inline void store_entry(Entry* entry, Entry value) {
   __atomic_store_n(entry, value, __ATOMIC_RELEASE);
 }
 
 /// Stores `value` to `count` neighbouring entries, eight bytes at a time where they are aligned. A
 /// reader sees each entry change from old to new by itself.
-template <FibEntry Entry>
+template <std::unsigned_integral Entry>
 inline void fill_entries(Entry* entries, unsigned count, Entry value) {
   using Word [[gnu::may_alias]] = std::uint64_t;
   constexpr unsigned kPerWord = sizeof(std::uint64_t) / sizeof(Entry);

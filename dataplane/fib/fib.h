@@ -34,6 +34,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <type_traits>
 
 #include <tl/expected.hpp>
 
@@ -131,6 +132,8 @@ class Fib {
   using Bits = AddressBits<Address>;
   using Code = EntryCode<Entry>;
   static constexpr unsigned kLevels = Bits::kBytes;
+  /// Of IPv6's first level too much is extended for a narrow copy to answer.
+  static constexpr bool kHasNarrow = std::is_same_v<Address, Ipv4Address>;
 
   struct Place;
   struct Path;
@@ -148,6 +151,7 @@ class Fib {
   void paint_slots(Entry* entries, PrefixNode& node, PrefixNode::Position position, Entry value);
   void paint_run(Entry* entries, const PrefixNode& node, unsigned first, unsigned count,
                  Entry value);
+  void write(Entry* entries, unsigned count, Entry value);
 
   // Read by workers, constant after construction.
   FibView<Entry> view_;
@@ -158,6 +162,7 @@ class Fib {
 
   // writer only, except the entries (writer: writes; workers: read) and the counters.
   alignas(64) MappedArray<Entry> first_;
+  MappedArray<std::uint8_t> narrow_;
   MappedArray<PrefixNode> upper_;
   SecondLevel<Entry, GracePeriods> second_;
   ValueArena arena_;
@@ -165,7 +170,8 @@ class Fib {
   SingleWriterCounter routes_;
 };
 
-/// 16-bit entries: 32 MB of first level, up to 32,768 second-level groups.
+/// 16-bit entries: 32 MB of first level (and 16 MB of narrow copies), up to 32,768 second-level
+/// groups.
 using Ipv4Fib = Fib<Ipv4Address, std::uint16_t>;
 /// 32-bit entries: IPv6 tables need more than 32,768 second-level groups.
 using Ipv6Fib = Fib<Ipv6Address, std::uint32_t>;

@@ -77,6 +77,7 @@ struct FibView {
   const Entry* first;                 ///< 2^24 entries
   const Entry* second;                ///< groups of 256 entries
   const DefaultRoute* default_route;  ///< the answer where an entry is 0
+  const std::uint8_t* narrow;         ///< IPv4: narrow copies of `first`; IPv6: nullptr
 };
 
 /// Runs `look(default_group)` until no change of the default route fell into it; returns its last

@@ -80,6 +80,7 @@ template <class Address, FibEntry Entry, class GracePeriods>
 Fib<Address, Entry, GracePeriods>::Fib(GracePeriods& grace_periods, const FibLimits& limits,
                                        LookupKernel kernel)
     : first_(detail::kFirstLevelEntries, PageSize::kHuge),
+      narrow_(kHasNarrow ? detail::kFirstLevelEntries : 0, PageSize::kHuge),
       upper_(detail::kUpperNodes, PageSize::kHuge),
       second_(grace_periods, limits.second_level_groups),
       arena_(limits.max_routes, PrefixNode::kInline),
@@ -87,7 +88,7 @@ Fib<Address, Entry, GracePeriods>::Fib(GracePeriods& grace_periods, const FibLim
   if (limits.second_level_groups > std::min(Code::kMaxSecondLevel, detail::kMaxGathered)) {
     throw std::invalid_argument("more second-level groups than a FIB entry can number");
   }
-  view_ = {first_.data(), second_.entries(), &default_};
+  view_ = {first_.data(), second_.entries(), &default_, narrow_.data()};
   bulk_ = bulk_lookup<Address, Entry>(kernel);
 }
 
@@ -200,7 +201,7 @@ void Fib<Address, Entry, GracePeriods>::extend(Path& path, const Place& place,
     below = Code::extended(taken);
   }
   path.nodes[path.depth - 1]->add_child();
-  store_entry(link, below);
+  write(link, 1, below);
 }
 
 template <class Address, FibEntry Entry, class GracePeriods>
@@ -252,7 +253,7 @@ void Fib<Address, Entry, GracePeriods>::collapse(Path& path, unsigned level, Ent
   for (unsigned l = top; l <= level; ++l) {
     groups[l] = Code::second_level(load_entry(path.links[l]));
   }
-  store_entry(path.links[top], inherited);
+  write(path.links[top], 1, inherited);
   for (unsigned l = top; l <= level; ++l) second_.retire(groups[l]);
 }
 
@@ -308,7 +309,7 @@ template <class Address, FibEntry Entry, class GracePeriods>
 void Fib<Address, Entry, GracePeriods>::paint_run(Entry* entries, const PrefixNode& node,
                                                   unsigned first, unsigned count, Entry value) {
   if (node.children() == 0) {
-    fill_entries(entries + first, count, value);
+    write(entries + first, count, value);
     return;
   }
   for (unsigned slot = first; slot < first + count; ++slot) {
@@ -317,7 +318,23 @@ void Fib<Address, Entry, GracePeriods>::paint_run(Entry* entries, const PrefixNo
       const std::uint32_t group = Code::second_level(entry);
       paint_slots(second_.entries(group), second_.node(group), PrefixNode::kBase, value);
     } else {
-      store_entry(entries + slot, value);
+      write(entries + slot, 1, value);
+    }
+  }
+}
+
+/// Changes entries of either level that readers may see. The narrow copy comes last: until then
+/// readers have the old answer from it or, where it says "see the entry", the new one; never the
+/// new one and then the old one.
+template <class Address, FibEntry Entry, class GracePeriods>
+void Fib<Address, Entry, GracePeriods>::write(Entry* entries, unsigned count, Entry value) {
+  fill_entries(entries, count, value);
+  if constexpr (kHasNarrow) {
+    const auto index = (reinterpret_cast<std::uintptr_t>(entries) -
+                        reinterpret_cast<std::uintptr_t>(first_.data())) /
+                       sizeof(Entry);
+    if (index < detail::kFirstLevelEntries) {
+      fill_entries(narrow_.data() + index, count, narrow_code(value));
     }
   }
 }
@@ -327,6 +344,9 @@ void Fib<Address, Entry, GracePeriods>::prefetch(const Prefix& prefix) const {
   const unsigned level = prefix.length() == 0 ? 0 : (prefix.length() - 1) / 8;
   upper_node(std::min(level, 2U), prefix.address()).prefetch();
   __builtin_prefetch(first_.data() + Bits::first24(prefix.address()), 1);
+  if constexpr (kHasNarrow) {
+    __builtin_prefetch(narrow_.data() + Bits::first24(prefix.address()), 1);
+  }
 }
 
 template <class Address, FibEntry Entry, class GracePeriods>

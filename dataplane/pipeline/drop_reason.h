@@ -16,7 +16,7 @@ namespace lastmile {
 //  enumerator             name                        why, and the clause that says so
 #define LASTMILE_DROP_REASONS(X)                                                                   \
   /* Ethernet */                                                                                   \
-  X(kNotForUs,             "not-for-us",               "unicast frame for another station (RFC 1812 5.3.4)") \
+  X(kNotForUs,             "not-for-us",               "unicast frame for another station") \
   X(kFrameTooShort,        "frame-too-short",          "frame ends before its Ethernet header does") \
   X(kVlanTagged,           "vlan-tagged",              "802.1Q tag on a port without VLANs") \
   X(kBroadcastFrame,       "ip-in-broadcast-frame",    "unicast IP in a broadcast or multicast frame (RFC 1812 5.3.4, RFC 1122 3.3.6)") \
@@ -28,7 +28,7 @@ namespace lastmile {
   X(kIpv4BadHeaderLength,  "ipv4-bad-header-length",   "header length below 5 words (RFC 1812 5.2.2 (4))") \
   X(kIpv4LengthBelowHeader,"ipv4-length-below-header", "total length below header length (RFC 1812 5.2.2 (5))") \
   X(kIpv4LengthBeyondFrame,"ipv4-length-beyond-frame", "total length beyond the frame (RFC 1812 5.2.2, RFC 791 3.1)") \
-  X(kIpv4BadOption,        "ipv4-bad-option",          "malformed option (RFC 1812 4.2.2.1, 5.2.4)") \
+  X(kIpv4BadOption,        "ipv4-bad-option",          "malformed option (RFC 1812 4.2.2.1, 5.3.13)") \
   X(kIpv4SourceRoute,      "ipv4-source-route",        "source route option (RFC 7126 4.3, 4.4)") \
   /* IPv4 addresses */                                                                             \
   X(kIpv4SourceZero,       "ipv4-source-this-network", "source in 0.0.0.0/8 (RFC 1812 5.3.7)") \

@@ -5,6 +5,13 @@
 namespace lastmile {
 namespace {
 
+/// Why a packet that is longer than an MTU is dropped.
+template <class Family>
+DropReason too_long(const std::uint8_t* header) {
+  return Family::may_be_fragmented(header) ? DropReason::kFragmentationSkipped
+                                           : DropReason::kFragmentationNeeded;
+}
+
 /// Why a packet may not leave by a port at all, whatever the state of the next hop there.
 template <class Family>
 std::optional<DropReason> refusal(const PipelineContext& context, const Ingress& ingress,
@@ -17,10 +24,7 @@ std::optional<DropReason> refusal(const PipelineContext& context, const Ingress&
   }
   if (!Family::has_routable_source(leaving.header)) return DropReason::kIpv6SourceLinkLocal;
   if (Family::hops(leaving.header) <= ingress.hop_cost) return DropReason::kTtlExpired;
-  if (Family::length(leaving.header) > egress.mtu) {
-    return Family::may_be_fragmented(leaving.header) ? DropReason::kFragmentationSkipped
-                                                     : DropReason::kFragmentationNeeded;
-  }
+  if (Family::length(leaving.header) > egress.mtu) return too_long<Family>(leaving.header);
   return std::nullopt;
 }
 
@@ -60,9 +64,19 @@ template <class Family>
     case NextHopKind::kGlean:
       return leave_by_port<Family>(context, ingress, leaving, hop);
     case NextHopKind::kLocalHost:
+      // The kernel's interface would drop it, and nobody would count it.
+      if (Family::length(leaving.header) > exits.host_mtu()) {
+        return exits.drop(leaving.packet, too_long<Family>(leaving.header));
+      }
       return exits.deliver_to_host(leaving.packet, leaving.header, Family::kEthertype,
                                    Family::punt_class(leaving.packet, leaving.header), context.now);
     case NextHopKind::kLocalPort:
+      if (!context.exits.has_port(hop.port())) {
+        return exits.drop(leaving.packet, DropReason::kNoTwin);
+      }
+      if (Family::length(leaving.header) > context.tables.ports.egress(hop.port()).mtu) {
+        return exits.drop(leaving.packet, too_long<Family>(leaving.header));
+      }
       return exits.deliver_to_twin(leaving.packet, leaving.header, Family::kEthertype, hop.port(),
                                    Family::punt_class(leaving.packet, leaving.header), context.now);
     case NextHopKind::kBlackhole:

@@ -21,14 +21,15 @@ std::array<TokenBucket, kPuntClassCount> make_buckets(std::uint64_t cycles_per_s
 Exits::Exits(std::span<const WorkerPort> ports, const WorkerHost& host,
              std::uint64_t cycles_per_second, WorkerCounters& counters)
     : counters_(counters),
+      host_mtu_(host.mtu),
       nowhere_(kNoDevice, 0, counters, DropReason::kNoSuchPort, nullptr, nullptr) {
   by_port_.fill(&nowhere_);
   const auto buckets = make_buckets(cycles_per_second);
   for (const WorkerPort& port : ports) {
     InterfaceCounters& counted = counters.ports[port.id.value()];
-    ports_.push_back(std::make_unique<TransmitBuffer>(port.device, port.transmit_queue, counters,
-                                                      DropReason::kTxFull, &counted.sent_packets,
-                                                      &counted.sent_bytes));
+    ports_.push_back(std::make_unique<TransmitBuffer>(
+        port.device, port.transmit_queue, counters, DropReason::kTxFull, &counted.sent_packets,
+        &counted.sent_bytes, port.transmit_through.get()));
     by_port_[port.id.value()] = ports_.back().get();
     if (port.twin == kNoDevice) continue;
     // The twin has the port's own address, so frames between them need no address of a third.
@@ -36,7 +37,7 @@ Exits::Exits(std::span<const WorkerPort> ports, const WorkerHost& host,
         Exception{.kernel_mac = port.mac,
                   .router_mac = port.mac,
                   .buffer = {port.twin, port.twin_transmit_queue, counters, DropReason::kTwinFull,
-                             &counted.punted_packets, nullptr},
+                             &counted.punted_packets, nullptr, port.twin_transmit_through.get()},
                   .buckets = buckets}));
     twin_by_port_[port.id.value()] = twins_.back().get();
   }
@@ -45,7 +46,8 @@ Exits::Exits(std::span<const WorkerPort> ports, const WorkerHost& host,
         Exception{.kernel_mac = host.mac,
                   .router_mac = host.router_mac,
                   .buffer = {host.device, host.transmit_queue, counters, DropReason::kHostFull,
-                             &counters.host.sent_packets, &counters.host.sent_bytes},
+                             &counters.host.sent_packets, &counters.host.sent_bytes,
+                             host.transmit_through.get()},
                   .buckets = buckets});
   }
 }

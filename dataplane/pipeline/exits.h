@@ -54,6 +54,9 @@ class Exits {
     return id.value() < by_port_.size() && by_port_[id.value()] != &nowhere_;
   }
 
+  /// Longest packet that the host interface takes.
+  [[nodiscard]] unsigned host_mtu() const { return host_mtu_; }
+
   /// Sends everything that waits.
   void flush();
 
@@ -73,6 +76,7 @@ class Exits {
   }
 
   WorkerCounters& counters_;
+  const unsigned host_mtu_;
   TransmitBuffer nowhere_;
   std::vector<std::unique_ptr<TransmitBuffer>> ports_;
   std::vector<std::unique_ptr<Exception>> twins_;

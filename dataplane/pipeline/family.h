@@ -22,7 +22,7 @@ struct Ipv4Family {
   [[nodiscard]] static unsigned hops(const std::uint8_t* header) { return header[ipv4::kTtl]; }
 
   /// Takes `cost` (0 or 1) off the TTL and mends the checksum: RFC 1624 for a change of the TTL
-  /// alone, on the 32-bit word of TTL, protocol and checksum.
+  /// alone, which is the high byte of its 16-bit word.
   static void spend_hops(std::uint8_t* header, unsigned cost) {
     const std::uint32_t sum =
         load_raw<std::uint16_t>(header + ipv4::kChecksum) + raw16(0x0100) * cost;

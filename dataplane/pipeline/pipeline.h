@@ -55,9 +55,6 @@ class Pipeline {
     return context_.bfd != nullptr ? context_.bfd->next_deadline() : ~std::uint64_t{0};
   }
 
-  /// Packets wait for a link-layer address: a worker should not sleep long.
-  [[nodiscard]] bool has_held_packets() const { return !context_.holds.empty(); }
-
  private:
   template <class Vector>
   void forward(const Ingress& ingress, Vector& vector);

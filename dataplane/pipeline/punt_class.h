@@ -29,8 +29,8 @@ struct PuntClassFacts {
 };
 
 /// The rates leave room for what a server's fabric sends at its worst (a full table over several
-/// sessions; a /22 of neighbors asking at once) and stay far below what a kernel TAP can carry.
-/// kHost is traffic of the machine's own programs, which is bounded by the TAP itself.
+/// sessions; a /22 of neighbors asking at once) and stay far below what a kernel interface can
+/// carry. kHost is traffic of the machine's own programs, which is bounded by lm0 itself.
 inline constexpr std::array kPuntClasses{
     PuntClassFacts{"bgp", 100'000, 4096, DropReason::kPolicedBgp},
     PuntClassFacts{"neighbor-discovery", 2'000, 512, DropReason::kPolicedNeighbor},

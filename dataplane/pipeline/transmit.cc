@@ -2,6 +2,8 @@
 
 #include <rte_ethdev.h>
 
+#include "dataplane/pipeline/transmit_handover.h"
+
 namespace lastmile {
 
 void TransmitBuffer::flush() {
@@ -10,7 +12,9 @@ void TransmitBuffer::flush() {
   for (unsigned i = 0; i < count_; ++i) bytes += packets_[i]->pkt_len;
 
   unsigned sent = 0;
-  if (has_device()) [[likely]] {
+  if (through_ != nullptr) [[unlikely]] {
+    sent = static_cast<unsigned>(through_->give({packets_.data(), count_}));
+  } else if (has_device()) [[likely]] {
     // Drivers may take part of a burst (a ring that wraps, a limit of their own): offer the rest
     // until they take none.
     while (sent < count_) {

@@ -20,15 +20,17 @@ class TransmitBuffer {
 
   TransmitBuffer() = default;
   /// `full` counts what the device doesn't take; `packets` and `bytes` (may be nullptr) what it
-  /// does.
+  /// does. `through` (may be nullptr): the queue is another worker's, who sends for us; what it
+  /// takes over counts as sent.
   TransmitBuffer(DeviceId device, std::uint16_t queue, WorkerCounters& counters, DropReason full,
-                 Counter* packets, Counter* bytes)
+                 Counter* packets, Counter* bytes, TransmitHandover* through = nullptr)
       : device_(device),
         queue_(queue),
         full_(full),
         counters_(&counters),
         packets_sent_(packets),
-        bytes_sent_(bytes) {}
+        bytes_sent_(bytes),
+        through_(through) {}
 
   /// Takes the packet over.
   void append(rte_mbuf* packet) {
@@ -41,7 +43,6 @@ class TransmitBuffer {
   /// Frees what is left, uncounted: at the end of a worker.
   void discard();
 
-  [[nodiscard]] bool empty() const { return count_ == 0; }
   [[nodiscard]] bool has_device() const { return device_ != kNoDevice; }
 
  private:
@@ -52,7 +53,8 @@ class TransmitBuffer {
   WorkerCounters* counters_ = nullptr;
   Counter* packets_sent_ = nullptr;
   Counter* bytes_sent_ = nullptr;
-  std::array<rte_mbuf*, kCapacity> packets_;
+  TransmitHandover* through_ = nullptr;  // of the worker's configuration, which outlives us
+  std::array<rte_mbuf*, kCapacity> packets_{};
 };
 
 }  // namespace lastmile

@@ -201,6 +201,16 @@ void FibClient::clear_down(NextHopId id, DownCause cause) {
   state_->tables.next_hops.clear_down(id, cause);
 }
 
+std::vector<NextHopId> FibClient::next_hops() const {
+  std::vector<NextHopId> ids;
+  for (unsigned id = 1; id < state_->next_hops.size(); ++id) {
+    if (state_->next_hops[id].in_use) {
+      ids.push_back(NextHopId{static_cast<NextHopId::Representation>(id)});
+    }
+  }
+  return ids;
+}
+
 bool FibClient::is_alive(NextHopId id) const {
   return state_->tables.next_hops.is_alive(id);
 }

@@ -30,7 +30,7 @@
 
 namespace lastmile {
 
-class ForwardingTables;
+struct ForwardingTables;
 class FibChannel;
 
 /// Position of an operation in the stream that a client sent; starts at 1, never wraps.
@@ -88,6 +88,9 @@ class FibClient {
   void set_down(NextHopId id, DownCause cause);
   void clear_down(NextHopId id, DownCause cause);
   [[nodiscard]] bool is_alive(NextHopId id) const;
+
+  /// Next hops in use, in order: by their owners or by groups.
+  [[nodiscard]] std::vector<NextHopId> next_hops() const;
 
   /// Hands waiting operations to the queue, takes back freed identifiers and failures. Call it when
   /// the channel's event descriptor is readable and after each batch of changes: the writer may see

@@ -54,7 +54,7 @@ void FibWriter::run() {
     channel_.writer_bell.arm();
     // Only what was rung before `arm` can be missed by the bell, and only a look can find it.
     if (has_work() || stopping_.load(std::memory_order_relaxed)) continue;
-    if (resting_.empty() && unsent_.empty()) {
+    if (!waits_for_others()) {
       channel_.writer_bell.wait(kForever);
     } else {
       channel_.writer_bell.wait(rest_check);
@@ -67,14 +67,31 @@ bool FibWriter::has_work() const {
   return unsent_.empty() && channel_.operations.size() != 0;
 }
 
+// Readers end their grace periods without a word, and so does a client that makes room for notices.
+bool FibWriter::waits_for_others() const {
+  return !resting_.empty() || !unsent_.empty() || waiting_groups() != 0;
+}
+
+std::uint64_t FibWriter::waiting_groups() const {
+  return tables_.ipv4.stats().second_level_waiting + tables_.ipv6.stats().second_level_waiting;
+}
+
+// A route that was refused for want of groups may fit now: the client is told.
+void FibWriter::reclaim_groups() {
+  const std::uint64_t before = waiting_groups();
+  if (before == 0) return;
+  tables_.ipv4.reclaim();
+  tables_.ipv6.reclaim();
+  if (waiting_groups() != before) channel_.client_bell.ring();
+}
+
 std::size_t FibWriter::run_once() {
   end_rests();
   if (!send_notices()) return 0;
 
   const std::span<const FibOperation> batch = channel_.operations.front(kMaxBatch);
   if (batch.empty()) {
-    tables_.ipv4.reclaim();
-    tables_.ipv6.reclaim();
+    reclaim_groups();
     return 0;
   }
 
@@ -98,13 +115,15 @@ std::size_t FibWriter::run_once() {
   }
 
   const std::size_t count = batch.size();
+  // Failures are told before progress is: whoever sees an operation as applied and then asks for
+  // failures has that of this operation among them.
+  send_notices();
   channel_.applied.store(batch.back().completes, std::memory_order_release);
   channel_.operations.consume(count);
   operations_.add(count);
   batches_.add(1);
   largest_batch_.raise_to(count);
   worst_operation_tsc_.raise_to(worst);
-  send_notices();
   channel_.client_bell.ring();
   return count;
 }

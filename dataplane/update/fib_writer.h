@@ -88,6 +88,9 @@ class FibWriter {
 
   void run();
   [[nodiscard]] bool has_work() const;
+  [[nodiscard]] bool waits_for_others() const;
+  [[nodiscard]] std::uint64_t waiting_groups() const;
+  void reclaim_groups();
 
   void prefetch(const FibOperation& operation);
   void apply(const FibOperation& operation);

@@ -45,7 +45,7 @@ std::size_t GroupRegistry::SpecHash::operator()(const GroupSpec& spec) const noe
 
 GroupRegistry::GroupRegistry(unsigned capacity) : slots_(capacity) {
   for (unsigned id = 1; id < capacity; ++id) {
-    free_.push_back(GroupId{static_cast<GroupId::Representation>(id)});
+    free_.push(GroupId{static_cast<GroupId::Representation>(id)});
   }
 }
 
@@ -57,8 +57,8 @@ std::optional<GroupId> GroupRegistry::find(const GroupSpec& spec) const {
 
 std::optional<GroupId> GroupRegistry::insert(const GroupSpec& spec) {
   if (free_.empty()) return std::nullopt;
-  const GroupId id = free_.front();
-  free_.pop_front();
+  const GroupId id = free_.top();
+  free_.pop();
   const auto [at, inserted] = by_spec_.emplace(spec, id);
   assert(inserted);
   slots_[id.value()] = {.spec = &at->first, .references = 1};

@@ -4,8 +4,9 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <deque>
+#include <functional>
 #include <optional>
+#include <queue>
 #include <unordered_map>
 #include <vector>
 
@@ -37,7 +38,7 @@ class GroupRegistry {
   /// True when that was the last one: the set is forgotten, the identifier waits for `recycle`.
   [[nodiscard]] bool drop_reference(GroupId id);
   /// The identifier may be given out again.
-  void recycle(GroupId id) { free_.push_back(id); }
+  void recycle(GroupId id) { free_.push(id); }
 
   /// Groups in use.
   [[nodiscard]] std::size_t size() const { return by_spec_.size(); }
@@ -54,7 +55,8 @@ class GroupRegistry {
   std::unordered_map<GroupSpec, GroupId, SpecHash> by_spec_;
   std::vector<Slot> slots_;
   std::unordered_map<NextHopId, std::vector<GroupId>> by_member_;  // groups of two and more
-  std::deque<GroupId> free_;  // oldest first: an identifier rests as long as it can
+  // Lowest first: a FIB answers fastest for the first 254 (fib/entry.h), and sets come and go.
+  std::priority_queue<GroupId, std::vector<GroupId>, std::greater<>> free_;
 };
 
 }  // namespace lastmile

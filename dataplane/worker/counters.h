@@ -69,6 +69,7 @@ struct alignas(64) WorkerCounters {
   std::array<InterfaceCounters, kMaxPorts> ports;
   InterfaceCounters host;
   std::array<Counter, kDropReasonCount> drops;
+  /// Within the rate of their class. What the kernel then had no room for is in `drops`, too.
   std::array<Counter, kPuntClassCount> punts;
   std::array<StageCounters, kStageCount> stages;
   std::vector<NextHopCounters> next_hops;

@@ -3,6 +3,9 @@
 #include <rte_ethdev.h>
 
 #include <cstring>
+#include <span>
+
+#include "dataplane/pipeline/transmit_handover.h"
 
 namespace lastmile {
 namespace {
@@ -29,29 +32,48 @@ Ingress ingress_of_host(WorkerCounters& counters) {
   return ingress;
 }
 
+/// Drivers may take part of a burst: offers the rest until they take none. Returns how many.
+unsigned send(std::uint16_t device, std::uint16_t queue, std::span<rte_mbuf*> packets) {
+  unsigned sent = 0;
+  while (sent < packets.size()) {
+    const std::uint16_t taken = rte_eth_tx_burst(device, queue, packets.data() + sent,
+                                                 static_cast<std::uint16_t>(packets.size() - sent));
+    if (taken == 0) break;
+    sent += taken;
+  }
+  return sent;
+}
+
 }  // namespace
 
 WorkerLoop::WorkerLoop(const WorkerConfig& config, ForwardingTables& tables,
                        std::uint64_t cycles_per_second, WorkerCounters& counters, EventRing& events)
     : ports_(config.ports),
       counters_(counters),
+      sends_for_(config.sends_for),
       pipeline_(std::make_unique<Pipeline>(tables, ports_, config.host,
                                            PipelineOptions{.flow_seed = config.flow_seed,
                                                            .cycles_per_second = cycles_per_second,
                                                            .worker = config.id,
                                                            .bfd = config.bfd},
                                            counters, events)) {
+  std::vector<ReceiveQueue> ordinary;
   for (const WorkerPort& port : ports_) {
     ingresses_.push_back(std::make_unique<Ingress>(ingress_of(port, config.transit, counters)));
+    const Ingress* ingress = ingresses_.back().get();
+    for (const std::uint16_t queue : port.priority_queues) {
+      receive_queues_.push_back({port.device.value(), queue, ingress});
+    }
     for (const std::uint16_t queue : port.receive_queues) {
-      receive_queues_.push_back({port.device.value(), queue, ingresses_.back().get()});
+      ordinary.push_back({port.device.value(), queue, ingress});
     }
     if (port.twin == kNoDevice) continue;
     for (const std::uint16_t queue : port.twin_receive_queues) {
       injections_.push_back({port.twin.value(), queue, port.device.value(), port.transmit_queue,
-                             &counters.ports[port.id.value()]});
+                             port.transmit_through.get(), &counters.ports[port.id.value()]});
     }
   }
+  receive_queues_.insert(receive_queues_.end(), ordinary.begin(), ordinary.end());
   if (config.host.device != kNoDevice) {
     ingresses_.push_back(std::make_unique<Ingress>(ingress_of_host(counters)));
     for (const std::uint16_t queue : config.host.receive_queues) {
@@ -61,7 +83,7 @@ WorkerLoop::WorkerLoop(const WorkerConfig& config, ForwardingTables& tables,
 }
 
 unsigned WorkerLoop::run_once(std::uint64_t now) {
-  unsigned injected = 0;
+  unsigned injected = sends_for_.empty() ? 0 : send_for_others();
   for (const Injection& injection : injections_) injected += inject(injection);
 
   unsigned total = 0;
@@ -84,20 +106,30 @@ unsigned WorkerLoop::inject(const Injection& injection) {
   const std::uint16_t count =
       rte_eth_rx_burst(injection.twin, injection.twin_queue, received_.data(), kReceiveBurst);
   if (count == 0) return 0;
-  std::uint16_t sent = 0;
-  while (sent < count) {
-    const std::uint16_t taken =
-        rte_eth_tx_burst(injection.device, injection.device_queue, received_.data() + sent,
-                         static_cast<std::uint16_t>(count - sent));
-    if (taken == 0) break;
-    sent = static_cast<std::uint16_t>(sent + taken);
-  }
+  const std::span<rte_mbuf*> frames{received_.data(), count};
+  const unsigned sent = injection.through != nullptr
+                            ? static_cast<unsigned>(injection.through->give(frames))
+                            : send(injection.device, injection.device_queue, frames);
   injection.counters->injected_packets.add(sent);
-  if (sent < count) {
-    rte_pktmbuf_free_bulk(received_.data() + sent, static_cast<unsigned>(count - sent));
-    counters_.drops[static_cast<std::size_t>(DropReason::kTxFull)].add(count - sent);
-  }
+  give_up(sent, count);
   return count;
+}
+
+unsigned WorkerLoop::send_for_others() {
+  unsigned total = 0;
+  for (const auto& handover : sends_for_) {
+    const auto count = static_cast<unsigned>(handover->take(received_));
+    if (count == 0) continue;
+    give_up(send(handover->device().value(), handover->queue(), {received_.data(), count}), count);
+    total += count;
+  }
+  return total;
+}
+
+void WorkerLoop::give_up(unsigned first, unsigned count) {
+  if (first == count) return;
+  rte_pktmbuf_free_bulk(received_.data() + first, count - first);
+  counters_.drops[static_cast<std::size_t>(DropReason::kTxFull)].add(count - first);
 }
 
 }  // namespace lastmile

@@ -1,8 +1,9 @@
 // One iteration of a worker: everything that its ports have received goes through the pipeline and
 // out again.
 //
+//   send what workers without a queue have handed over
 //   inject (what the kernel sends on the twins, first: sessions live on it)
-//   for each receive queue:  receive ─> pipeline
+//   for each receive queue, priority queues first:  receive ─> pipeline
 //   held packets, BFD's timers ─> transmit
 //
 // The thread around it is worker.h; tests and benchmarks call `run_once` themselves.
@@ -51,6 +52,7 @@ class WorkerLoop {
     std::uint16_t twin_queue;
     std::uint16_t device;
     std::uint16_t device_queue;
+    TransmitHandover* through;  // nullptr: the queue is this worker's
     InterfaceCounters* counters;
   };
   struct ReceiveQueue {
@@ -60,12 +62,16 @@ class WorkerLoop {
   };
 
   unsigned inject(const Injection& injection);
+  unsigned send_for_others();
+  /// Frees and counts what a device has not taken.
+  void give_up(unsigned first, unsigned count);
 
   std::vector<WorkerPort> ports_;
   WorkerCounters& counters_;
   std::vector<std::unique_ptr<const Ingress>> ingresses_;
   std::vector<Injection> injections_;
-  std::vector<ReceiveQueue> receive_queues_;
+  std::vector<ReceiveQueue> receive_queues_;  ///< in the order that they are polled
+  std::vector<std::shared_ptr<TransmitHandover>> sends_for_;
   std::unique_ptr<Pipeline> pipeline_;
   std::array<rte_mbuf*, kReceiveBurst> received_;
 };

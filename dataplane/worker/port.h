@@ -4,14 +4,17 @@
 //         wire                            kernel
 //          │                                │
 //   ┌──────┴──────┐   punt ───────>   ┌─────┴──────┐
-//   │ port device │                   │ twin (TAP) │    one pair for each port
+//   │ port device │                   │    twin    │    one pair for each port
 //   └─────────────┘   <─────── inject └────────────┘
 //                                     ┌────────────┐
-//       FIB pipeline <───────────────>│ lm0  (TAP) │    the machine's own programs
+//       FIB pipeline <───────────────>│    lm0     │    the machine's own programs
 //                                     └────────────┘
+//
+// Twins and lm0 are kernel interfaces, each with an ethdev of its own as its other end.
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "dataplane/forwarding/port_table.h"
@@ -20,7 +23,10 @@
 
 namespace lastmile {
 
-/// DPDK (as built by distributions) has 32 ethdevs, and each port may take two of them.
+class TransmitHandover;  // dataplane/pipeline
+
+/// Port numbers are below this. DPDK (as built by distributions) has 32 ethdevs; a port takes two
+/// of them and the host interface one, so a configuration has 15 ports at most.
 inline constexpr unsigned kMaxPorts = 32;
 
 /// An ethdev identifier; kNoDevice where there is none.
@@ -32,15 +38,21 @@ inline constexpr DeviceId kNoDevice{0xffff};
 struct WorkerPort {
   PortId id{};
   DeviceId device = kNoDevice;
-  DeviceId twin = kNoDevice;  ///< the kernel TAP with the same MAC; kNoDevice: nothing is punted
+  DeviceId twin = kNoDevice;  ///< kernel interface with the same MAC; kNoDevice: nothing is punted
   MacAddress mac{};
   PortZone zone = PortZone::kUplink;
 
   std::vector<std::uint16_t> receive_queues{0};
+  /// Where the NIC puts what must not wait behind a flood: BFD, BGP, neighbor discovery. Polled
+  /// before the ordinary queues of any port.
+  std::vector<std::uint16_t> priority_queues{};
   std::uint16_t transmit_queue = 0;
   /// What the kernel sends on the twin is received by one worker: empty for all others.
   std::vector<std::uint16_t> twin_receive_queues{0};
   std::uint16_t twin_transmit_queue = 0;
+  /// Set where the device has no transmit queue for this worker: another worker sends for it.
+  std::shared_ptr<TransmitHandover> transmit_through{};
+  std::shared_ptr<TransmitHandover> twin_transmit_through{};
   /// The worker that runs the BFD sessions of the port; the same for all workers.
   WorkerId bfd_owner{};
 };
@@ -51,9 +63,11 @@ struct WorkerHost {
   DeviceId device = kNoDevice;
   MacAddress mac{};         ///< of the kernel interface: destination of what the worker sends there
   MacAddress router_mac{};  ///< of our end: source of what the worker sends there
+  std::uint16_t mtu = 1500;  ///< longest packet that the kernel takes there
 
   std::vector<std::uint16_t> receive_queues{0};
   std::uint16_t transmit_queue = 0;
+  std::shared_ptr<TransmitHandover> transmit_through{};  ///< as of a port
 };
 
 }  // namespace lastmile

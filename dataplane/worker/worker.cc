@@ -72,6 +72,9 @@ Worker::~Worker() {
 WorkerId Worker::id() const {
   return state_->config.id;
 }
+const WorkerConfig& Worker::config() const {
+  return state_->config;
+}
 const WorkerCounters& Worker::counters() const {
   return state_->counters;
 }

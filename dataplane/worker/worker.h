@@ -47,6 +47,7 @@ class Worker {
   void stop();
 
   [[nodiscard]] WorkerId id() const;
+  [[nodiscard]] const WorkerConfig& config() const;
   /// Any thread; grows from the first start on, across restarts.
   [[nodiscard]] const WorkerCounters& counters() const;
 

@@ -35,6 +35,8 @@ struct WorkerConfig {
   WorkerId id{};
   std::vector<WorkerPort> ports{};
   WorkerHost host{};
+  /// Of workers without a transmit queue of their own: this one sends for them.
+  std::vector<std::shared_ptr<TransmitHandover>> sends_for{};
   TransitPolicy transit = TransitPolicy::kRefuse;
   IdleStrategy idle = IdleStrategy::kAdaptive;
   /// The CPU to run on; nullopt: where the scheduler likes.

@@ -1,13 +1,12 @@
 // DPDK's environment, started without any flag from the user.
 //
-//   auto eal = Eal::start({.pci_devices = {"0000:03:00.1"}, .memory_bytes = 512 << 20});
+//   auto eal = Eal::start({.pci_devices = {"0000:03:00.1,vlan=1"}, .memory_bytes = 512 << 20});
 //   if (!eal) die(eal.error().message);
 //   log::info("{}", eal->summary());
 //
 // What is chosen, and why:
 //  - Hugepages if enough are free, without a mounted hugetlbfs (`--in-memory`); else ordinary
-//  memory
-//    (`--no-huge`), which DPDK refuses to combine with `--in-memory`.
+//    memory (`--no-huge`), which DPDK refuses to combine with `--in-memory`.
 //  - A run-time directory of our own for each process, so that several run side by side. It holds
 //    nothing but the telemetry socket, and a lock by which a later start knows that it is stale.
 //  - The main lcore may run on every CPU that the process may: DPDK would otherwise pin the calling
@@ -41,6 +40,8 @@ enum class HugepageUse : std::uint8_t {
 
 struct EalOptions {
   std::string name = "lastmile";  ///< begins the name of the run-time directory
+  /// PCI addresses, each with its driver's arguments behind a comma. They are probed at start: the
+  /// arguments can't be given later.
   std::vector<std::string> pci_devices = {};
   /// What pools, rings and tables will take from DPDK's memory. Ordinary memory is only reserved by
   /// this figure and taken when touched, so a generous one costs nothing.
@@ -61,8 +62,6 @@ class Eal {
   ~Eal() = default;
 
   [[nodiscard]] bool uses_hugepages() const { return state_->hugepages; }
-  /// Bytes at DPDK's disposal: free hugepages, or the reserved ordinary memory.
-  [[nodiscard]] std::size_t memory_bytes() const { return state_->memory_bytes; }
   /// Where the telemetry socket is (`dpdk-telemetry.py -f NAME`, NAME being the last component).
   [[nodiscard]] const std::string& runtime_directory() const { return state_->runtime.path(); }
   /// What was chosen, as a line for the log.

@@ -47,8 +47,13 @@ void remove_stale(const std::string& parent, const std::string& name) {
     if (leaf.rfind(name + "-", 0) != 0) continue;
     if (leaf.find_first_not_of("0123456789", name.size() + 1) != std::string::npos) continue;
     if (const FileDescriptor held = lock(entry.path())) {
-      fs::remove_all(entry.path(), ignored);
-      log::debug("removed {}, left behind by an instance that was killed", entry.path().string());
+      std::error_code error;
+      fs::remove_all(entry.path(), error);
+      if (error) {
+        log::warn("cannot remove {}: {}", entry.path().string(), error.message());
+      } else {
+        log::debug("removed {}, left behind by an instance that was killed", entry.path().string());
+      }
     }
   }
 }

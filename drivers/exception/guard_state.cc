@@ -2,13 +2,14 @@
 
 #include <fmt/format.h>
 #include <linux/if.h>
-#include <sys/stat.h>
+#include <sys/socket.h>
 
 #include <cerrno>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "drivers/kernel/file_descriptor.h"
 #include "drivers/kernel/sysctl.h"
 #include "logging/log.h"
 
@@ -20,11 +21,18 @@ using nlohmann::json;
 
 constexpr const char* kDirectory = "/run/lastmile/guard";
 
+// Of the network namespace that the thread is in; 0 if the kernel (before 5.14) has none.
+std::uint64_t namespace_cookie() {
+  const FileDescriptor socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  std::uint64_t cookie = 0;
+  socklen_t size = sizeof cookie;
+  if (::getsockopt(socket.get(), SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &size) != 0) return 0;
+  return cookie;
+}
+
 // Interface numbers are unique within a network namespace only.
-fs::path file_for(unsigned index) {
-  struct stat here {};
-  ::stat("/proc/thread-self/ns/net", &here);
-  return fs::path(kDirectory) / fmt::format("{}-{}.json", here.st_ino, index);
+fs::path file_for(std::uint64_t network, unsigned index) {
+  return fs::path(kDirectory) / fmt::format("{}-{}.json", network, index);
 }
 
 json to_json(const GuardState& state) {
@@ -34,6 +42,7 @@ json to_json(const GuardState& state) {
   }
   return {{"owner", state.owner},
           {"interface", state.interface},
+          {"namespace", state.network},
           {"index", state.index},
           {"mtu", state.mtu},
           {"was_up", state.was_up},
@@ -47,6 +56,7 @@ GuardState from_json(const json& object) {
   GuardState state;
   state.owner = object.at("owner");
   state.interface = object.at("interface");
+  state.network = object.at("namespace");
   state.index = object.at("index");
   state.mtu = object.at("mtu");
   state.was_up = object.at("was_up");
@@ -68,6 +78,7 @@ Result<GuardState> observe_interface(Netlink& netlink, const std::string& interf
   if (!*link) return failure(fmt::format("no network interface named '{}'", interface), ENODEV);
   GuardState state;
   state.interface = interface;
+  state.network = namespace_cookie();
   state.index = (*link)->index;
   state.mtu = (*link)->mtu;
   state.was_up = (*link)->is_admin_up();
@@ -85,7 +96,7 @@ Result<GuardState> observe_interface(Netlink& netlink, const std::string& interf
 void keep_state(const GuardState& state) {
   std::error_code error;
   fs::create_directories(kDirectory, error);
-  const fs::path path = file_for(state.index);
+  const fs::path path = file_for(state.network, state.index);
   const fs::path fresh = path.string() + ".new";
   std::ofstream file(fresh);
   file << to_json(state).dump(2) << '\n';
@@ -97,21 +108,22 @@ void keep_state(const GuardState& state) {
   }
 }
 
-std::optional<GuardState> recall_state(const std::string& interface, unsigned index) {
-  std::ifstream file(file_for(index));
+std::optional<GuardState> recall_state(const GuardState& now) {
+  const fs::path path = file_for(now.network, now.index);
+  std::ifstream file(path);
   if (!file) return std::nullopt;
   try {
     GuardState state = from_json(json::parse(file));
-    if (state.interface == interface && state.index == index) return state;
+    if (state.interface == now.interface && state.index == now.index) return state;
   } catch (const json::exception& error) {
-    log::warn("ignoring {}: {}", file_for(index).string(), error.what());
+    log::warn("ignoring {}: {}", path.string(), error.what());
   }
   return std::nullopt;
 }
 
 void forget_state(const GuardState& state) {
   std::error_code ignored;
-  fs::remove(file_for(state.index), ignored);
+  fs::remove(file_for(state.network, state.index), ignored);
 }
 
 }  // namespace lastmile

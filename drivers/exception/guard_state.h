@@ -14,6 +14,7 @@ namespace lastmile {
 struct GuardState {
   std::string owner;  ///< owner_mark() of the instance that guards it
   std::string interface;
+  std::uint64_t network = 0;  ///< cookie of the network namespace that it is in
   unsigned index = 0;
   std::uint32_t mtu = 0;
   bool was_up = false;
@@ -27,11 +28,14 @@ struct GuardState {
 [[nodiscard]] Result<GuardState> observe_interface(Netlink& netlink, const std::string& interface);
 
 /// The file that a state is kept in, /run/lastmile/guard/NAMESPACE-INDEX.json: gone with a reboot,
-/// as are the things that it tells of. Without a writable /run only the memory of this process
-/// knows; then a kill -9 leaves the interface as guarded.
+/// as are the things that it tells of. NAMESPACE is the network namespace's cookie, which no other
+/// has had since the machine started; its inode number may be another's tomorrow. Without a
+/// writable /run only the memory of this process knows; then a kill -9 leaves the interface as
+/// guarded.
 void keep_state(const GuardState& state);
-/// What an earlier instance kept and did not come to restore; nullopt if there is none.
-[[nodiscard]] std::optional<GuardState> recall_state(const std::string& interface, unsigned index);
+/// What an earlier instance kept of the interface that is `now` like this, and did not come to
+/// restore; nullopt if there is none.
+[[nodiscard]] std::optional<GuardState> recall_state(const GuardState& now);
 void forget_state(const GuardState& state);
 
 }  // namespace lastmile

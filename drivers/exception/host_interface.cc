@@ -108,7 +108,8 @@ Result<void> HostInterface::update_default_route(const IpAddress& family) {
     installed_.erase(installed);
   }
   if (source == addresses_.end()) return {};
-  const KernelDefaultRoute route{*options_.default_route_metric, *source};
+  const std::uint32_t mtu = options_.send_mtu < options_.mtu ? options_.send_mtu : 0;
+  const KernelDefaultRoute route{*options_.default_route_metric, *source, mtu};
   const auto done = add_default_route(pair_.netlink(), pair_.interface(), route);
   if (!done && done.error().code == EEXIST) {
     return failure(

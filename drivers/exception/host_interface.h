@@ -19,6 +19,8 @@ namespace lastmile {
 struct HostInterfaceOptions {
   std::string interface = "lm0";
   std::uint16_t mtu = 1500;
+  /// Longest packet that programs send by the default routes; 0: `mtu`.
+  std::uint16_t send_mtu = 0;
   std::uint16_t queues = 1;
   /// Metric of the default routes; nullopt: none is made.
   std::optional<std::uint32_t> default_route_metric = 20;

@@ -46,12 +46,14 @@ void report(const Result<void>& done) {
   if (!done) log::warn("cannot restore: {}", done.error().message);
 }
 
-void restore_interface(const GuardState& state) {
+/// An error if the interface could not even be looked at: it is as the guard made it.
+Result<void> restore_interface(const GuardState& state) {
   auto netlink = Netlink::open();
-  if (!netlink) return report(tl::unexpected(netlink.error()));
+  if (!netlink) return tl::unexpected(netlink.error());
   const auto link = find_link(*netlink, state.interface);
-  const bool same = link && *link && (*link)->index == state.index;
-  if (!same) return;  // the interface is gone, and what was on it
+  if (!link) return tl::unexpected(link.error());
+  const bool same = *link && (*link)->index == state.index;
+  if (!same) return {};  // the interface is gone, and what was on it
 
   report(switch_offloads(state.interface, state.offloads, OffloadState::kOn));
   LinkChange change;
@@ -67,13 +69,16 @@ void restore_interface(const GuardState& state) {
     // The kernel makes the link-local address itself.
     if (!done && done.error().code != EEXIST) report(done);
   }
+  return {};
 }
 
 }  // namespace
 
 InterfaceGuard::Restore::~Restore() {
-  restore_interface(state);
-  forget_state(state);
+  const auto done = restore_interface(state);
+  report(done);
+  // Otherwise the next instance restores it at its end.
+  if (done) forget_state(state);
 }
 
 Result<InterfaceGuard> InterfaceGuard::create(const std::string& port,
@@ -85,7 +90,7 @@ Result<InterfaceGuard> InterfaceGuard::create(const std::string& port,
   if (!netlink) return refuse(netlink.error());
   auto now = observe_interface(*netlink, interface);
   if (!now) return refuse(now.error());
-  auto earlier = recall_state(interface, now->index);
+  auto earlier = recall_state(*now);
   if (earlier && owner_of(earlier->owner) == Owner::kAlive) {
     return refuse(
         {fmt::format("interface '{}' is a port of another instance that is running", interface),

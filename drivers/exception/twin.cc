@@ -66,7 +66,7 @@ Result<void> set_up(KernelPair& pair, const TwinOptions& options) {
 }  // namespace
 
 std::string Twin::interface_name(std::string_view port) {
-  return fmt::format("lm-{}", port);
+  return fmt::format("{}{}", kTwinPrefix, port);
 }
 
 Result<Twin> Twin::create(const TwinOptions& options, const PrivateNamespace& far_side,

@@ -32,7 +32,7 @@ class Twin {
   /// "lm-PORT".
   [[nodiscard]] static std::string interface_name(std::string_view port);
   /// Longest name of a port whose twin's name the kernel takes. For the configuration's check.
-  static constexpr std::size_t kMaxPortName = kMaxInterfaceName - 3;
+  static constexpr std::size_t kMaxPortName = kMaxInterfaceName - kTwinPrefix.size();
 
   /// Creates the twin; it is up, with carrier, and its link-local address is usable on return.
   [[nodiscard]] static Result<Twin> create(const TwinOptions& options,

@@ -47,24 +47,27 @@ std::string to_string(const InterfaceAddress& address) {
 
 Result<std::vector<InterfaceAddress>> list_addresses(Netlink& netlink, const LinkInfo& link) {
   std::vector<InterfaceAddress> found;
-  NetlinkMessage message(RTM_GETADDR, NLM_F_DUMP);
-  message.header<ifaddrmsg>();
-  const auto done = netlink.query(
-      message, fmt::format("list the addresses of interface '{}'", link.name),
-      [&](const nlmsghdr& reply) {
-        const auto* header = static_cast<const ifaddrmsg*>(mnl_nlmsg_get_payload(&reply));
-        if (header->ifa_index != link.index) return;
-        // On a point-to-point interface IFA_ADDRESS is the other side; IFA_LOCAL is ours.
-        std::optional<IpAddress> local;
-        std::optional<IpAddress> any;
-        for_each_attribute(reply, sizeof(ifaddrmsg), [&](const nlattr& attribute) {
-          if (mnl_attr_get_type(&attribute) == IFA_LOCAL) local = parse_address(attribute);
-          if (mnl_attr_get_type(&attribute) == IFA_ADDRESS) any = parse_address(attribute);
-        });
-        if (const auto address = local ? local : any) {
-          found.push_back({*address, header->ifa_prefixlen});
-        }
-      });
+  const auto visit = [&](const nlmsghdr& reply) {
+    const auto* header = static_cast<const ifaddrmsg*>(mnl_nlmsg_get_payload(&reply));
+    if (header->ifa_index != link.index) return;
+    // On a point-to-point interface IFA_ADDRESS is the other side; IFA_LOCAL is ours.
+    std::optional<IpAddress> local;
+    std::optional<IpAddress> any;
+    for_each_attribute(reply, sizeof(ifaddrmsg), [&](const nlattr& attribute) {
+      if (mnl_attr_get_type(&attribute) == IFA_LOCAL) local = parse_address(attribute);
+      if (mnl_attr_get_type(&attribute) == IFA_ADDRESS) any = parse_address(attribute);
+    });
+    if (const auto address = local ? local : any) {
+      found.push_back({*address, header->ifa_prefixlen});
+    }
+  };
+  const auto done = ask_until_settled([&] {
+    found.clear();
+    NetlinkMessage message(RTM_GETADDR, NLM_F_DUMP);
+    message.header<ifaddrmsg>();
+    return netlink.query(message, fmt::format("list the addresses of interface '{}'", link.name),
+                         visit);
+  });
   if (!done) return tl::unexpected(done.error());
   return found;
 }

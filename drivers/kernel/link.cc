@@ -73,7 +73,6 @@ Result<void> change_link(Netlink& netlink, const LinkInfo& link, const LinkChang
   header.ifi_index = static_cast<int>(link.index);
   header.ifi_flags = change.set_flags;
   header.ifi_change = change.set_flags | change.clear_flags;
-  if (change.mac) message.put(IFLA_ADDRESS, change.mac->bytes());
   if (change.mtu) message.put(IFLA_MTU, *change.mtu);
   if (change.alias) message.put(IFLA_IFALIAS, *change.alias);
   std::string what = fmt::format("change interface '{}'", link.name);

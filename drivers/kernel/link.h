@@ -34,7 +34,6 @@ struct LinkInfo {
 
 /// What to change; members that are not set stay as they are.
 struct LinkChange {
-  std::optional<MacAddress> mac = std::nullopt;
   std::optional<std::uint32_t> mtu = std::nullopt;
   std::optional<std::string> alias = std::nullopt;
   std::uint32_t set_flags = 0;    ///< IFF_* to turn on

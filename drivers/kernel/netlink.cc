@@ -35,7 +35,22 @@ std::string extended_ack(const nlmsghdr& message) {
   return text;
 }
 
+// The end of a dump carries an error code, 0 if the kernel could list everything.
+int dump_result(const nlmsghdr& done) {
+  if (mnl_nlmsg_get_payload_len(&done) < sizeof(int)) return 0;
+  int code = 0;
+  std::memcpy(&code, mnl_nlmsg_get_payload(&done), sizeof code);
+  return code < 0 ? -code : 0;
+}
+
 }  // namespace
+
+Result<void> ask_until_settled(const std::function<Result<void>()>& ask) {
+  constexpr int kAttempts = 10;
+  Result<void> done = ask();
+  for (int i = 1; i < kAttempts && !done && done.error().code == EINTR; ++i) done = ask();
+  return done;
+}
 
 void for_each_attribute(const nlmsghdr& message, std::size_t header_size,
                         const std::function<void(const nlattr&)>& visit) {
@@ -85,6 +100,7 @@ Result<void> Netlink::query(NetlinkMessage& message, std::string_view what, cons
   if ((raw->nlmsg_flags & NLM_F_DUMP) != NLM_F_DUMP) raw->nlmsg_flags |= NLM_F_ACK;
   if (mnl_socket_sendto(socket_.get(), raw, raw->nlmsg_len) < 0) return refuse(errno, {});
 
+  bool changed_meanwhile = false;
   alignas(nlmsghdr) std::array<char, 32768> buffer;
   while (true) {
     const ssize_t received = mnl_socket_recvfrom(socket_.get(), buffer.data(), buffer.size());
@@ -96,7 +112,12 @@ Result<void> Netlink::query(NetlinkMessage& message, std::string_view what, cons
     const auto* reply = reinterpret_cast<const nlmsghdr*>(buffer.data());
     for (; mnl_nlmsg_ok(reply, remaining); reply = mnl_nlmsg_next(reply, &remaining)) {
       if (reply->nlmsg_seq != sequence_) continue;  // an answer that an earlier failure left behind
-      if (reply->nlmsg_type == NLMSG_DONE) return {};
+      changed_meanwhile |= (reply->nlmsg_flags & NLM_F_DUMP_INTR) != 0;
+      if (reply->nlmsg_type == NLMSG_DONE) {
+        const int code = dump_result(*reply);
+        if (code != 0) return refuse(code, {});
+        return changed_meanwhile ? refuse(EINTR, "it changed meanwhile") : Result<void>{};
+      }
       if (reply->nlmsg_type != NLMSG_ERROR) {
         visit(*reply);
         continue;

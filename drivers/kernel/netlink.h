@@ -69,7 +69,9 @@ class Netlink {
   [[nodiscard]] Result<void> request(NetlinkMessage& message, std::string_view what);
 
   using Visitor = std::function<void(const nlmsghdr&)>;
-  /// Sends a request that is answered by objects (a dump, or a get), each shown to `visit`.
+  /// Sends a request that is answered by objects (a dump, or a get), each shown to `visit`. An
+  /// error with code EINTR if the objects of a dump changed meanwhile, so that some may be missing:
+  /// ask again.
   [[nodiscard]] Result<void> query(NetlinkMessage& message, std::string_view what,
                                    const Visitor& visit);
 
@@ -84,6 +86,10 @@ class Netlink {
   std::unique_ptr<mnl_socket, Close> socket_;
   std::uint32_t sequence_ = 0;
 };
+
+/// Repeats a dump (Netlink::query) while its objects change under it, some times at most. `ask`
+/// begins anew each time.
+[[nodiscard]] Result<void> ask_until_settled(const std::function<Result<void>()>& ask);
 
 /// Runs `visit` for each attribute behind a family header of `header_size` bytes.
 void for_each_attribute(const nlmsghdr& message, std::size_t header_size,

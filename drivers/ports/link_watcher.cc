@@ -58,10 +58,12 @@ Result<void> LinkWatcher::read(const Callback& callback) {
 }
 
 Result<void> LinkWatcher::refresh(const Callback& callback) {
-  NetlinkMessage message(RTM_GETLINK, NLM_F_DUMP);
-  message.header<ifinfomsg>();
-  return requests_.query(message, "list network interfaces",
-                         [&](const nlmsghdr& reply) { callback(event_from(reply)); });
+  return ask_until_settled([&] {
+    NetlinkMessage message(RTM_GETLINK, NLM_F_DUMP);
+    message.header<ifinfomsg>();
+    return requests_.query(message, "list network interfaces",
+                           [&](const nlmsghdr& reply) { callback(event_from(reply)); });
+  });
 }
 
 }  // namespace lastmile

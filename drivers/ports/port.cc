@@ -11,9 +11,12 @@
 #include <cerrno>
 #include <charconv>
 #include <cstring>
+#include <set>
 
 #include "drivers/eal/eal_log.h"
 #include "drivers/kernel/link.h"
+#include "drivers/ports/af_packet_fragments.h"
+#include "drivers/ports/special_queues.h"
 #include "logging/log.h"
 
 namespace lastmile {
@@ -22,6 +25,8 @@ namespace {
 // Drivers that read and write an existing kernel interface, which keeps feeding the kernel's stack.
 constexpr std::string_view kAfPacket = "net_af_packet";
 constexpr std::string_view kAfXdp = "net_af_xdp";
+// Its driver wants as many receive queues as transmit queues.
+constexpr std::string_view kTap = "net_tap";
 
 constexpr std::uint32_t kLinkLayerOverhead = RTE_ETHER_HDR_LEN + 2 * RTE_VLAN_HLEN;
 
@@ -46,7 +51,9 @@ std::uint32_t buffer_count(const PortOptions& options) {
   // Both rings full, what each thread caches, and what others hold.
   constexpr std::uint32_t kCachedByThread = 512;
   const std::uint32_t threads = options.rx_queues + 2U;
-  const std::uint32_t wanted = std::uint32_t{options.rx_queues} * options.rx_ring +
+  const std::uint32_t rx_queues =
+      options.rx_queues + (options.priority_queue == PriorityQueue::kIfSteerable ? 1U : 0U);
+  const std::uint32_t wanted = rx_queues * options.rx_ring +
                                std::uint32_t{options.tx_queues} * options.tx_ring +
                                threads * kCachedByThread + options.spare_buffers;
   std::uint32_t count = 1;
@@ -84,6 +91,13 @@ Result<KernelInterface> prepare_interface(const DeviceString& device, const Port
     return tl::unexpected(done.error());
   }
   return KernelInterface{(*link)->index, *name};
+}
+
+// Devices that a port has open, by DPDK's name. That a device is there says nothing: EAL probes the
+// PCI devices that it is allowed to by itself.
+std::set<std::string>& open_devices() {
+  static std::set<std::string> names;
+  return names;
 }
 
 std::optional<std::uint16_t> find_ethdev(const std::string& name) {
@@ -129,6 +143,7 @@ Port::Device::~Device() {
   if (rte_eth_dev_info_get(facts.ethdev, &info) == 0) device = info.device;
   rte_eth_dev_close(facts.ethdev);
   if (device != nullptr) rte_dev_remove(device);
+  open_devices().erase(dpdk_name);
 }
 
 Result<Port> Port::open(const PortOptions& options, PacketPools& pools) {
@@ -144,7 +159,7 @@ Result<Port> Port::open(const PortOptions& options, PacketPools& pools) {
   DeviceFacts& facts = device->facts;
   facts.name = options.name;
   facts.mtu = options.mtu;
-  if (find_ethdev(string.name())) {
+  if (open_devices().contains(string.name())) {
     return refuse(fmt::format("device '{}' is used by another port already", string.name()),
                   EEXIST);
   }
@@ -158,8 +173,14 @@ Result<Port> Port::open(const PortOptions& options, PacketPools& pools) {
 
   {
     const DpdkLogCapture capture;
-    const int code = rte_dev_probe(string.text().c_str());
-    const auto ethdev = code == 0 ? find_ethdev(string.name()) : std::nullopt;
+    const AfPacketFragments fragments;
+    auto ethdev = find_ethdev(string.name());
+    const bool found = ethdev.has_value();
+    int code = 0;
+    if (!found) {
+      code = rte_dev_probe(string.text().c_str());
+      if (code == 0) ethdev = find_ethdev(string.name());
+    }
     if (!ethdev) {
       return refuse(
           fmt::format("cannot open device '{}': {}", string.name(),
@@ -170,6 +191,13 @@ Result<Port> Port::open(const PortOptions& options, PacketPools& pools) {
     }
     facts.ethdev = *ethdev;
     device->probed = true;
+    open_devices().insert(string.name());
+    if (!found && string.is(kAfPacket) && fragments.sockets() == 0) {
+      log::warn(
+          "port {}: the kernel puts IPv4 fragments together in front of the port, which drops "
+          "most of them",
+          options.name);
+    }
   }
 
   rte_eth_dev_info info{};
@@ -180,11 +208,12 @@ Result<Port> Port::open(const PortOptions& options, PacketPools& pools) {
   facts.socket = std::max(0, rte_eth_dev_socket_id(facts.ethdev));
   facts.rx_queues = std::min(options.rx_queues, info.max_rx_queues);
   facts.tx_queues = std::min(options.tx_queues, info.max_tx_queues);
-  // net_tap wants as many of the one as of the other.
-  if (string.is("net_tap"))
+  if (string.is(kTap)) {
     facts.tx_queues = facts.rx_queues = std::max(facts.rx_queues, facts.tx_queues);
-  facts.link_interrupt = facts.link_source == LinkSource::kDriver && info.dev_flags != nullptr &&
-                         (*info.dev_flags & RTE_ETH_DEV_INTR_LSC) != 0;
+  }
+  // net_tap announces the interrupt and never tells anybody of it.
+  facts.link_interrupt = facts.link_source == LinkSource::kDriver && !string.is(kTap) &&
+                         info.dev_flags != nullptr && (*info.dev_flags & RTE_ETH_DEV_INTR_LSC) != 0;
   if (!facts.kernel && options.mtu > info.max_mtu) {
     return refuse(
         fmt::format("MTU {} is more than the device can (at most {})", options.mtu, info.max_mtu),
@@ -200,46 +229,116 @@ Result<Port> Port::open(const PortOptions& options, PacketPools& pools) {
                                  buffer_bytes(string, options.mtu), facts.socket);
   if (!pool) return refuse(pool.error().message, pool.error().code);
 
+  device->pool = *pool;
+  device->rx_ring = options.rx_ring;
+  device->tx_ring = options.tx_ring;
+  if (auto chosen = choose_special_queues(options, *device); !chosen) {
+    return tl::unexpected(chosen.error());
+  }
+  auto ready = set_up_queues(*device);
+  if (!ready && facts.hairpin_queue) {
+    // The driver promised what it can't keep. It is not worth a port.
+    facts.hairpin_queue.reset();
+    facts.why_no_hairpin_queue = ready.error().message;
+    ready = set_up_queues(*device);
+  }
+  if (!ready) return tl::unexpected(ready.error());
+
   const DpdkLogCapture capture;
-  const rte_eth_conf conf = configuration(info, facts);
-  int code = rte_eth_dev_configure(facts.ethdev, facts.rx_queues, facts.tx_queues, &conf);
-  std::uint16_t rx_ring = options.rx_ring;
-  std::uint16_t tx_ring = options.tx_ring;
-  if (code == 0) code = rte_eth_dev_adjust_nb_rx_tx_desc(facts.ethdev, &rx_ring, &tx_ring);
-  const auto socket = static_cast<unsigned>(facts.socket);
-  for (std::uint16_t queue = 0; code == 0 && queue < facts.rx_queues; ++queue) {
-    code = rte_eth_rx_queue_setup(facts.ethdev, queue, rx_ring, socket, nullptr, *pool);
-  }
-  for (std::uint16_t queue = 0; code == 0 && queue < facts.tx_queues; ++queue) {
-    code = rte_eth_tx_queue_setup(facts.ethdev, queue, tx_ring, socket, nullptr);
-  }
-  if (code != 0) {
-    return refuse(fmt::format("cannot configure device '{}': {}", string.name(),
-                              capture.reason(explain(code))),
-                  -code);
-  }
-  if (options.mac) {
-    rte_ether_addr mac{};
-    std::memcpy(mac.addr_bytes, options.mac->bytes().data(), sizeof mac.addr_bytes);
-    code = rte_eth_dev_default_mac_addr_set(facts.ethdev, &mac);
-    if (code != 0) {
-      return refuse(fmt::format("cannot set MAC address {}: {}", to_string(*options.mac),
-                                capture.reason(explain(code))),
-                    -code);
-    }
-  }
   rte_ether_addr mac{};
-  rte_eth_macaddr_get(facts.ethdev, &mac);
+  int code = rte_eth_macaddr_get(facts.ethdev, &mac);
+  if (code != 0) return refuse("the device has no MAC address: " + explain(code), -code);
   facts.mac = MacAddress{std::to_array(mac.addr_bytes)};
-  // Discovery is by multicast. Where the driver can't be told, a guard or nothing is needed.
-  rte_eth_allmulticast_enable(facts.ethdev);
-  if (options.filter == ReceiveFilter::kEverything) {
-    code = rte_eth_promiscuous_enable(facts.ethdev);
-    if (code != 0 && code != -ENOTSUP) {
-      return refuse("cannot receive every address: " + capture.reason(explain(code)), -code);
-    }
+  // Discovery is by multicast. A driver that can't be told takes all, or a guard sees to it.
+  code = rte_eth_allmulticast_enable(facts.ethdev);
+  if (code != 0 && code != -ENOTSUP) {
+    return refuse("cannot receive multicast: " + capture.reason(explain(code)), -code);
   }
   return Port(std::move(device));
+}
+
+Result<void> Port::choose_special_queues(const PortOptions& options, Device& device) {
+  DeviceFacts& facts = device.facts;
+  const auto without = [&facts](const std::string& reason) -> Result<void> {
+    facts.why_no_priority_queue = facts.why_no_hairpin_queue = reason;
+    return {};
+  };
+  if (options.priority_queue == PriorityQueue::kNone) return without("not asked for");
+  if (facts.kernel) {
+    // DPDK's drivers for kernel interfaces steer nothing, and their queues are made at the probe.
+    return without("the driver takes no flow rules");
+  }
+  rte_eth_dev_info info{};
+  rte_eth_dev_info_get(facts.ethdev, &info);
+  // Drivers look at the configuration when they judge a rule.
+  if (auto done = set_up_queues(device); !done) return done;
+  if (auto rules = takes_flow_rules(facts.ethdev); !rules) return without(rules.error().message);
+  std::uint16_t queues = facts.rx_queues;
+  if (queues < info.max_rx_queues) {
+    facts.priority_queue = queues++;
+  } else {
+    facts.why_no_priority_queue =
+        fmt::format("the device has {} receive queues, and workers use all", info.max_rx_queues);
+  }
+  if (auto hairpin = has_hairpin_queues(facts.ethdev); !hairpin) {
+    facts.why_no_hairpin_queue = hairpin.error().message;
+  } else if (queues < info.max_rx_queues && facts.tx_queues < info.max_tx_queues) {
+    facts.hairpin_queue = queues;
+  } else {
+    facts.why_no_hairpin_queue = "the device has no queues left for a hairpin";
+  }
+  return {};
+}
+
+// As DeviceFacts has it; the device is stopped. May be done again with other facts.
+Result<void> Port::set_up_queues(Device& device) {
+  const DeviceFacts& facts = device.facts;
+  rte_eth_dev_info info{};
+  rte_eth_dev_info_get(facts.ethdev, &info);
+  const auto ordinary =
+      static_cast<std::uint16_t>(facts.rx_queues + (facts.priority_queue ? 1 : 0));
+  const std::uint16_t transmit =
+      facts.driver == kTap ? std::max(ordinary, facts.tx_queues) : facts.tx_queues;
+  const int hairpin = facts.hairpin_queue ? 1 : 0;
+  const auto socket = static_cast<unsigned>(facts.socket);
+  std::uint16_t rx_ring = device.rx_ring;
+  std::uint16_t tx_ring = device.tx_ring;
+
+  const DpdkLogCapture capture;
+  const rte_eth_conf conf = configuration(info, facts);
+  int code = rte_eth_dev_configure(facts.ethdev, static_cast<std::uint16_t>(ordinary + hairpin),
+                                   static_cast<std::uint16_t>(transmit + hairpin), &conf);
+  if (code == 0) code = rte_eth_dev_adjust_nb_rx_tx_desc(facts.ethdev, &rx_ring, &tx_ring);
+  for (std::uint16_t queue = 0; code == 0 && queue < ordinary; ++queue) {
+    code = rte_eth_rx_queue_setup(facts.ethdev, queue, rx_ring, socket, nullptr, device.pool);
+  }
+  for (std::uint16_t queue = 0; code == 0 && queue < transmit; ++queue) {
+    code = rte_eth_tx_queue_setup(facts.ethdev, queue, tx_ring, socket, nullptr);
+  }
+  if (code == 0 && facts.hairpin_queue) {
+    if (auto done = set_up_hairpin(facts.ethdev, *facts.hairpin_queue, transmit, rx_ring); !done) {
+      code = -done.error().code;
+    }
+  }
+  if (code != 0) {
+    return failure(fmt::format("port {}: cannot configure device '{}': {}", facts.name,
+                               device.dpdk_name, capture.reason(explain(code))),
+                   -code);
+  }
+  return {};
+}
+
+Result<void> Port::give_up_priority_queue(const std::string& reason) {
+  if (!device_->facts.priority_queue) return {};
+  const bool was_started = device_->started;
+  stop();
+  device_->facts.priority_queue.reset();
+  device_->facts.why_no_priority_queue = reason;
+  // It would stand behind the priority queue, and reflection needs both.
+  if (device_->facts.hairpin_queue) device_->facts.why_no_hairpin_queue = reason;
+  device_->facts.hairpin_queue.reset();
+  if (auto done = set_up_queues(*device_); !done) return done;
+  return was_started ? start() : Result<void>{};
 }
 
 Result<void> Port::start() {
@@ -251,6 +350,12 @@ Result<void> Port::start() {
                    -code);
   }
   device_->started = true;
+  if (facts().rx_queues > 1 && (facts().priority_queue || facts().hairpin_queue)) {
+    if (auto done = spread_over_first(facts().ethdev, facts().rx_queues); !done) {
+      log::warn("port {}: other packets may take the priority queue, too: {}", facts().name,
+                done.error().message);
+    }
+  }
   return {};
 }
 

@@ -1,7 +1,7 @@
 // A port: one DPDK device of the configuration, opened, started, and closed when it goes.
 //
-//   auto port = Port::open({.name = "up1", .device = "net_af_packet0,iface=up1", .mtu = 9000},
-//   pools); if (!port) die(port.error().message);   // "port up1: no network interface named 'up1'"
+//   auto port = Port::open({.name = "up1", .device = "net_af_packet0,iface=up1"}, pools);
+//   if (!port) die(port.error().message);  // "port up1: no network interface named 'up1'"
 //   port->start();
 //   rte_eth_rx_burst(port->facts().ethdev, 0, ...);
 #pragma once
@@ -18,10 +18,10 @@
 
 namespace lastmile {
 
-/// Which unicast frames a port takes.
-enum class ReceiveFilter : std::uint8_t {
-  kOwnAddress,  ///< those to its MAC address; multicast always
-  kEverything,  ///< promiscuous
+/// Whether a port is to have a receive queue of its own for what must not wait (BFD, BGP, ND).
+enum class PriorityQueue : std::uint8_t {
+  kNone,
+  kIfSteerable,  ///< where the driver takes flow rules (drivers/offload puts them in)
 };
 
 struct PortOptions {
@@ -32,8 +32,7 @@ struct PortOptions {
   std::uint16_t tx_queues = 1;
   std::uint16_t rx_ring = 1024;  ///< descriptors, where the device has any
   std::uint16_t tx_ring = 1024;
-  std::optional<MacAddress> mac = std::nullopt;  ///< set this one instead of the device's own
-  ReceiveFilter filter = ReceiveFilter::kOwnAddress;
+  PriorityQueue priority_queue = PriorityQueue::kNone;
   /// Buffers of this port that others may hold: worker vectors, packets that wait for resolution.
   std::uint32_t spare_buffers = 4096;
 };
@@ -52,7 +51,7 @@ struct KernelInterface {
   std::string name;
 };
 
-/// What an open port is. Immutable.
+/// What an open port is. Immutable once workers use it.
 struct DeviceFacts {
   std::string name;
   std::uint16_t ethdev = 0;  ///< DPDK's number for it
@@ -61,7 +60,14 @@ struct DeviceFacts {
   std::uint16_t mtu = 0;
   std::uint16_t rx_queues = 0;
   std::uint16_t tx_queues = 0;
-  int socket = 0;  ///< NUMA node
+  /// A receive queue behind the ordinary ones, not counted in rx_queues; nothing arrives there but
+  /// by flow rules (or a share of everything, where a device knows no better).
+  std::optional<std::uint16_t> priority_queue;
+  std::string why_no_priority_queue;  ///< if there is none
+  /// A receive queue whose packets the device sends again by itself. No worker polls it.
+  std::optional<std::uint16_t> hairpin_queue;
+  std::string why_no_hairpin_queue;  ///< if there is none
+  int socket = 0;                    ///< NUMA node
   LinkSource link_source = LinkSource::kDriver;
   /// The driver raises an event on a change of link (LinkSource::kDriver only).
   bool link_interrupt = false;
@@ -80,7 +86,8 @@ struct PortStatistics {
 /// Owns a device from probe to removal. All calls: control thread, except link().
 class Port {
  public:
-  /// Probes and configures; the port is stopped. `pools` must outlive the port.
+  /// Takes the device that EAL has probed (PCI), or probes it; and configures it. The port is
+  /// stopped. `pools` must outlive the port.
   [[nodiscard]] static Result<Port> open(const PortOptions& options, PacketPools& pools);
 
   Port(Port&& other) noexcept = default;
@@ -95,6 +102,10 @@ class Port {
   /// No worker may poll the port any more.
   void stop();
 
+  /// Does without the priority queue from now on, because of `reason`. No worker polls the port; it
+  /// is started again if it was.
+  [[nodiscard]] Result<void> give_up_priority_queue(const std::string& reason);
+
   /// The driver's own word on the link, without waiting. Meaningless for kKernelInterface.
   [[nodiscard]] Link link() const;
   /// The device's own counters since start. Control thread.
@@ -108,9 +119,15 @@ class Port {
     ~Device();
     DeviceFacts facts;
     std::string dpdk_name;
+    rte_mempool* pool = nullptr;
+    std::uint16_t rx_ring = 0;  // as wanted
+    std::uint16_t tx_ring = 0;
     bool probed = false;
     bool started = false;
   };
+  [[nodiscard]] static Result<void> choose_special_queues(const PortOptions& options,
+                                                          Device& device);
+  [[nodiscard]] static Result<void> set_up_queues(Device& device);
   explicit Port(std::unique_ptr<Device> device) : device_(std::move(device)) {}
 
   std::unique_ptr<Device> device_;

@@ -75,14 +75,20 @@ class Manager : public ::testing::Test {
   Manager() { log::set_level(log::Level::kOff); }
 
   void make(const std::string& text) {
+    manager_ = std::make_unique<BfdManager>(
+        config_, std::vector<BfdManager::Port>{{kUp1, kOurMac}, {kUp2, kOurMac}},
+        BfdManager::Outside{plane_, outside_, outside_, outside_}, 1);
+    apply(text);
+  }
+  void apply(const std::string& text) {
     auto config = parse_config(kBase + text, "f");
     ASSERT_TRUE(config.has_value()) << to_string(config.error().front());
     config_ = std::move(*config);
-    manager_ = std::make_unique<BfdManager>(
-        config_, bgp::peer_settings(config_),
-        std::vector<BfdManager::Port>{{kUp1, kOurMac}, {kUp2, kOurMac}},
-        BfdManager::Outside{plane_, outside_, outside_, outside_}, 1);
-    manager_->start(now_);
+    std::vector<bgp::PeerId> ids;
+    for (std::size_t i = 0; i < config_.bgp.neighbors.size(); ++i) {
+      ids.push_back(bgp::PeerId{static_cast<std::uint16_t>(i)});
+    }
+    manager_->apply(config_, bgp::peer_settings(config_), ids, now_);
   }
   void make_unnumbered(const std::string& profile = "{interval: 10ms}") {
     make("bfd: {profiles: {fast: " + profile + "}}\n" +
@@ -123,7 +129,7 @@ TEST_F(Manager, ASessionForEachNeighborThatIsFound) {
   find(kUp1);
   find(kUp1);
   EXPECT_EQ(plane_.take(), (std::vector{Kind::kAdd}));
-  const bfd::SessionSpec& spec = plane_.taken[0].spec;
+  const bfd::SessionSpec spec = plane_.taken[0].spec;
   EXPECT_EQ(spec.port, kUp1);
   EXPECT_EQ(spec.remote, leaf_);
   EXPECT_EQ(spec.local, IpAddress{kOurMac.link_local()});

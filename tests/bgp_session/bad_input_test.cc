@@ -175,7 +175,26 @@ TEST(BadInput, MalformedAttributeCostsRoutesAndNotTheSession) {
   ASSERT_EQ(pair.world.observer.updates.size(), 1U);
   EXPECT_EQ(pair.world.observer.updates[0].reach.size(), 0U);
   EXPECT_EQ(pair.world.status(0).history.treat_as_withdraw, 1U);
-  EXPECT_FALSE(pair.world.status(0).history.last_error.empty());
+  const PeerHistory& history = pair.world.status(0).history;
+  EXPECT_NE(history.last_fault.find("ORIGIN"), std::string::npos) << history.last_fault;
+  EXPECT_EQ(history.last_error, "") << "no session went down";
+}
+
+TEST(BadInput, RoutesOfAFamilyThatWasNotAgreedOn) {
+  Pair pair;
+  Open open = peer_open();
+  open.capabilities.multiprotocol = {Family::kIpv4Unicast};
+  pair.world.establish(pair.bad, open);
+  Update update;
+  update.attributes.as_path.prepend(kPeerAsn);
+  update.reach.push_back({Family::kIpv6Unicast, {}, std::vector<Nlri<Ipv6Address>>{{}}});
+  update.reach[0].next_hop.link_local = kLeaf;
+  pair.world.say_bytes(pair.bad, encode(update, {}));
+  EXPECT_EQ(pair.world.state(0), SessionState::kEstablished);
+  ASSERT_EQ(pair.world.observer.updates.size(), 1U);
+  EXPECT_TRUE(pair.world.observer.updates[0].reach.empty());
+  EXPECT_EQ(pair.world.status(0).history.attribute_discard, 1U);
+  EXPECT_NE(pair.world.status(0).history.last_fault.find("not agreed"), std::string::npos);
 }
 
 TEST(BadInput, AnythingAtAllNeverHarmsOthers) {

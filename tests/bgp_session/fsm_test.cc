@@ -11,7 +11,7 @@ TEST(Start, DialsAtOnceAndGoesToConnect) {
   EXPECT_EQ(world.state(), SessionState::kConnect);
   const auto& record = world.transport.records.at(world.dialed());
   EXPECT_EQ(record.remote, (Endpoint{kNumbered, 179, std::nullopt}));
-  EXPECT_EQ(record.options.hop_limit, 1);
+  EXPECT_EQ(record.options.hops.sent, 1);
   expect_jittered(world.timers.left(kConnectRetry), 1s);
 }
 

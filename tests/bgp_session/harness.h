@@ -90,6 +90,17 @@ class FakeTransport final : public Transport {
     dials.push_back(id);
     return id;
   }
+  void set_hop_limits(ConnectionId id, const HopLimits& hops) override {
+    records.at(id).options.hops = hops;
+  }
+  bool set_password(const IpPrefix& remote, const std::string& password) override {
+    if (password.empty()) {
+      passwords.erase(remote);
+    } else {
+      passwords[remote] = password;
+    }
+    return true;
+  }
   void send(ConnectionId id, Bytes bytes) override {
     Record& record = records.at(id);
     EXPECT_FALSE(record.closed) << "sent on a closed connection";
@@ -105,6 +116,7 @@ class FakeTransport final : public Transport {
 
   std::map<ConnectionId, Record> records;
   std::vector<ConnectionId> dials;
+  std::map<IpPrefix, std::string> passwords;
   bool stuck = false;  ///< the kernel takes nothing
   std::uint64_t last = 0;
 };

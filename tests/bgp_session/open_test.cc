@@ -146,10 +146,10 @@ TEST(Settings, FromAConfiguration) {
   ASSERT_EQ(peers.size(), 3U);
   EXPECT_EQ(peers[0].port, PortId{0});
   EXPECT_EQ(peers[0].address, std::nullopt);
-  EXPECT_EQ(peers[0].hop_limit, 1);
+  EXPECT_EQ(peers[0].hops.sent, 1);
   EXPECT_EQ(peers[1].port, PortId{1}) << "its address is in that port's subnet";
   EXPECT_EQ(peers[1].own_addresses.v4, (Ipv4Address{192, 168, 101, 254}));
-  EXPECT_EQ(peers[1].hop_limit, 64) << "internal";
+  EXPECT_EQ(peers[1].hops.sent, 64) << "internal";
   EXPECT_EQ(peers[2].port, std::nullopt);
 }
 

@@ -4,9 +4,11 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <fstream>
 
+#include "controlplane/config/differences.h"
 #include "dataplane/net/format.h"
 
 namespace lastmile {
@@ -37,13 +39,57 @@ TEST(Config, DefaultsOfTheTableAreThoseOfTheValues) {
   EXPECT_EQ(config.bgp.timers.connect_retry, values.bgp.timers.connect_retry);
   EXPECT_EQ(config.dataplane.workers, values.dataplane.workers);
   EXPECT_EQ(config.dataplane.idle, values.dataplane.idle);
+  EXPECT_EQ(config.dataplane.offload, values.dataplane.offload);
   EXPECT_EQ(config.dataplane.max_routes_ipv4, values.dataplane.max_routes_ipv4);
   EXPECT_EQ(config.dataplane.max_routes_ipv6, values.dataplane.max_routes_ipv6);
   EXPECT_EQ(config.control.socket, values.control.socket);
   EXPECT_EQ(config.control.group, values.control.group);
   EXPECT_EQ(config.host.interface, values.host.interface);
   EXPECT_EQ(config.host.mtu, values.host.mtu);
+  EXPECT_EQ(config.host.send_mtu, values.host.send_mtu);
   EXPECT_EQ(config.host.default_route_metric, values.host.default_route_metric);
+}
+
+TEST(Config, TheHostHearsTheLargestMtuAndSendsTheSmallest) {
+  constexpr std::string_view kPorts =
+      "router: {id: 10.0.0.1}\n"
+      "ports: {up1: {device: d1, mtu: 9000}, up2: {device: d2, mtu: 4000}}\n";
+  const HostConfig by_ports = good(kPorts).host;
+  EXPECT_EQ(by_ports.mtu, 9000);
+  EXPECT_EQ(by_ports.send_mtu, 4000);
+  const HostConfig given = good(std::string{kPorts} + "host: {mtu: 2000}\n").host;
+  EXPECT_EQ(given.mtu, 2000);
+  EXPECT_EQ(given.send_mtu, 2000);
+}
+
+TEST(Config, OnlyWhatIsPlainlyLocalIsNoUplink) {
+  const Config config = good(R"(
+router: {asn: 64512, id: 10.0.0.1}
+ports:
+  unnumbered: {device: d1}
+  lan: {device: d2, addresses: [192.0.2.1/24]}
+  peered: {device: d3, addresses: [198.51.100.1/24]}
+  routed: {device: d4, addresses: [203.0.113.1/24]}
+  behind: {device: d5, addresses: [10.5.0.1/24], side: local}
+  quiet: {device: d6, addresses: [10.6.0.1/24], side: uplink}
+  discovered: {device: d7, addresses: [10.7.0.1/24]}
+bgp:
+  neighbors:
+    - {address: 198.51.100.2, remote-asn: external}
+    - {port: discovered, remote-asn: external}
+routes:
+  - {prefix: 10.9.0.0/16, via: [{port: routed, address: 203.0.113.2}, {port: behind}]}
+)");
+  const auto side = [&](std::string_view name) {
+    return std::ranges::find(config.ports, name, &PortConfig::name)->side;
+  };
+  EXPECT_EQ(side("unnumbered"), PortSide::kUplink);
+  EXPECT_EQ(side("lan"), PortSide::kLocal);
+  EXPECT_EQ(side("peered"), PortSide::kUplink);
+  EXPECT_EQ(side("routed"), PortSide::kUplink);
+  EXPECT_EQ(side("behind"), PortSide::kLocal);
+  EXPECT_EQ(side("quiet"), PortSide::kUplink);
+  EXPECT_EQ(side("discovered"), PortSide::kUplink);
 }
 
 TEST(Config, RouterIdIsTheFirstIpv4Loopback) {
@@ -78,7 +124,7 @@ bgp:
     - {port: up1, remote-asn: external}
     - {port: up2, address: "fe80::1", remote-asn: 65002, passive: yes, timers: {hold: 30s}}
     - {address: 192.168.101.2, remote-asn: internal, allow-own-as: 0, description: the other one}
-dataplane: {workers: 2, cpus: [1, 3], idle: poll, max-routes: {ipv4: 4096, ipv6: 2048}}
+dataplane: {workers: 2, cpus: [1, 3], idle: poll, offload: off, max-routes: {ipv4: 4096, ipv6: 2048}}
 control: {socket: /tmp/lm.sock, group: users}
 host: {interface: lm7, mtu: 9000, default-route-metric: none}
 )";
@@ -151,6 +197,7 @@ dataplane:
     - 1
     - 3
   idle: poll
+  offload: off
   max-routes:
     ipv4: 4096
     ipv6: 2048
@@ -219,6 +266,7 @@ TEST_P(Styles, SayTheSame) {
   EXPECT_EQ(config.dataplane.workers, 2U);
   EXPECT_EQ(config.dataplane.cpus, (std::vector<unsigned>{1, 3}));
   EXPECT_EQ(config.dataplane.idle, IdleMode::kPoll);
+  EXPECT_EQ(config.dataplane.offload, OffloadMode::kOff);
   EXPECT_EQ(config.dataplane.max_routes_ipv4, 4096U);
   EXPECT_EQ(config.dataplane.max_routes_ipv6, 2048U);
   EXPECT_EQ(config.control.socket, "/tmp/lm.sock");
@@ -282,6 +330,78 @@ TEST(Config, TheServerExampleDiffersInOneLine) {
     if (line.find("10.0.1.1") != std::string::npos) ++lines;
   }
   EXPECT_EQ(lines, 1);
+}
+
+TEST(Config, NeighborsInheritFromTheirGroupAndTheGroupFromBgp) {
+  const Config config = good(R"(
+loopbacks: [10.0.1.1/32]
+router: {asn: 64512}
+ports: {up1: {device: d1}, up2: {device: d2}}
+bgp:
+  timers: {hold: 30s}
+  allow-own-as: 2
+  groups:
+    leaves: {remote-asn: external, timers: {connect-retry: 7s}, enforce-first-as: no,
+             max-prefixes: {limit: 100, action: warning}, description: a leaf}
+  neighbors:
+    - {port: up1, group: leaves}
+    - {port: up2, group: leaves, remote-asn: 65002, timers: {hold: 12s}, description: the other,
+       allow-own-as: 0}
+    - {listen: 10.9.0.0/16, port: up1, group: leaves, limit: 5, local-as: {asn: 65100, replace-as: on}}
+    - {address: 203.0.113.7, remote-asn: 65003, multihop: 3, source: 10.0.1.1}
+)");
+  const auto& neighbors = config.bgp.neighbors;
+  ASSERT_EQ(neighbors.size(), 4U);
+  EXPECT_EQ(neighbors[0].remote_asn.kind, RemoteAsn::Kind::kExternal);
+  EXPECT_EQ(neighbors[0].timers.connect_retry, seconds{7});
+  EXPECT_EQ(neighbors[0].timers.hold, seconds{30});
+  EXPECT_EQ(neighbors[0].timers.keepalive, seconds{10});
+  EXPECT_EQ(neighbors[0].allow_own_as, 2);
+  EXPECT_FALSE(neighbors[0].enforce_first_as);
+  EXPECT_EQ(neighbors[0].max_prefixes.limit, 100U);
+  EXPECT_EQ(neighbors[0].description, "a leaf");
+  EXPECT_EQ(neighbors[1].remote_asn.number, bgp::Asn{65002});
+  EXPECT_EQ(neighbors[1].timers.hold, seconds{12});
+  EXPECT_EQ(neighbors[1].timers.keepalive, seconds{4});
+  EXPECT_EQ(neighbors[1].allow_own_as, 0);
+  EXPECT_EQ(neighbors[1].description, "the other");
+  EXPECT_EQ(neighbors[2].name, "10.9.0.0/16%up1");
+  EXPECT_TRUE(neighbors[2].passive);
+  EXPECT_EQ(neighbors[2].limit, 5U);
+  EXPECT_EQ(neighbors[2].local_as.asn, bgp::Asn{65100});
+  EXPECT_TRUE(neighbors[2].local_as.replace_as);
+  EXPECT_EQ(neighbors[3].multihop, 3);
+  EXPECT_EQ(neighbors[3].source, IpAddress{(Ipv4Address{10, 0, 1, 1})});
+}
+
+TEST(Config, PasswordsStandInFiles) {
+  const std::string path = testing::TempDir() + "/lastmile-password";
+  std::ofstream{path} << "s3cret with blanks\n";
+  const Config config = good(
+      "loopbacks: [10.0.1.1/32]\nrouter: {asn: 64512}\n"
+      "ports: {lan: {device: d, addresses: [192.0.2.1/24]}}\n"
+      "bgp: {neighbors: [{address: 192.0.2.2, remote-asn: 65000, "
+      "password-file: " +
+      path + "}]}");
+  EXPECT_EQ(config.bgp.neighbors.at(0).password, "s3cret with blanks");
+  std::remove(path.c_str());
+}
+
+TEST(Differences, OnlyWhatNeedsARestartIsNamed) {
+  const auto with = [](const std::string& more, const char* device = "d1") {
+    return good(std::string("loopbacks: [10.0.1.1/32]\nrouter: {asn: 64512}\n") +
+                "ports: {up1: {device: " + device + "}}\n" + more);
+  };
+  using Keys = std::vector<std::string>;
+  const Config running = with("bgp: {neighbors: [{port: up1, remote-asn: external}]}");
+  EXPECT_EQ(config::restart_needed(running, running), Keys{});
+  EXPECT_EQ(config::restart_needed(
+                running, with("routes: [{prefix: 10.9.0.0/16, blackhole: yes}]\n"
+                              "policies: {p: {default: accept}}\n"
+                              "bgp: {neighbors: [{port: up1, remote-asn: 65001, import: p}]}")),
+            Keys{});
+  EXPECT_EQ(config::restart_needed(running, with("bgp: {max-paths: 2}\nhost: {mtu: 9000}", "d2")),
+            (Keys{"ports", "bgp.max-paths or bgp.multipath-relax", "host"}));
 }
 
 }  // namespace

@@ -65,9 +65,11 @@ TEST(Arguments, ErrorsNameTheNearestVerb) {
   EXPECT_EQ(bad({"show", "route"}), "unknown verb \"show route\"; did you mean \"show routes\"?");
   EXPECT_EQ(bad({"ports"}), "unknown verb \"ports\"; did you mean \"show ports\"?");
   EXPECT_EQ(bad({"verison"}), "unknown verb \"verison\"; did you mean \"version\"?");
-  EXPECT_EQ(bad({"dance"}),
-            "unknown verb \"dance\"; expected one of: show ports, show bgp, show routes, show fib, "
-            "show neighbors, show workers, show bfd, show drops, version");
+  EXPECT_EQ(
+      bad({"dance"}),
+      "unknown verb \"dance\"; expected one of: show ports, show offload, show bgp, show routes, "
+      "show fib, show neighbors, show nexthops, show workers, show bfd, show drops, show control, "
+      "policy test, reload, version");
   EXPECT_EQ(bad({"show", "bgp", "up1"}),
             "\"up1\" is too much for \"show bgp\"; expected nothing after it");
   EXPECT_EQ(bad({"show", "routes", "10.0.0.1", "10.0.0.2"}),

@@ -51,6 +51,9 @@ TEST_F(Commands, DeepJsonIsNoDanger) {
   EXPECT_EQ(error(std::string(60'000, '[')), "request is not JSON");
   EXPECT_EQ(error(std::string(30'000, '[') + std::string(30'000, ']')),
             "request is not an object; expected {\"verb\": \"...\", \"args\": {...}}");
+  EXPECT_EQ(error(R"({"verb": "show bgp", "args": {"x": )" + std::string(30'000, '[') +
+                  std::string(30'000, ']') + "}}"),
+            "\"show bgp\" takes no arguments");
 }
 
 TEST_F(Commands, RouteArgumentsAreChecked) {
@@ -93,7 +96,7 @@ TEST_F(Commands, FieldsArePromised) {
   };
   has(data(R"({"verb": "show bgp"})").at("neighbors").at(0),
       {"name", "address", "remote_asn", "state", "uptime_s", "received", "accepted", "advertised",
-       "last_error"});
+       "last_error", "treat_as_withdraw", "attribute_discard", "last_fault"});
   const Json route = data(R"({"verb": "show routes"})").at("routes").at(0);
   has(route, {"prefix", "source", "best", "next_hops", "as_path", "communities"});
   has(route.at("next_hops").at(0), {"port", "address", "weight", "alive"});
@@ -101,12 +104,21 @@ TEST_F(Commands, FieldsArePromised) {
   has(fib.at("ipv4"), {"routes", "groups", "tbl8_used"});
   has(fib.at("ipv6"), {"routes", "groups", "tbl8_used"});
   has(fib.at("queue"), {"depth", "applied", "coalesced"});
+  has(data(R"({"verb": "show control"})"), {"slices", "longest_us", "longest_in", "rib_bytes"});
   has(data(R"({"verb": "show ports"})").at("ports").at(0),
-      {"name", "device", "link", "mtu", "mac", "rx_packets", "tx_packets"});
+      {"name", "device", "link", "link_watch", "mtu", "mac", "rx_packets", "tx_packets"});
+  const Json offload = data(R"({"verb": "show offload"})").at("ports").at(0);
+  has(offload, {"port", "driver", "step", "step_name", "priority_queue", "worker", "steps"});
+  has(offload.at("steps").at(1), {"step", "name", "help", "state", "reason", "rules"});
+  has(offload.at("steps").at(1).at("rules").at(0), {"name", "installed", "rule", "reason"});
   has(data(R"({"verb": "show workers"})").at("workers").at(0),
       {"id", "rx_packets", "tx_packets", "drops", "cycles_per_packet", "idle_share"});
   has(data(R"({"verb": "show neighbors"})").at("neighbors").at(0),
       {"port", "address", "mac", "state"});
+  has(data(R"({"verb": "show nexthops"})").at("next_hops").at(0),
+      {"id", "port", "kind", "addresses", "mac", "alive", "down", "packets", "bytes"});
+  has(data(R"({"verb": "show workers"})").at("workers").at(0).at("stages").at(0),
+      {"stage", "cycles_per_packet"});
   has(data(R"({"verb": "show drops"})").at("drops").at(0), {"reason", "packets"});
   has(data(R"({"verb": "version"})"), {"version", "dpdk", "uptime_s"});
   EXPECT_EQ(data(R"({"verb": "help"})").at("verbs").size(), table_.commands().size());

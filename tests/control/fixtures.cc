@@ -40,12 +40,14 @@ std::vector<PortView> FixedSource::ports() const {
   up1.mtu = 9000;
   up1.addresses = {"fe80::5eff:fe10:1/64"};
   up1.link_up = true;
+  up1.link_watch = "interrupt";
   up1.speed_mbps = 25000;
   up1.rx_packets = 1234567890;
   up1.rx_bytes = 987654321012;
   up1.tx_packets = 45678;
   up1.tx_bytes = 4567800;
   up1.rx_missed = 17;
+  up1.rx_queues = up1.tx_queues = 2;
   PortView up2 = up1;
   up2.name = "up2";
   up2.device = "net_af_packet0,iface=eth1";
@@ -54,8 +56,39 @@ std::vector<PortView> FixedSource::ports() const {
   up2.mac = *MacAddress::parse("02:00:5e:10:00:02");
   up2.addresses = {};
   up2.link_up = false;
+  up2.link_watch = "netlink";
   up2.speed_mbps = 0;
+  up2.rx_queues = up2.tx_queues = 0;
   up2.rx_packets = up2.rx_bytes = up2.tx_packets = up2.tx_bytes = up2.rx_missed = 0;
+  return {up1, up2};
+}
+
+std::vector<OffloadView> FixedSource::offload() const {
+  const OffloadStepView software{0, "software", "everything on the worker", "reached", "", {}};
+  OffloadView up1{"up1", "net_igb", 1, "priority-queue", 1, 0, {software}};
+  up1.steps.push_back(
+      {1,
+       "priority-queue",
+       "BFD, BGP and neighbor discovery on a queue that is polled first",
+       "partly",
+       "Not supported by ntuple filter",
+       {{"bfd ipv4", true, "ingress pattern eth / ipv4 proto is 17 / udp dst is 3784 / end", ""},
+        {"bfd ipv6", false, "ingress pattern eth / ipv6 / udp dst is 3784 / end",
+         "Not supported by ntuple filter"},
+        {"router-advertisement", false, "ingress pattern eth / ipv6 / icmp6 type is 134 / end",
+         "Not supported by ntuple filter"}}});
+  up1.steps.push_back({2,
+                       "echo-reflection",
+                       "neighbors' BFD echo turned round in the NIC",
+                       "refused",
+                       "the driver has no hairpin queues",
+                       {}});
+  up1.steps.push_back({3, "drop-rules", "Flowspec's discards in the NIC", "possible", "", {}});
+  OffloadView up2{"up2", "net_af_packet", 0, "software", {}, {}, {software}};
+  for (const auto& step : {up1.steps[1], up1.steps[2], up1.steps[3]}) {
+    up2.steps.push_back(
+        {step.step, step.name, step.help, "refused", "the driver takes no flow rules", {}});
+  }
   return {up1, up2};
 }
 
@@ -99,7 +132,7 @@ FixedSource::FixedSource(unsigned more_routes) {
 
   RouteView loopback;
   loopback.prefix = *parse_ip_prefix("10.0.1.1/32");
-  loopback.source = "loopback";
+  loopback.source = "local";
   loopback.best = loopback.installed = loopback.forwarding = true;
   loopback.advertised_to = {"up1", "up2"};
   routes.push_back(loopback);
@@ -162,9 +195,39 @@ FibStatusView FixedSource::fib() const {
   return fib;
 }
 
+ControlThreadView FixedSource::control_thread() const {
+  using std::chrono::microseconds;
+  return {104211,
+          2,
+          microseconds{1834000},
+          microseconds{5210},
+          "bytes-received",
+          microseconds{7430},
+          35400000,
+          61200000};
+}
+
 std::vector<LinkLayerView> FixedSource::link_layer_neighbors() const {
   return {{"up1", kLeaf1, MacAddress::parse("02:00:5e:10:01:01"), "reachable", true},
-          {"lan", *parse_ip_address("192.168.101.20"), std::nullopt, "incomplete", false}};
+          {"lan", *parse_ip_address("192.168.101.20"), std::nullopt, "failed", false}};
+}
+
+std::vector<NextHopStatusView> FixedSource::next_hops() const {
+  NextHopStatusView up1;
+  up1.id = 1;
+  up1.port = "up1";
+  up1.kind = "forward";
+  up1.addresses = to_string(kLeaf1);
+  up1.mac = MacAddress::parse("02:00:5e:10:01:01");
+  up1.alive = true;
+  up1.packets = 1230000000;
+  up1.bytes = 98400000000;
+  NextHopStatusView up2;
+  up2.id = 2;
+  up2.port = "up2";
+  up2.kind = "unresolved";
+  up2.down = {"link", "bfd"};
+  return {up1, up2};
 }
 
 BfdStatusView FixedSource::bfd() const {
@@ -204,9 +267,14 @@ std::vector<WorkerView> FixedSource::workers() const {
   worker.packets_per_vector = 12.25;
   worker.idle_share = 0.834;
   worker.drops = drops();
+  worker.stages = {{"receive", 9.5}, {"classify", 7.25}, {"validate", 6},  {"lookup", 11.5},
+                   {"select", 8.1},  {"rewrite", 12.5},  {"transmit", 6.5}};
+  worker.receives = {"up1/0", "up2/0", "host/0"};
   WorkerView idle;
   idle.id = 1;
   idle.idle_share = 1;
+  idle.stages = worker.stages;
+  for (StageView& stage : idle.stages) stage.cycles_per_packet = 0;
   return {worker, idle};
 }
 

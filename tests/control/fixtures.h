@@ -35,13 +35,16 @@ class FixedSource final : public ShowSource {
 
   [[nodiscard]] VersionView version() const override;
   [[nodiscard]] std::vector<PortView> ports() const override;
+  [[nodiscard]] std::vector<OffloadView> offload() const override;
   [[nodiscard]] std::vector<NeighborView> bgp_neighbors() const override;
   [[nodiscard]] RoutePage routes(const RouteQuery& query) const override;
   [[nodiscard]] FibStatusView fib() const override;
   [[nodiscard]] std::vector<LinkLayerView> link_layer_neighbors() const override;
+  [[nodiscard]] std::vector<NextHopStatusView> next_hops() const override;
   [[nodiscard]] std::vector<WorkerView> workers() const override;
   [[nodiscard]] BfdStatusView bfd() const override;
   [[nodiscard]] std::vector<DropView> drops() const override;
+  [[nodiscard]] ControlThreadView control_thread() const override;
 
  private:
   std::vector<RouteView> table_;

@@ -49,6 +49,7 @@ TEST(Render, EmptyAnswersSaySo) {
   EXPECT_EQ(cli::render_ports({{"ports", Json::array()}}), "no ports\n");
   EXPECT_EQ(cli::render_bgp({{"neighbors", Json::array()}}), "no BGP neighbors\n");
   EXPECT_EQ(cli::render_neighbors({{"neighbors", Json::array()}}), "no link-layer neighbors\n");
+  EXPECT_EQ(cli::render_next_hops({{"next_hops", Json::array()}}), "no next hops\n");
   EXPECT_EQ(cli::render_workers({{"workers", Json::array()}}), "no workers\n");
   EXPECT_EQ(cli::render_drops({{"drops", Json::array()}}), "no packets dropped\n");
   EXPECT_EQ(cli::render_route_details({{"routes", Json::array()}}), "no such route\n");
@@ -57,6 +58,7 @@ TEST(Render, EmptyAnswersSaySo) {
 }
 
 TEST(Render, AnAnswerOfAnotherShapeThrows) {
+  EXPECT_THROW((void)cli::render_offload({{"nothing", 1}}), cli::Json::exception);
   EXPECT_THROW((void)cli::render_bgp({{"nothing", 1}}), cli::Json::exception);
   EXPECT_THROW((void)cli::render_fib(cli::Json::array()), cli::Json::exception);
 }

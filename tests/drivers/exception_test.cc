@@ -217,6 +217,24 @@ TEST(HostInterface, AddressesAndDefaultRoutesFollowEachOther) {
   });
 }
 
+TEST(HostInterface, HearsMoreThanItSends) {
+  REQUIRE_ROOT();
+  in_own_world([] {
+    World world;
+    auto host = World::value(
+        HostInterface::create({.mtu = 9000, .send_mtu = 1500}, world.far_side, world.pools));
+    ASSERT_TRUE(host.add_address(Ipv4Address(10, 0, 1, 1)));
+    ASSERT_TRUE(host.add_address(*Ipv6Address::parse("2001:db8:1::1")));
+    EXPECT_TRUE(contains(shell("ip link show lm0"), "mtu 9000"));
+    EXPECT_TRUE(contains(shell("ip route get 8.8.8.8"), "mtu 1500"));
+    EXPECT_TRUE(contains(shell("ip -6 route get 2001:db8:9::9"), "mtu 1500"));
+    // A route with an MTU must be found again to be taken away.
+    ASSERT_TRUE(host.remove_address(Ipv4Address(10, 0, 1, 1)));
+    ASSERT_TRUE(host.remove_address(*Ipv6Address::parse("2001:db8:1::1")));
+    EXPECT_FALSE(contains(shell("ip route; ip -6 route"), "default"));
+  });
+}
+
 TEST(HostInterface, MetricInUseIsSaid) {
   REQUIRE_ROOT();
   in_own_world([] {
@@ -246,6 +264,24 @@ TEST(HostInterface, CarriesTheMachinesTraffic) {
     send_from(ethdev, echo_request(host.mac(), kPeerMac, Ipv4Address(10, 0, 2, 2),
                                    Ipv4Address(10, 0, 1, 1)));
     EXPECT_TRUE(receive_at(ethdev, is_echo_reply)) << "the kernel's answer to one that came in";
+  });
+}
+
+TEST(HostInterface, LargeDatagramsLeaveInFragments) {
+  REQUIRE_ROOT();
+  in_own_world([] {
+    World world;
+    HostInterface host = world.host();
+    ASSERT_TRUE(host.add_address(Ipv4Address(10, 0, 1, 1)));
+    shell("ping -c 1 -W 1 -M dont -s 3000 10.0.2.2 & sleep 0.2");
+    std::size_t bytes = 0;
+    for (int i = 0; i < 3; ++i) {
+      const auto fragment = receive_at(host.port().facts().ethdev, is_ipv4_fragment);
+      ASSERT_TRUE(fragment) << "fragment " << i;
+      EXPECT_LE(fragment->size(), 1514U);
+      bytes += fragment->size() - 34;
+    }
+    EXPECT_EQ(bytes, 3008U);
   });
 }
 
@@ -373,6 +409,33 @@ TEST(KilledInstance, LeavesTheNextOneACleanStart) {
     EXPECT_TRUE(is_gone("lm-up1"));
     expect_as_before();
   });
+}
+
+// A namespace that follows a deleted one often has its inode number, and the same interface
+// numbers.
+TEST(KilledInstance, IsNotTakenForTheOneOfAnotherNamespace) {
+  REQUIRE_ROOT();
+  for (const std::string address : {"192.0.2.1/24", "198.51.100.1/24"}) {
+    in_own_world([&address] {
+      make_cable("up1", "wire1", 1500);
+      shell("ip address add " + address + " dev up1");
+      const pid_t first = start_child([] {
+        const auto guard = World::value(InterfaceGuard::create("up1", "up1"));
+        ::raise(SIGKILL);
+      });
+      wait_for(first);
+      EXPECT_FALSE(contains(shell("ip address show up1"), address));
+      { const auto next = World::value(InterfaceGuard::create("up1", "up1")); }
+      const std::string text = shell("ip address show up1");
+      EXPECT_TRUE(contains(text, address)) << text;
+      // The last one dies as well: what it leaves is not the next namespace's business.
+      wait_for(start_child([] {
+        const auto guard = World::value(InterfaceGuard::create("up1", "up1"));
+        ::raise(SIGKILL);
+      }));
+    });
+  }
+  std::filesystem::remove_all("/run/lastmile/guard");
 }
 
 TEST(KilledInstance, TakesItsInterfacesAndRoutesWithIt) {

@@ -3,7 +3,10 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <pwd.h>
+#include <rte_dev.h>
+#include <rte_ethdev.h>
 
+#include <array>
 #include <map>
 
 #include "drivers/eal/eal.h"
@@ -61,6 +64,63 @@ TEST_P(PortFrames, PassBothWaysUpToTheMtu) {
 }
 INSTANTIATE_TEST_SUITE_P(Mtu, PortFrames, testing::Values(1280, 1500, 9000));
 
+TEST(Port, FragmentsComeInOneByOne) {
+  REQUIRE_ROOT();
+  in_own_world([] {
+    make_cable("up1", "wire1", 1500);
+    const Eal eal = start_eal();
+    PacketPools pools;
+    auto port = Port::open({.name = "up1", .device = "net_af_packet0,iface=up1"}, pools);
+    ASSERT_TRUE(port) << port.error().message;
+    ASSERT_TRUE(port->start());
+    const Wire wire("wire1");
+    const MacAddress mac = port->facts().mac;
+    // Complete, so that a kernel that waits for the rest would have it; the last one comes first.
+    for (const Frame& fragment :
+         {ipv4_fragment(mac, {.identification = 7, .offset = 2960, .more = false}, 40),
+          ipv4_fragment(mac, {.identification = 7, .offset = 0, .more = true}, 1480),
+          ipv4_fragment(mac, {.identification = 7, .offset = 1480, .more = true}, 1480)}) {
+      wire.send(fragment);
+      EXPECT_TRUE(receive_at(port->facts().ethdev, [&](const Frame& f) { return f == fragment; }))
+          << "a fragment of " << fragment.size() << " bytes";
+    }
+  });
+}
+
+TEST(Port, FragmentsComeInOneByOneWithSeveralQueues) {
+  REQUIRE_ROOT();
+  in_own_world([] {
+    make_cable("up1", "wire1", 1500);
+    const Eal eal = start_eal();
+    PacketPools pools;
+    auto port = Port::open(
+        {.name = "up1", .device = "net_af_packet0,iface=up1", .rx_queues = 2, .tx_queues = 2},
+        pools);
+    ASSERT_TRUE(port) << port.error().message;
+    EXPECT_EQ(port->facts().rx_queues, 2);
+    EXPECT_EQ(port->facts().tx_queues, 2);
+    ASSERT_TRUE(port->start());
+    const Wire wire("wire1");
+    const MacAddress mac = port->facts().mac;
+    const Frame first = ipv4_fragment(mac, {.identification = 7, .offset = 0, .more = true}, 1480);
+    const Frame last = ipv4_fragment(mac, {.identification = 7, .offset = 1480, .more = false}, 40);
+    // All fragments of a datagram must reach the same worker, or they leave in another order.
+    for (int i = 0; i < 8; ++i) {
+      wire.send(first);
+      wire.send(last);
+    }
+    std::array<unsigned, 2> arrived{};
+    EXPECT_TRUE(eventually([&] {
+      for (std::uint16_t queue = 0; queue < 2; ++queue) {
+        arrived[queue] += count_fragments(port->facts().ethdev, queue);
+      }
+      return arrived[0] + arrived[1] == 16;
+    })) << arrived[0]
+        << " and " << arrived[1];
+    EXPECT_TRUE(arrived[0] == 0 || arrived[1] == 0) << arrived[0] << " and " << arrived[1];
+  });
+}
+
 TEST(Port, SetsTheInterfacesMtu) {
   REQUIRE_ROOT();
   in_own_world([] {
@@ -99,6 +159,28 @@ TEST(Port, DeviceIsFreeAgainAfterClosing) {
       ASSERT_TRUE(port) << port.error().message;
       ASSERT_TRUE(port->start());
     }
+  });
+}
+
+// EAL probes PCI devices at its start; here another bus plays their part.
+TEST(Port, TakesADeviceThatIsProbedAlready) {
+  REQUIRE_ROOT();
+  in_own_world([] {
+    const Eal eal = start_eal();
+    PacketPools pools;
+    for (int i = 0; i < 2; ++i) {
+      ASSERT_EQ(rte_dev_probe("net_null5,size=128"), 0);
+      auto port = Port::open({.name = "up1", .device = "net_null5,size=128"}, pools);
+      ASSERT_TRUE(port) << port.error().message;
+      ASSERT_TRUE(port->start());
+      EXPECT_EQ(port->facts().driver, "net_null");
+      const auto second = Port::open({.name = "up2", .device = "net_null5"}, pools);
+      ASSERT_FALSE(second);
+      EXPECT_EQ(second.error().message,
+                "port up2: device 'net_null5' is used by another port already");
+    }
+    std::uint16_t id = 0;
+    EXPECT_NE(rte_eth_dev_get_port_by_name("net_null5", &id), 0) << "it was not closed";
   });
 }
 

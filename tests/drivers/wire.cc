@@ -105,6 +105,19 @@ std::optional<Frame> receive_at(std::uint16_t ethdev,
   return std::nullopt;
 }
 
+unsigned count_fragments(std::uint16_t ethdev, std::uint16_t queue) {
+  std::array<rte_mbuf*, 32> packets{};
+  const std::uint16_t count = rte_eth_rx_burst(ethdev, queue, packets.data(), packets.size());
+  unsigned fragments = 0;
+  for (unsigned i = 0; i < count; ++i) {
+    const auto* data = rte_pktmbuf_mtod(packets[i], const std::uint8_t*);
+    // Without a guard the kernel's own neighbor discovery is heard here, too.
+    fragments += is_ipv4_fragment(Frame(data, data + packets[i]->data_len)) ? 1 : 0;
+  }
+  rte_pktmbuf_free_bulk(packets.data(), count);
+  return fragments;
+}
+
 void send_from(std::uint16_t ethdev, const Frame& frame) {
   rte_mbuf* packet = rte_pktmbuf_alloc(own_pool());
   ASSERT_NE(packet, nullptr);
@@ -169,6 +182,26 @@ Frame echo_request(const MacAddress& to, const MacAddress& from, Ipv4Address sou
   const auto sum = static_cast<std::uint16_t>(~rte_raw_cksum(frame.data() + 34, echo.size()));
   std::memcpy(frame.data() + 36, &sum, 2);
   return frame;
+}
+
+Frame ipv4_fragment(const MacAddress& to, const FragmentPlace& place, std::size_t payload) {
+  Frame frame = ethernet(to, MacAddress{{2, 0, 0, 0, 0, 1}}, 0x0800);
+  frame.insert(frame.end(), {0x45, 0});
+  append16(frame, 20 + payload);
+  append16(frame, place.identification);
+  append16(frame, place.offset / 8U | (place.more ? 0x2000U : 0U));
+  frame.insert(frame.end(), {64, 17, 0, 0});
+  append(frame, Ipv4Address(192, 0, 2, 9).to_wire());
+  append(frame, Ipv4Address(10, 0, 1, 1).to_wire());
+  const std::uint16_t sum =
+      rte_ipv4_cksum(reinterpret_cast<const rte_ipv4_hdr*>(frame.data() + 14));
+  std::memcpy(frame.data() + 24, &sum, 2);
+  frame.insert(frame.end(), payload, 0x5a);
+  return frame;
+}
+
+bool is_ipv4_fragment(const Frame& frame) {
+  return frame.size() >= 34 && read16(frame, 12) == 0x0800 && (read16(frame, 20) & 0x3fff) != 0;
 }
 
 bool is_echo_reply(const Frame& frame) {

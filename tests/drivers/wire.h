@@ -34,6 +34,8 @@ class Wire {
 /// What a DPDK port receives: the first frame that `wanted` approves of, within a second.
 [[nodiscard]] std::optional<Frame> receive_at(std::uint16_t ethdev,
                                               const std::function<bool(const Frame&)>& wanted);
+/// Takes what waits in a queue of a DPDK port and counts the IPv4 fragments.
+[[nodiscard]] unsigned count_fragments(std::uint16_t ethdev, std::uint16_t queue);
 /// Sends a frame out of a DPDK port.
 void send_from(std::uint16_t ethdev, const Frame& frame);
 
@@ -48,6 +50,17 @@ void send_from(std::uint16_t ethdev, const Frame& frame);
 /// ICMP echo request over IPv4.
 [[nodiscard]] Frame echo_request(const MacAddress& to, const MacAddress& from, Ipv4Address source,
                                  Ipv4Address destination);
+/// One fragment of a datagram over IPv4: `offset` and `payload` in bytes, the first a multiple
+/// of 8.
+struct FragmentPlace {
+  std::uint16_t identification = 0;
+  std::uint16_t offset = 0;
+  bool more = false;
+};
+[[nodiscard]] Frame ipv4_fragment(const MacAddress& to, const FragmentPlace& place,
+                                  std::size_t payload);
+/// True if the frame is a fragment over IPv4, any but an unfragmented packet.
+[[nodiscard]] bool is_ipv4_fragment(const Frame& frame);
 [[nodiscard]] bool is_echo_reply(const Frame& frame);
 [[nodiscard]] bool is_echo_request(const Frame& frame);
 

@@ -17,12 +17,6 @@ SPINE = "10.255.255.201"
 SERVER_BFD = {"bms1": "{interval: 10ms, multiplier: 3}", "bms2": "{interval: 3ms, multiplier: 3, echo: unaffiliated}"}
 
 
-def with_bfd(text: str, profile: str) -> str:
-    """The lab's configuration of a server, with BFD on its neighbors."""
-    text = text.replace("remote-asn: external}", "remote-asn: external, bfd: fast}")
-    return text + f"bfd: {{profiles: {{fast: {profile}}}}}\n"
-
-
 def sessions(lab: Lab, node: str) -> dict[str, dict]:
     return {s["neighbor"]: s for s in lastmile.show(lab, node, "bfd").get("sessions", [])}
 
@@ -32,16 +26,10 @@ def up(lab: Lab, node: str) -> set[str]:
 
 
 @pytest.fixture(scope="module")
-def bfd_lab(monkeypatch_module):
+def bfd_lab():
     """The fabric; leaves run FRR's bfdd with bms1 at 10 ms × 3 and know nothing of BFD with bms2."""
     lab = Lab("lmbfd")
     lab.remove()
-    original = lastmile.configuration
-    monkeypatch_module.setattr(
-        lastmile,
-        "configuration",
-        lambda node, folder: with_bfd(original(node, folder), SERVER_BFD[node.name]),
-    )
     try:
         fabric.up(lab)
         for leaf in ("leaf1", "leaf2"):
@@ -55,7 +43,7 @@ def bfd_lab(monkeypatch_module):
             words = [word for command in commands for word in ("-c", command)]
             lab.run(leaf, "vtysh", "-N", space, *words)
         for node in topology.servers():
-            lastmile.start(lab, node)
+            lastmile.start(lab, node, bfd=SERVER_BFD[node.name])
             wait_for(
                 f"{node.name}: BGP",
                 lambda node=node: lastmile.established(lab, node.name) == {"up1", "up2"},
@@ -63,13 +51,6 @@ def bfd_lab(monkeypatch_module):
         yield lab
     finally:
         lab.remove()
-
-
-@pytest.fixture(scope="module")
-def monkeypatch_module():
-    patch = pytest.MonkeyPatch()
-    yield patch
-    patch.undo()
 
 
 def test_sessions_with_frr_come_up_at_ten_milliseconds(bfd_lab):

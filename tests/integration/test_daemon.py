@@ -1,4 +1,5 @@
 """lastmiled by itself: start, end, and what it says when something is wrong."""
+import json
 import os
 import signal
 import subprocess
@@ -42,6 +43,119 @@ def test_after_a_kill_the_next_start_cleans_up(bare):
     again.send_signal(signal.SIGTERM)
     assert again.wait(timeout=20) == 0
     wait_for("nothing of ours is left", lambda: bare.interfaces() == {"lo", "up1", "far"}, 10)
+
+
+def test_a_signal_during_the_start_leaves_nothing_behind(bare):
+    bare.run("ip", "address", "add", "192.0.2.1/24", "dev", "up1")
+    before = bare.interfaces()
+    log = open(bare.folder / "lastmiled.log", "wb")  # noqa: SIM115
+    command = ["env", "--default-signal=HUP", LASTMILED, bare.config()]
+    process = subprocess.Popen(
+        ["ip", "netns", "exec", bare.name, *command], stdin=subprocess.DEVNULL, stdout=log, stderr=log
+    )
+    bare.processes.append(process)
+    # The interface is shut, and the control socket, which is opened last but one, is not there.
+    while "192.0.2.1" in bare.run("ip", "address", "show", "up1").stdout:
+        assert process.poll() is None, bare.log()
+    assert not bare.socket.exists(), "the start was too fast for this test"
+    process.send_signal(signal.SIGHUP)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=20) == 0, bare.log()
+    assert bare.interfaces() == before
+    assert bare.run("nft", "list", "tables").stdout.strip() == ""
+    assert "192.0.2.1/24" in bare.run("ip", "address", "show", "up1").stdout, "its address is gone"
+
+
+def test_an_interface_that_goes_away_is_named(bare):
+    process = bare.start()
+    bare.run("ip", "link", "delete", "far")
+    wait_for("the log says so", lambda: "port up1: interface 'up1' is gone; restart" in bare.log())
+    assert process.poll() is None, bare.log()
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=20) == 0, bare.log()
+    assert bare.interfaces() == {"lo"}
+
+
+def test_the_largest_tables_that_a_configuration_may_ask_for_can_be_made(bare):
+    text = bare.config().read_text()
+    text += "dataplane: {max-routes: {ipv4: 16777216, ipv6: 4194304}}\n"
+    process = bare.start(bare.config(text))
+    assert process.poll() is None, bare.log()
+
+
+def test_host_mode_passes_nothing_between_ports_without_a_neighbor(bare):
+    """Two static uplinks and no BGP: the promise holds whatever is configured."""
+    bare.run("ip", "link", "add", "up2", "type", "veth", "peer", "name", "far2")
+    for name, address in (("far", "192.0.2.2/24"), ("far2", "198.51.100.2/24")):
+        # From outside: `ip netns exec` has mounts of its own, where a new name would stay.
+        there = f"{bare.name}-{name}"
+        for command in (
+            f"ip netns add {there}",
+            f"ip -n {bare.name} link set {name} netns {there}",
+            f"ip -n {there} address add {address} dev {name}",
+            f"ip -n {there} link set {name} up",
+            f"ip netns exec {there} ethtool -K {name} tx off",
+        ):
+            subprocess.run(command.split(), check=True, capture_output=True)
+    subprocess.run(
+        f"ip -n {bare.name}-far2 route add default via 198.51.100.1".split(), check=True
+    )
+    text = f"""\
+router: {{id: 10.0.1.1}}
+loopbacks: [10.0.1.1/32]
+ports:
+  up1: {{device: "net_af_packet0,iface=up1", addresses: [192.0.2.1/24]}}
+  up2: {{device: "net_af_packet1,iface=up2", addresses: [198.51.100.1/24]}}
+routes:
+  - {{prefix: 0.0.0.0/0, via: [{{port: up1, address: 192.0.2.2}}, {{port: up2, address: 198.51.100.2}}]}}
+control: {{socket: {bare.socket}}}
+"""
+    try:
+        process = bare.start(bare.config(text))
+        assert process.poll() is None, bare.log()
+        ping = ["ip", "netns", "exec", f"{bare.name}-far2", "ping", "-c2", "-i0.2", "-W1"]
+        assert subprocess.run([*ping, "10.0.1.1"]).returncode == 0, "the host itself answers"
+        assert subprocess.run([*ping, "192.0.2.2"]).returncode != 0
+        assert subprocess.run([*ping, "203.0.113.9"]).returncode != 0
+        assert '"transit-refused"' in bare.show("show", "drops", "--json").stdout
+    finally:
+        for name in ("far", "far2"):
+            subprocess.run(["ip", "netns", "delete", f"{bare.name}-{name}"], check=False)
+
+
+def sockets_at(process, interface):
+    """AF_PACKET sockets that the daemon has at interfaces of this name, its private namespace included."""
+    count = 0
+    fds = f"/proc/{process.pid}/fd"
+    namespaces = {f"/proc/{process.pid}/ns/net"}
+    namespaces |= {f"{fds}/{fd}" for fd in os.listdir(fds) if os.readlink(f"{fds}/{fd}").startswith("net:[")}
+    for namespace in namespaces:
+        script = "ip -o link; echo; tail -n +2 /proc/self/net/packet"
+        command = ["nsenter", f"--net={namespace}", "sh", "-c", script]
+        links, sockets = subprocess.run(
+            command, check=True, capture_output=True, text=True
+        ).stdout.split("\n\n")
+        index = {line.split(":")[1].strip().split("@")[0]: line.split(":")[0] for line in links.splitlines()}
+        count += sum(line.split()[4] == index.get(interface) for line in sockets.splitlines())
+    return count
+
+
+def test_each_worker_has_queues_of_its_own_everywhere(bare):
+    """A transmit queue takes packets from one thread only; af_packet has a socket for each."""
+    text = bare.config().read_text() + "dataplane: {workers: 3}\n"
+    process = bare.start(bare.config(text))
+    assert process.poll() is None, bare.log()
+    found = {name: sockets_at(process, name) for name in ("up1", "lm-up1", "lm0")}
+    assert found == {"up1": 3, "lm-up1": 3, "lm0": 3}
+
+
+def test_a_device_with_too_few_queues_is_named(bare):
+    text = bare.config().read_text().replace("iface=up1", "iface=up1,qpairs=1")
+    text += "dataplane: {workers: 2}\n"
+    process = bare.start(bare.config(text))
+    assert "port up1: 1 receive and 1 transmit queue(s) for 2 workers" in bare.log()
+    process.terminate()
+    assert process.wait(timeout=20) == 0, bare.log()
 
 
 def test_the_second_instance_says_what_is_taken(bare):
@@ -139,3 +253,31 @@ def test_the_command_without_a_daemon_says_how_to_go_on(bare):
     done = bare.show("show", "bgp")
     assert done.returncode != 0
     assert done.stderr.count("\n") == 1 and str(bare.socket) in done.stderr
+
+
+def test_reload_takes_up_what_differs_and_a_wrong_file_changes_nothing(bare):
+    process = bare.start()
+    path = bare.config()
+    good = path.read_text()
+
+    def neighbors():
+        return [n["name"] for n in json.loads(bare.show("show", "bgp", "--json").stdout)["neighbors"]]
+
+    assert neighbors() == ["up1"]
+    path.write_text(good.replace("  neighbors:", "  neighbors:\n    - {listen: 192.0.2.0/24, port: up1, remote-asn: external}"))
+    reloaded = bare.show("reload")
+    assert (reloaded.returncode, reloaded.stdout) == (0, "reloaded\n"), reloaded.stderr
+    assert sorted(neighbors()) == ["192.0.2.0/24%up1", "up1"]
+
+    path.write_text(good.replace("external", "extrenal") + "policies: {p: {default: maybe}}\n")
+    refused = bare.show("reload")
+    assert refused.returncode == 1
+    assert refused.stderr.count("server.yaml:") == 2, refused.stderr
+    assert 'did you mean "external"?' in refused.stderr
+    path.write_text(good.replace("10.0.1.1/32", "10.0.1.2/32"))
+    assert "loopbacks" in bare.show("reload").stderr
+    assert sorted(neighbors()) == ["192.0.2.0/24%up1", "up1"], "nothing has changed"
+    path.write_text(good)
+    assert bare.show("reload").returncode == 0
+    assert neighbors() == ["up1"]
+    assert process.poll() is None, bare.log()

@@ -8,6 +8,10 @@ from lablib import frr, lastmile, measure, topology
 from lablib.netns import wait_for
 
 
+def drops(lab, node) -> dict[str, int]:
+    return {d["reason"]: d["packets"] for d in lastmile.show(lab, node, "drops")["drops"]}
+
+
 def sessions_up(lab, node, ports):
     wait_for(f"{node}: sessions {ports}", lambda: lastmile.established(lab, node) == set(ports))
 
@@ -72,6 +76,23 @@ def test_iperf3_runs_through_two_routers_without_a_stall(lab):
 
 def test_jumbo_frames_pass_and_larger_ones_are_refused(lab):
     lab.run("bms1", "ping", "-c2", "-i0.2", "-M", "do", "-s", "8972", "-I", "10.0.1.1", "10.0.2.2")
+
+
+def test_fragments_pass_as_they_are(lab):
+    """Datagrams longer than every MTU, in fragments of 9000 and of 1500 bytes, through one router and two."""
+    before = drops(lab, "bms1"), drops(lab, "bms2")
+    for node, source, target, size in [
+        ("bms1", "10.0.1.1", "10.0.2.2", 20000),  # fragments of lm0, two Lastmile routers
+        ("legacy", "192.168.101.20", "10.0.1.1", 3000),  # fit a frame of the port when put together
+        ("legacy", "192.168.101.20", "10.0.1.1", 20000),  # do not
+        ("bms1", "10.0.1.1", "192.168.101.20", 20000),
+    ]:
+        lab.run(
+            node, "ping", "-c3", "-i0.2", "-W2", "-M", "dont", "-s", str(size), "-I", source, target
+        )
+    for node, earlier in zip(("bms1", "bms2"), before):
+        new = {k: n - earlier.get(k, 0) for k, n in drops(lab, node).items() if n > earlier.get(k, 0)}
+        assert not {"ipv4-length-beyond-frame", "fragmentation-skipped", "tx-full"} & new.keys(), new
 
 
 def test_garbage_from_a_peer_costs_nobody_else_anything(lab):

@@ -198,6 +198,30 @@ TEST_F(ExceptionPath, LocalAddressesAreDeliveredThroughTheHostInterface) {
   expect_no_drops();
 }
 
+TEST_F(ExceptionPath, WhatIsLongerThanTheKernelsInterfaceTakesIsDroppedAndCounted) {
+  route("10.0.1.1/32", next_hop(NextHopKind::kLocalHost));
+  route("192.168.101.254/32", next_hop(NextHopKind::kLocalPort, kLan));
+  route("2001:db8:1::1/128", next_hop(NextHopKind::kLocalHost));
+  constexpr std::size_t kFits = 1500 - 28;
+  const auto to = [](std::string_view destination) {
+    return Packet().eth(kUp1Mac, kLeaf1Mac).ipv4("192.0.2.1", destination).udp(1, 2);
+  };
+  receive(devices_.up1, to("10.0.1.1").payload(kFits));
+  sent(devices_.host);
+  receive(devices_.up1, to("192.168.101.254").payload(kFits));
+  sent(devices_.lan_twin);
+  expect_no_drops();
+  receive(devices_.up1, to("10.0.1.1").payload(kFits + 1));
+  receive(devices_.up1, to("192.168.101.254").payload(kFits + 1));
+  expect_only_drops(DropReason::kFragmentationSkipped, 2);
+  receive(devices_.up1, to("10.0.1.1").payload(kFits + 1).dont_fragment());
+  receive(devices_.up1,
+          Packet().eth(kUp1Mac, kLeaf1Mac).ipv6("2001:db8::9", "2001:db8:1::1").payload(1500 - 39));
+  EXPECT_EQ(drops(DropReason::kFragmentationNeeded), 2U);
+  EXPECT_EQ(counted().host.sent_packets, 1U);
+  expect_silence();
+}
+
 TEST_F(ExceptionPath, RepairedIpv4IsDeliveredUnderItsOwnEthertype) {
   route("10.0.1.1/32", next_hop(NextHopKind::kLocalHost));
   receive(

@@ -9,6 +9,7 @@
 #include <functional>
 #include <thread>
 
+#include "dataplane/pipeline/transmit_handover.h"
 #include "tests/pipeline/test_router.h"
 
 namespace lastmile::test {
@@ -103,6 +104,57 @@ TEST_F(WorkerThread, EventsMakeTheDescriptorReadable) {
   EXPECT_EQ(requests, 1U);
   EXPECT_EQ(poll(&descriptor, 1, 0), 0);
   worker.stop();
+}
+
+// A device with fewer transmit queues than workers.
+TEST_F(WorkerThread, WithoutATransmitQueueAnotherWorkerSends) {
+  route("0.0.0.0/0", next_hop(NextHopKind::kForward, kUp1, kLeaf1Mac));
+  const auto handover = std::make_shared<TransmitHandover>(devices_.up1.id(), 0);
+  WorkerConfig without = config(IdleStrategy::kPoll);
+  without.ports[0].transmit_through = handover;
+  WorkerConfig owner = config(IdleStrategy::kPoll);
+  owner.sends_for = {handover};
+  for (WorkerPort& port : owner.ports) {
+    port.receive_queues.clear();
+    port.twin_receive_queues.clear();
+  }
+  WorkerCounters giver_counters{tables_.next_hops.capacity()};
+  WorkerCounters owner_counters{tables_.next_hops.capacity()};
+  WorkerLoop giver{without, tables_, kCyclesPerSecond, giver_counters, events_};
+  WorkerLoop sender{owner, tables_, kCyclesPerSecond, owner_counters, events_};
+
+  devices_.lan.receive(packet().bytes());
+  EXPECT_EQ(giver.run_once(now_), 1U);
+  EXPECT_TRUE(devices_.up1.take_sent().empty()) << "the queue is not this worker's";
+  EXPECT_EQ(sender.run_once(now_), 1U);
+  EXPECT_EQ(destination_mac(sent(devices_.up1)), kLeaf1Mac);
+  EXPECT_EQ(snapshot(giver_counters).ports[kUp1.value()].sent_packets, 1U);
+
+  // What the kernel sends goes the same way.
+  devices_.up1_twin.receive(packet().bytes());
+  giver.run_once(now_);
+  EXPECT_TRUE(devices_.up1.take_sent().empty());
+  sender.run_once(now_);
+  sent(devices_.up1);
+
+  // A device that takes nothing costs the packet, counted by the worker that had to send it.
+  devices_.up1.leave_room(0);
+  devices_.lan.receive(packet().bytes());
+  giver.run_once(now_);
+  sender.run_once(now_);
+  EXPECT_EQ(snapshot(owner_counters).drops_for(DropReason::kTxFull), 1U);
+  devices_.up1.clear();
+
+  // A sender that has stopped: the ring fills, the rest is dropped, nothing is lost uncounted.
+  const std::uint64_t sent_before = snapshot(giver_counters).ports[kUp1.value()].sent_packets;
+  constexpr unsigned kMore = TransmitHandover::kCapacity + 76;
+  for (unsigned i = 0; i < kMore; ++i) {
+    devices_.lan.receive(packet().bytes());
+    giver.run_once(now_);
+  }
+  const WorkerSnapshot after = snapshot(giver_counters);
+  EXPECT_EQ(after.ports[kUp1.value()].sent_packets - sent_before, TransmitHandover::kCapacity);
+  EXPECT_EQ(after.drops_for(DropReason::kTxFull), 76U);
 }
 
 TEST_F(WorkerThread, SaysWhyItCannotStart) {

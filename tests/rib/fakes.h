@@ -242,6 +242,20 @@ class FakeOutput final : public bgp::PeerOutput {
     return found == peers.end() || found->second.writable;
   }
   void reset(bgp::PeerId, const bgp::Notification&, TimePoint) override { ++resets; }
+  void suspend(bgp::PeerId peer, const bgp::Notification& notification,
+               std::optional<Duration> pause, TimePoint) override {
+    suspended.push_back({peer, notification, pause});
+  }
+  void request_refresh(bgp::PeerId peer, bgp::Family family) override {
+    refreshes.push_back({peer, family});
+  }
+  std::vector<std::pair<bgp::PeerId, bgp::Family>> refreshes;
+  struct Suspended {
+    bgp::PeerId peer;
+    bgp::Notification notification;
+    std::optional<Duration> pause;
+  };
+  std::vector<Suspended> suspended;
 
   std::map<bgp::PeerId, PeerState> peers;
   unsigned resets = 0;
@@ -327,6 +341,8 @@ class RibFixture {
   static Ipv6Address link_local(unsigned n) { return v6_address(fmt::format("fe80::{:x}", n + 1)); }
   static bgp::Negotiated session(unsigned n) {
     bgp::Negotiated s;
+    s.configured_as = peer(n);
+    s.local_asn = bgp::Asn{64512};
     s.remote_asn = asn(n);
     s.remote_identifier = Ipv4Address{10, 255, 255, static_cast<std::uint8_t>(n + 1)};
     s.external = true;

@@ -65,6 +65,31 @@ TEST(Forwarding, SecondPeerMakesMultipathAndItsLossUnmakesIt) {
   EXPECT_EQ(f.plane.take_log(), Log{"set 0.0.0.0/0 {p0}"}) << "replaced, never removed";
 }
 
+// A session that is reset takes its table along; what another peer has, too, is replaced in place.
+TEST(Forwarding, ASessionResetNeverEmptiesTheTable) {
+  constexpr unsigned kRoutes = 600;
+  RibFixture f;
+  f.start(2);
+  const auto announce_all = [&f](unsigned peer) {
+    for (unsigned i = 0; i < kRoutes; ++i) {
+      f.announce(peer, "10." + std::to_string(i / 256) + '.' + std::to_string(i % 256) + ".0/24",
+                 f.path({65001 + peer, 65201}));
+    }
+  };
+  announce_all(0);
+  announce_all(1);
+  f.settle();
+  f.plane.take_log();
+  const std::size_t routes = f.plane.routes.size();
+
+  f.down(0);
+  f.settle();
+  const Log log = f.plane.take_log();
+  EXPECT_EQ(log.size(), kRoutes) << "one operation for each route";
+  for (const std::string& line : log) ASSERT_TRUE(line.starts_with("set ")) << line;
+  EXPECT_EQ(f.plane.routes.size(), routes);
+}
+
 TEST(Forwarding, LongerPathStandsByAsBackup) {
   RibFixture f;
   f.start(2);
@@ -214,7 +239,7 @@ TEST(Forwarding, NoRoomForANextHopRefusesThePaths) {
   f.announce(0, "20.0.0.0/24", f.path({65001}));
   f.settle();
   EXPECT_EQ(f.show("20.0.0.0/24").front().refusal,
-            "the forwarding tables can't hold another next hop");
+            "the forwarding tables or the neighbor's share of them can't hold another next hop");
 }
 
 // --- static routes -------------------------------------------------------------------------------

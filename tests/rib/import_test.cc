@@ -10,7 +10,7 @@ namespace {
 
 ImportContext context() {
   ImportContext c;
-  c.own_asn = bgp::Asn{64512};
+  c.own_asn = c.session_asn = bgp::Asn{64512};
   c.own_identifier = v4_address("10.0.1.1");
   c.peer_asn = bgp::Asn{65001};
   c.peer = {address("fe80::1"), 179, PortId{0}};

@@ -45,7 +45,7 @@ TEST_F(Tracker, UnknownNeighborIsAskedForUntilItAnswers) {
   }
   EXPECT_EQ(waits, (std::vector<std::int64_t>{1, 1, 2, 4, 8, 16, 30, 30, 30}));
 
-  tracker.link_layer_changed(PortId{0}, address("fe80::1"), mac(1));
+  tracker.link_layer_changed({PortId{0}, address("fe80::1"), mac(1)});
   EXPECT_EQ(state(hop), "p0");
   EXPECT_EQ(plane.hops[tracker.next_hop(hop)].spec.destination, mac(1));
   EXPECT_TRUE(timers.armed.empty());
@@ -53,8 +53,8 @@ TEST_F(Tracker, UnknownNeighborIsAskedForUntilItAnswers) {
 }
 
 TEST_F(Tracker, KnownNeighborIsUsedAtOnce) {
-  tracker.link_layer_changed(PortId{0}, address("fe80::1"), mac(1));
-  tracker.link_layer_changed(PortId{1}, address("fe80::1"), mac(2));
+  tracker.link_layer_changed({PortId{0}, address("fe80::1"), mac(1)});
+  tracker.link_layer_changed({PortId{1}, address("fe80::1"), mac(2)});
   const HopId hop = tracker.acquire(neighbor(1, "fe80::1")).value();
   EXPECT_EQ(plane.hops[tracker.next_hop(hop)].spec.destination, mac(2));
   EXPECT_TRUE(neighborhood.take().empty());
@@ -62,29 +62,29 @@ TEST_F(Tracker, KnownNeighborIsUsedAtOnce) {
 }
 
 TEST_F(Tracker, ChangedAddressIsUpdatedInPlace) {
-  tracker.link_layer_changed(PortId{0}, address("fe80::1"), mac(1));
+  tracker.link_layer_changed({PortId{0}, address("fe80::1"), mac(1)});
   const HopId hop = tracker.acquire(neighbor(0, "fe80::1")).value();
   const NextHopId id = tracker.next_hop(hop);
-  tracker.link_layer_changed(PortId{0}, address("fe80::1"), mac(1));
+  tracker.link_layer_changed({PortId{0}, address("fe80::1"), mac(1)});
   EXPECT_EQ(plane.hop_updates, 0U);
-  tracker.link_layer_changed(PortId{0}, address("fe80::1"), mac(9));
+  tracker.link_layer_changed({PortId{0}, address("fe80::1"), mac(9)});
   EXPECT_EQ(plane.hop_updates, 1U);
   EXPECT_EQ(tracker.next_hop(hop), id);
   EXPECT_EQ(plane.hops[id].spec.destination, mac(9));
 }
 
 TEST_F(Tracker, LostAddressIsUsedUntilNobodyAnswers) {
-  tracker.link_layer_changed(PortId{0}, address("fe80::1"), mac(1));
+  tracker.link_layer_changed({PortId{0}, address("fe80::1"), mac(1)});
   const HopId hop = tracker.acquire(neighbor(0, "fe80::1")).value();
-  tracker.link_layer_changed(PortId{0}, address("fe80::1"), std::nullopt);
+  tracker.link_layer_changed({PortId{0}, address("fe80::1"), std::nullopt});
   EXPECT_EQ(state(hop), "p0");
   EXPECT_FALSE(expire(hop));
-  tracker.link_layer_changed(PortId{0}, address("fe80::1"), mac(1));  // it does answer
+  tracker.link_layer_changed({PortId{0}, address("fe80::1"), mac(1)});  // it does answer
   EXPECT_EQ(state(hop), "p0");
   EXPECT_EQ(plane.hop_updates, 0U);
   EXPECT_TRUE(timers.armed.empty());
 
-  tracker.link_layer_changed(PortId{0}, address("fe80::1"), std::nullopt);
+  tracker.link_layer_changed({PortId{0}, address("fe80::1"), std::nullopt});
   EXPECT_FALSE(expire(hop));
   EXPECT_FALSE(expire(hop));
   const auto silent = expire(hop);
@@ -94,9 +94,54 @@ TEST_F(Tracker, LostAddressIsUsedUntilNobodyAnswers) {
   EXPECT_FALSE(expire(hop)) << "given up once";
 }
 
+TEST_F(Tracker, AStaleAddressInUseIsMadeSureOf) {
+  const HopId hop = tracker.acquire(neighbor(0, "fe80::1")).value();
+  neighborhood.take();
+  tracker.link_layer_changed({PortId{0}, address("fe80::1"), mac(1)});
+  EXPECT_TRUE(neighborhood.take().empty());
+  tracker.link_layer_changed({PortId{0}, address("fe80::1"), mac(1), Freshness::kStale});
+  EXPECT_EQ(neighborhood.take(), Log{"p0 fe80::1"}) << "the kernel does not use it: nobody asks";
+  EXPECT_EQ(state(hop), "p0");
+  tracker.link_layer_changed({PortId{0}, address("fe80::9"), mac(9), Freshness::kStale});
+  EXPECT_TRUE(neighborhood.take().empty()) << "nobody needs it";
+  // ... until a hop comes to need it.
+  static_cast<void>(tracker.acquire(neighbor(0, "fe80::9")).value());
+  EXPECT_EQ(neighborhood.take(), Log{"p0 fe80::9"});
+}
+
+TEST_F(Tracker, ASessionHasItsShareOfNextHopsAndNoMore) {
+  std::vector<HopId> hops;
+  for (unsigned i = 0;; ++i) {
+    ASSERT_LE(i, 256U);
+    const auto hop = tracker.acquire(neighbor(0, fmt::format("fe80::{:x}", i + 1), Incarnation{1}));
+    if (!hop) {
+      EXPECT_EQ(hop.error(), FibError::kTooManyNextHops);
+      break;
+    }
+    hops.push_back(*hop);
+  }
+  EXPECT_EQ(hops.size(), 256U);
+  EXPECT_TRUE(tracker.acquire(neighbor(0, "fe80::1", Incarnation{1}))) << "one that it has";
+  EXPECT_TRUE(tracker.acquire(neighbor(0, "fe80::ffff", Incarnation{2}))) << "another session";
+  tracker.release(hops.back());
+  EXPECT_TRUE(tracker.acquire(neighbor(0, "fe80::ffff", Incarnation{1})));
+}
+
+TEST_F(Tracker, AnUnresolvedHopYieldsToNobodyWhoseLinkIsDown) {
+  tracker.link_layer_changed({PortId{1}, address("fe80::2"), mac(2)});
+  const HopId a = tracker.acquire(neighbor(0, "fe80::1")).value();
+  const HopId b = tracker.acquire(neighbor(1, "fe80::2")).value();
+  tracker.group_added({a, b});
+  EXPECT_EQ(state(a), "!p0?");
+  tracker.link_changed(PortId{1}, LinkState::kDown);
+  EXPECT_EQ(state(a), "p0?") << "packets are held, not dropped";
+  tracker.link_changed(PortId{1}, LinkState::kUp);
+  EXPECT_EQ(state(a), "!p0?");
+}
+
 TEST_F(Tracker, LinkTakesAllNeighborsOfThePortDownAndUp) {
-  tracker.link_layer_changed(PortId{0}, address("fe80::1"), mac(1));
-  tracker.link_layer_changed(PortId{1}, address("fe80::1"), mac(2));
+  tracker.link_layer_changed({PortId{0}, address("fe80::1"), mac(1)});
+  tracker.link_layer_changed({PortId{1}, address("fe80::1"), mac(2)});
   const HopId a = tracker.acquire(neighbor(0, "fe80::1")).value();
   const HopId b = tracker.acquire(neighbor(1, "fe80::1")).value();
   HopKey glean;
@@ -122,7 +167,7 @@ TEST_F(Tracker, LinkTakesAllNeighborsOfThePortDownAndUp) {
 }
 
 TEST_F(Tracker, SessionsEndStopsItsHopsOnly) {
-  tracker.link_layer_changed(PortId{0}, address("fe80::1"), mac(1));
+  tracker.link_layer_changed({PortId{0}, address("fe80::1"), mac(1)});
   const HopId first = tracker.acquire(neighbor(0, "fe80::1", Incarnation{1})).value();
   const HopId plain = tracker.acquire(neighbor(0, "fe80::1")).value();
   tracker.session_ended(Incarnation{1});
@@ -142,16 +187,16 @@ TEST_F(Tracker, UnresolvedYieldsToAResolvedOneInTheSameGroup) {
   tracker.group_added({a, b});
   EXPECT_EQ(state(a), "p0?") << "nobody better: packets are held";
   EXPECT_EQ(state(b), "p1?");
-  tracker.link_layer_changed(PortId{1}, address("fe80::2"), mac(2));
+  tracker.link_layer_changed({PortId{1}, address("fe80::2"), mac(2)});
   EXPECT_EQ(state(a), "!p0?");
   EXPECT_EQ(state(b), "p1");
-  tracker.link_layer_changed(PortId{0}, address("fe80::1"), mac(1));
+  tracker.link_layer_changed({PortId{0}, address("fe80::1"), mac(1)});
   EXPECT_EQ(state(a), "p0");
   EXPECT_EQ(state(b), "p1");
 }
 
 TEST_F(Tracker, YieldingEndsWithTheGroupOrTheOthersSession) {
-  tracker.link_layer_changed(PortId{1}, address("fe80::2"), mac(2));
+  tracker.link_layer_changed({PortId{1}, address("fe80::2"), mac(2)});
   const HopId a = tracker.acquire(neighbor(0, "fe80::1")).value();
   const HopId b = tracker.acquire(neighbor(1, "fe80::2", Incarnation{1})).value();
   tracker.group_added({a, b});
@@ -170,7 +215,7 @@ TEST_F(Tracker, WorkersQuestionIsPassedOn) {
   neighborhood.take();
   tracker.resolution_wanted({PortId{0}, tracker.next_hop(hop), address("20.0.0.1")});
   EXPECT_EQ(neighborhood.take(), Log{"p0 fe80::1"});
-  tracker.link_layer_changed(PortId{0}, address("fe80::1"), mac(1));
+  tracker.link_layer_changed({PortId{0}, address("fe80::1"), mac(1)});
   tracker.resolution_wanted({PortId{0}, tracker.next_hop(hop), address("20.0.0.1")});
   tracker.resolution_wanted({PortId{0}, NextHopId{999}, address("20.0.0.1")});
   EXPECT_TRUE(neighborhood.take().empty());

@@ -1,7 +1,9 @@
 // Client and writer together, on one thread: what the control plane asks for is what workers find.
 #include <poll.h>
 
+#include <chrono>
 #include <set>
+#include <thread>
 
 #include "dataplane/forwarding/group_layout.h"
 #include "tests/update/update_test_support.h"
@@ -202,6 +204,24 @@ TEST_F(FibUpdate, GroupIdentifiersAreReusedAfterAGracePeriodOnly) {
   EXPECT_EQ(writer.stats().waiting_for_readers, 0U);
   EXPECT_EQ(client.acquire_group({.primaries = {{hop, 999}}, .backups = {}}).value(), id);
   reader.offline();
+}
+
+TEST_F(FibUpdate, SecondLevelGroupsComeBackWhileNothingElseHappens) {
+  RcuReader reader{tables.rcu};
+  reader.online();
+  client.set_route(v4("192.0.2.0/25"), group({next_hop(1)}));
+  client.remove_route(v4("192.0.2.0/25"));
+  settle();
+  ASSERT_EQ(tables.ipv4.stats().second_level_waiting, 1U);
+  writer.start();
+  // The writer has nothing to do; it must find out by itself that the reader has passed.
+  std::this_thread::sleep_for(std::chrono::milliseconds{20});
+  client.poll();
+  reader.offline();
+  pollfd progress{.fd = channel.event_fd(), .events = POLLIN, .revents = 0};
+  EXPECT_EQ(poll(&progress, 1, 10000), 1) << "the client was not told";
+  EXPECT_EQ(tables.ipv4.stats().second_level_waiting, 0U);
+  writer.stop();
 }
 
 TEST_F(FibUpdate, NextHopIdentifiersAreReusedAfterAGracePeriodOnly) {

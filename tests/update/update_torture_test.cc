@@ -20,7 +20,13 @@ namespace {
 using Clock = std::chrono::steady_clock;
 constexpr std::chrono::milliseconds kRunTime{500};
 
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+#if defined(__has_feature)
+#define LASTMILE_CLANG_SANITIZED \
+  (__has_feature(thread_sanitizer) || __has_feature(address_sanitizer))
+#else
+#define LASTMILE_CLANG_SANITIZED 0
+#endif
+#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__) || LASTMILE_CLANG_SANITIZED
 constexpr bool kSanitized = true;
 #else
 constexpr bool kSanitized = false;

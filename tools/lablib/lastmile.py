@@ -13,14 +13,16 @@ BUILD = Path(os.environ.get("LASTMILE_BUILD", TOP / "build"))
 TWIN_PREFIX = "lm-"  # the kernel twin of port up1 is lm-up1
 
 
-def configuration(node: topology.Node, folder: Path) -> str:
-    """The same for every server but for one line: the loopback."""
+def configuration(node: topology.Node, folder: Path, bfd: str = "") -> str:
+    """The same for every server but for one line: the loopback. `bfd` is a BFD profile for the uplinks."""
     uplinks = [own for own, _, _ in topology.uplinks(node.name)]
     ports = "\n".join(
         f'  {p}: {{device: "net_af_packet{i},iface={p}", mtu: {topology.FABRIC_MTU}}}'
         for i, p in enumerate(uplinks)
     )
-    neighbors = "\n".join(f"    - {{port: {p}, remote-asn: external}}" for p in uplinks)
+    watched = ", bfd: fast" if bfd else ""
+    neighbors = "\n".join(f"    - {{port: {p}, remote-asn: external{watched}}}" for p in uplinks)
+    profile = f"bfd:\n  profiles:\n    fast: {bfd}\n" if bfd else ""
     return f"""\
 router:
   mode: host
@@ -31,7 +33,7 @@ services:
 ports:
 {ports}
 host: {{mtu: {topology.FABRIC_MTU}}}
-bgp:
+{profile}bgp:
   allow-own-as: 1          # all servers share one AS number
   timers: {{keepalive: 3s, hold: 9s, connect-retry: 1s}}
   neighbors:
@@ -41,13 +43,13 @@ control: {{socket: {folder}/lastmile.sock}}
 """
 
 
-def start(lab: Lab, node: topology.Node) -> None:
+def start(lab: Lab, node: topology.Node, bfd: str = "") -> None:
     """Starts lastmiled in the node's namespace and waits until its control socket answers."""
     binary = BUILD / "lastmiled"
     if not binary.exists():
         raise LabError(f"{binary} is not there; run: tools/build")
     folder = lab.folder(node.name)
-    (folder / "server.yaml").write_text(configuration(node, folder))
+    (folder / "server.yaml").write_text(configuration(node, folder, bfd))
     process = lab.start(node.name, "lastmiled", [str(binary), str(folder / "server.yaml")])
 
     def answers() -> bool:

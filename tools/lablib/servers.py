@@ -7,6 +7,10 @@ from .netns import Lab
 
 class LastmileServers:
     title = "Lastmile"
+    # What a failure of an uplink and its repair may cost the demo's pings, ten a second.
+    pings_lost, pings_lost_by_repair = 1, 0
+    # Nothing but BGP's hold time of 9 s notices a silent loss.
+    pings_lost_silently = 95
 
     def __init__(self, lab: Lab):
         self.lab = lab
@@ -38,6 +42,8 @@ class LastmileServers:
 
 class FrrServers:
     title = "FRR + kernel"
+    pings_lost, pings_lost_by_repair = 3, 1
+    pings_lost_silently = 95
 
     def __init__(self, lab: Lab):
         self.lab = lab

@@ -248,6 +248,8 @@ void Connection::restart_hold(Duration after, TimePoint now) {
     ctx_.timers.cancel(timer(TimerKind::kHold));
     return;
   }
+  // Hundreds of messages come with one read, and one of them is enough.
+  if (hold_second_chance_ && hold_deadline_ == now + after) return;
   hold_deadline_ = now + after;
   hold_second_chance_ = true;
   ctx_.timers.arm(timer(TimerKind::kHold), after);

@@ -21,13 +21,13 @@ constexpr bool acceptable_hold_time(std::uint16_t seconds) {
   return seconds == 0 || seconds >= 3;
 }
 
-bool expected_asn(const Speaker& speaker, const RemoteAsn& expected, Asn asn) {
+bool expected_asn(Asn ours, const RemoteAsn& expected, Asn asn) {
   if (asn == Asn{0}) return false;  // RFC 7607 section 2
   switch (expected.kind) {
     case RemoteAsn::Kind::kExternal:
-      return asn != speaker.asn;
+      return asn != ours;
     case RemoteAsn::Kind::kInternal:
-      return asn == speaker.asn;
+      return asn == ours;
     case RemoteAsn::Kind::kNumber:
       return asn == expected.number;
   }
@@ -88,15 +88,16 @@ NextHop next_hop_self(const PeerSettings& settings, const IpAddress& local) {
 Open make_open(const Speaker& speaker, const PeerSettings& settings, const IpAddress& local,
                CapabilityUse use) {
   Open open;
-  open.asn = speaker.asn;
+  open.asn = our_asn(speaker, settings);
   open.hold_time_s = static_cast<std::uint16_t>(settings.timers.hold.count());
   open.identifier = speaker.identifier;
   if (use == CapabilityUse::kOmit) return open;
   Capabilities& can = open.capabilities;
   can.multiprotocol.assign(std::begin(kOurFamilies), std::end(kOurFamilies));
   can.route_refresh = true;
+  can.extended_message = true;
   if (std::holds_alternative<Ipv6Address>(local)) can.extended_next_hop = {Family::kIpv4Unicast};
-  can.four_octet_asn = speaker.asn;
+  can.four_octet_asn = open.asn;
   can.hostname = speaker.hostname;
   can.domain_name = speaker.domain_name;
   return open;
@@ -106,10 +107,10 @@ tl::expected<Negotiated, Notification> negotiate(const Speaker& speaker,
                                                  const PeerSettings& settings, const Open& ours,
                                                  const Open& theirs, const Endpoint& local,
                                                  const Endpoint& remote) {
-  if (!expected_asn(speaker, settings.remote_asn, theirs.asn)) {
+  if (!expected_asn(ours.asn, settings.remote_asn, theirs.asn)) {
     return tl::unexpected(notification(OpenError::kBadPeerAs));
   }
-  const bool external = theirs.asn != speaker.asn;
+  const bool external = theirs.asn != ours.asn;
   // Unique within an AS (RFC 6286 section 2.1); between AS numbers equal ones are fine.
   if (theirs.identifier.is_unspecified() ||
       (!external && theirs.identifier == speaker.identifier)) {
@@ -120,6 +121,7 @@ tl::expected<Negotiated, Notification> negotiate(const Speaker& speaker,
   }
 
   Negotiated result;
+  result.local_asn = ours.asn;
   result.remote_asn = theirs.asn;
   result.remote_identifier = theirs.identifier;
   result.external = external;

@@ -2,6 +2,7 @@
 // connection and what follows the end of one are in peer_seek.cc.
 #include "controlplane/bgp/session/peer.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "controlplane/bgp/wire/notification.h"
@@ -20,9 +21,11 @@ bool is_link_local(const IpAddress& address) {
 
 }  // namespace
 
-Peer::Peer(const Context& context, PeerId id, PeerSettings settings, std::uint64_t seed)
+Peer::Peer(const Context& context, PeerId id, PeerId configured_as, PeerSettings settings,
+           std::uint64_t seed)
     : ctx_(context),
       id_(id),
+      configured_as_(configured_as),
       settings_(std::move(settings)),
       jitter_(seed),
       backoff_(settings_.timers.connect_retry) {
@@ -33,7 +36,8 @@ Peer::Peer(const Context& context, PeerId id, PeerSettings settings, std::uint64
 
 void Peer::start(TimePoint now) {
   turn(now, [&] {
-    if (std::exchange(enabled_, true)) return;
+    const bool was_suspended = std::exchange(suspended_, false);
+    if (std::exchange(enabled_, true) && !was_suspended) return;
     backoff_.forget();
     if (may_seek()) seek(now);
   });
@@ -49,6 +53,28 @@ void Peer::shutdown(const std::string& message, TimePoint now) {
 
 void Peer::reset(const Notification& notification, TimePoint now) {
   turn(now, [&] { end_all(notification, now); });
+}
+
+void Peer::suspend(const Notification& notification, std::optional<Duration> pause, TimePoint now) {
+  turn(now, [&] {
+    suspended_ = true;
+    end_all(notification, now);
+    stop_seeking();
+    if (pause) ctx_.timers.arm({TimerKind::kIdleHold, id_.value()}, *pause);
+  });
+}
+
+void Peer::retire(const Notification& notification, TimePoint now) {
+  turn(now, [&] {
+    enabled_ = false;
+    end_all(notification, now);
+    stop_seeking();
+  });
+  guard_address("");
+}
+
+void Peer::request_refresh(Family family) {
+  if (Connection* connection = established()) connection->send_route_refresh({family, 0});
 }
 
 void Peer::link_down(TimePoint now) {
@@ -159,6 +185,7 @@ Peer::Welcome Peer::accepted(ConnectionId id, const Endpoint& local, const Endpo
       ctx_.connection_peers.erase(old->id());
       old.reset();
     }
+    ctx_.transport.set_hop_limits(id, settings_.hops);
     open_connection(id, Connection::Origin::kIncoming, local, remote, now);
   });
   return welcome;
@@ -226,8 +253,10 @@ void Peer::open_connection(ConnectionId id, Connection::Origin origin, const End
 
 tl::expected<Negotiated, Notification> Peer::check_open(const Connection& connection,
                                                         const Open& theirs) {
-  return negotiate(ctx_.speaker, settings_, connection.sent_open(), theirs, connection.local(),
-                   connection.remote());
+  auto negotiated = negotiate(ctx_.speaker, settings_, connection.sent_open(), theirs,
+                              connection.local(), connection.remote());
+  if (negotiated) negotiated->configured_as = configured_as_;
+  return negotiated;
 }
 
 /// RFC 4271 section 6.8: of two connections, the one that the prevailing speaker opened stays. The
@@ -265,17 +294,37 @@ void Peer::on_established(Connection& connection, TimePoint now) {
   ctx_.observer.on_established(id_, negotiated, now);
 }
 
-void Peer::on_update(Connection&, Update& update, TimePoint now) {
-  if (!update.faults.empty()) {
-    const std::string& reason = update.faults.front().reason;
-    history_.last_error = reason;
-    history_.last_error_at = now;
-    if (!fault_logged_at_ || now - *fault_logged_at_ >= kFaultLogInterval) {
-      fault_logged_at_ = now;
-      log::warn("bgp {}: malformed attribute in UPDATE: {}", settings_.name, reason);
-    }
-  }
+void Peer::on_update(Connection& connection, Update& update, TimePoint now) {
+  drop_foreign_families(connection.negotiated().families, update);
+  if (!update.faults.empty()) note_fault(update, now);
   ctx_.observer.on_update(id_, update, now);
+}
+
+/// Routes of a family that OPEN did not settle (RFC 4760 section 8) are nobody's.
+void Peer::drop_foreign_families(const std::vector<Family>& agreed, Update& update) {
+  const auto foreign = [&](const auto& routes) {
+    return std::find(agreed.begin(), agreed.end(), routes.family) == agreed.end();
+  };
+  const std::size_t dropped =
+      std::erase_if(update.reach, foreign) + std::erase_if(update.unreach, foreign);
+  if (dropped == 0) return;
+  ++history_.attribute_discard;
+  update.faults.push_back({0, AttributeFault::Outcome::kAttributeDiscard,
+                           "routes of a family that was not agreed on (RFC 4760 section 8)"});
+}
+
+void Peer::note_fault(const Update& update, TimePoint now) {
+  // The worst one; of equals the first.
+  const auto worst = std::max_element(
+      update.faults.begin(), update.faults.end(),
+      [](const AttributeFault& a, const AttributeFault& b) { return a.outcome < b.outcome; });
+  history_.last_fault = worst->reason;
+  if (fault_logged_at_ && now - *fault_logged_at_ < kFaultLogInterval) return;
+  fault_logged_at_ = now;
+  log::warn("bgp {}: {} by an UPDATE: {}", settings_.name,
+            worst->outcome == AttributeFault::Outcome::kTreatAsWithdraw ? "routes withdrawn"
+                                                                        : "attribute discarded",
+            worst->reason);
 }
 
 void Peer::on_route_refresh(Connection&, const RouteRefresh& refresh, TimePoint now) {

@@ -59,7 +59,9 @@ class Peer final : private ConnectionOwner {
   /// Bytes that may wait in the send queue before writable() turns false.
   static constexpr std::size_t kSendMark = 256 * 1024;
 
-  Peer(const Context& context, PeerId id, PeerSettings settings, std::uint64_t seed);
+  /// `configured_as`: the PeerId of the configuration that `settings` are of.
+  Peer(const Context& context, PeerId id, PeerId configured_as, PeerSettings settings,
+       std::uint64_t seed);
   ~Peer() override = default;
   Peer(const Peer&) = delete;
   Peer& operator=(const Peer&) = delete;
@@ -73,6 +75,11 @@ class Peer final : private ConnectionOwner {
   void shutdown(const std::string& message, TimePoint now);
   /// Ends the session with a NOTIFICATION; tries again as after any failure.
   void reset(const Notification& notification, TimePoint now);
+  /// Ends it, and is deaf for `pause`; nullopt: until start().
+  void suspend(const Notification& notification, std::optional<Duration> pause, TimePoint now);
+  /// Ends the session with a NOTIFICATION and gives up everything outside that is the peer's: the
+  /// last thing that is done with it.
+  void retire(const Notification& notification, TimePoint now);
   void link_down(TimePoint now);
   void link_up(TimePoint now);
   /// Waits for path_works() before it seeks or takes a connection (strict mode of BFD).
@@ -107,9 +114,13 @@ class Peer final : private ConnectionOwner {
   // --- for the routing side and for show ------------------------------------------------------
 
   void send_updates(std::vector<std::uint8_t> encoded);
+  void request_refresh(Family family);
   [[nodiscard]] bool writable() const;
   [[nodiscard]] SessionState state() const;
   [[nodiscard]] const PeerSettings& settings() const { return settings_; }
+  /// No connection, none on its way: a dynamic peer in this state may be forgotten.
+  [[nodiscard]] bool idle() const { return depth_ == 0 && !suspended_ && furthest() == nullptr; }
+  [[nodiscard]] PeerId configured_as() const { return configured_as_; }
   [[nodiscard]] PeerStatus status(TimePoint now) const;
 
  private:
@@ -150,6 +161,7 @@ class Peer final : private ConnectionOwner {
   [[nodiscard]] bool may_seek() const;
   [[nodiscard]] bool may_dial() const;
   void use_address(std::optional<IpAddress> address, AddressSource source);
+  void guard_address(const std::string& password);
   void believe_discovery();
   void end_all(const Notification& notification, TimePoint now);
   void drop_all(const std::string& reason);
@@ -168,17 +180,21 @@ class Peer final : private ConnectionOwner {
   [[nodiscard]] bool past_open() const;
   [[nodiscard]] Connection* established();
   void note_error(const std::string& reason, TimePoint now);
+  void note_fault(const Update& update, TimePoint now);
+  void drop_foreign_families(const std::vector<Family>& agreed, Update& update);
   void note_state(TimePoint now);
   [[nodiscard]] std::string detail() const;
 
   const Context ctx_;
   const PeerId id_;
+  const PeerId configured_as_;
   const PeerSettings settings_;
   Jitter jitter_;
   Backoff backoff_;
   PeerHistory history_;
 
   bool enabled_ = false;
+  bool suspended_ = false;  ///< until IdleHold expires, or start()
   LinkState link_ = LinkState::kUp;
   bool held_ = false;
   std::optional<Ipv6Address> discovered_;

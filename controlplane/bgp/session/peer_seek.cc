@@ -5,6 +5,7 @@
 
 #include "controlplane/bgp/session/peer.h"
 #include "controlplane/bgp/wire/notification.h"
+#include "dataplane/net/format.h"
 #include "logging/log.h"
 
 namespace lastmile::bgp {
@@ -32,7 +33,7 @@ bool rejects_capabilities(const Notification& received) {
 }  // namespace
 
 bool Peer::may_seek() const {
-  return enabled_ && link_ == LinkState::kUp && !held_;
+  return enabled_ && !suspended_ && !held_ && link_ == LinkState::kUp;
 }
 
 /// The neighbor that an incoming connection made known is not dialed: nothing says that it listens.
@@ -52,7 +53,7 @@ void Peer::dial(TimePoint) {
   const auto* v6 = std::get_if<Ipv6Address>(&*address_);
   Endpoint remote{*address_, settings_.tcp_port, std::nullopt};
   if (v6 != nullptr && v6->is_link_local()) remote.port = settings_.port;
-  dialing_ = ctx_.transport.connect(remote, {settings_.source, settings_.hop_limit});
+  dialing_ = ctx_.transport.connect(remote, {settings_.source, settings_.hops, settings_.password});
   ctx_.connection_peers.insert_or_assign(*dialing_, id_);
   seek_ = Seek::kConnect;
   ctx_.timers.arm({TimerKind::kConnectRetry, id_.value()}, jitter_.apply(backoff_.interval()));
@@ -88,6 +89,7 @@ void Peer::hold_idle() {
 
 void Peer::timer_expired(TimerKind kind, TimePoint now) {
   turn(now, [&] {
+    if (kind == TimerKind::kIdleHold && std::exchange(suspended_, false)) backoff_.forget();
     if (!may_seek()) return;
     if (kind == TimerKind::kIdleHold && seek_ == Seek::kIdle) {  // event 13
       const Duration rest_of_backoff = backoff_.interval() - backoff_.base();
@@ -166,6 +168,7 @@ Peer::Aftermath Peer::judge(const Connection::Ending& ending) {
 }
 
 void Peer::plan(Aftermath aftermath, TimePoint now) {
+  if (suspended_) return;  // the pause is under way
   if (!may_seek()) return stop_seeking();
   if (past_open()) return;  // the connection that is left is the session
   const bool alone = furthest() == nullptr;
@@ -192,12 +195,27 @@ void Peer::end_all(const Notification& notification, TimePoint now) {
   }
 }
 
-// --- the address
-// -----------------------------------------------------------------------------------
+// --- the address --------------------------------------------------------------------------------
 
 void Peer::use_address(std::optional<IpAddress> address, AddressSource source) {
-  address_ = address;
+  if (address != address_) {
+    guard_address("");
+    address_ = address;
+    guard_address(settings_.password);
+  }
   address_source_ = source;
+}
+
+/// What comes from the peer's address has to be signed. Of a dynamic peer the whole listen range is
+/// guarded, by the session manager.
+void Peer::guard_address(const std::string& password) {
+  if (settings_.password.empty() || !address_ || settings_.listen) return;
+  const IpPrefix host = std::visit(
+      []<class Address>(const Address& a) { return IpPrefix{Prefix<Address>(a, Address::kBits)}; },
+      *address_);
+  if (ctx_.transport.set_password(host, password) || password.empty()) return;
+  log::error("bgp {}: the kernel takes no TCP MD5 password for {}; the session will not come up",
+             settings_.name, *address_);
 }
 
 /// With no connection left, what was learned meanwhile counts.

@@ -50,6 +50,7 @@ PeerStatus Peer::status(TimePoint now) const {
 std::string Peer::detail() const {
   if (state() == SessionState::kEstablished) return {};
   if (!enabled_) return "administratively down";
+  if (suspended_) return "suspended: " + history_.last_error;
   if (link_ == LinkState::kDown) return "link is down";
   if (held_) return "waiting for BFD";
   if (!address_) return "no neighbor has been discovered on the port";

@@ -17,6 +17,7 @@ using PeerId = StrongId<struct PeerTag, std::uint16_t>;
 
 /// What OPEN settled.
 struct Negotiated {
+  Asn local_asn;  ///< the one that the peer sees: router.asn, or local-as
   Asn remote_asn;
   BgpIdentifier remote_identifier;
   bool external = true;
@@ -28,6 +29,8 @@ struct Negotiated {
   Endpoint remote;
   /// Our own addresses on the session's port, for next hop self.
   NextHop local_next_hop;
+  /// Whose configuration holds for the peer: its own, or the listen range's that it came by.
+  PeerId configured_as;
 };
 
 /// Implemented by the routing side. Calls come from inside ControlPlane::handle; an implementation
@@ -51,10 +54,16 @@ class PeerOutput {
   virtual ~PeerOutput() = default;
   /// Sends encoded UPDATE messages. Ignored if the peer is not Established.
   virtual void send_updates(PeerId peer, std::vector<std::uint8_t> encoded) = 0;
+  /// Asks an Established peer to send its routes again (RFC 2918).
+  virtual void request_refresh(PeerId peer, Family family) = 0;
   /// False while the send queue is above its mark; on_writable follows.
   [[nodiscard]] virtual bool writable(PeerId peer) const = 0;
   /// Ends the session with a NOTIFICATION (a RIB limit, a policy's verdict).
   virtual void reset(PeerId peer, const Notification& notification, TimePoint now) = 0;
+  /// The same, and no other session before `pause` is over; nullopt: before the peer is started by
+  /// the operator.
+  virtual void suspend(PeerId peer, const Notification& notification, std::optional<Duration> pause,
+                       TimePoint now) = 0;
 };
 
 }  // namespace lastmile::bgp

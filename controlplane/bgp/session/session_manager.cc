@@ -1,5 +1,7 @@
 #include "controlplane/bgp/session/session_manager.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -12,6 +14,19 @@ namespace lastmile::bgp {
 namespace {
 
 constexpr Duration kUnknownLogInterval = std::chrono::seconds{10};
+
+unsigned length_of(const IpPrefix& prefix) {
+  return std::visit([](const auto& p) { return unsigned{p.length()}; }, prefix);
+}
+
+bool contains(const IpPrefix& prefix, const IpAddress& address) {
+  return std::visit(
+      [&]<class Address>(const Prefix<Address>& p) {
+        const auto* same_family = std::get_if<Address>(&address);
+        return same_family != nullptr && p.contains(*same_family);
+      },
+      prefix);
+}
 
 }  // namespace
 
@@ -43,28 +58,65 @@ SessionManager::SessionManager(Speaker speaker, std::vector<PeerSettings> peers,
                                Transport& transport, Timers& timers, std::uint64_t seed)
     : speaker_(std::move(speaker)),
       transport_(transport),
+      timers_(timers),
+      seed_(seed),
       observer_(std::make_unique<ObserverSlot>()) {
-  const Peer::Context context{speaker_, transport, timers, *observer_, connection_peers_};
   peers_.reserve(peers.size());
   for (PeerSettings& settings : peers) {
     const PeerId id{static_cast<std::uint16_t>(peers_.size())};
-    peers_.push_back(std::make_unique<Peer>(context, id, std::move(settings), seed + id.value()));
+    if (settings.listen) {
+      ranges_.push_back({id, std::move(settings)});
+      peers_.push_back(nullptr);
+    } else {
+      peers_.push_back(make_peer(id, id, std::move(settings)));
+    }
   }
+  sort_ranges();
+}
+
+/// The most specific range gets whoever is in several.
+void SessionManager::sort_ranges() {
+  std::ranges::stable_sort(ranges_, [](const Range& a, const Range& b) {
+    return length_of(*a.settings.listen) > length_of(*b.settings.listen);
+  });
+}
+
+std::unique_ptr<Peer> SessionManager::make_peer(PeerId id, PeerId configured_as,
+                                                PeerSettings settings) {
+  const Peer::Context context{speaker_, transport_, timers_, *observer_, connection_peers_};
+  return std::make_unique<Peer>(context, id, configured_as, std::move(settings),
+                                seed_ + id.value());
 }
 
 SessionManager::~SessionManager() = default;
 
 void SessionManager::start(SessionObserver& observer, TimePoint now) {
   observer_->set(observer);
-  for (auto& peer : peers_) peer->start(now);
+  for (const Range& range : ranges_) guard(range);
+  for (auto& peer : peers_) {
+    if (peer && !peer->settings().shutdown) peer->start(now);
+  }
+}
+
+void SessionManager::guard(const Range& range) {
+  const PeerSettings& settings = range.settings;
+  if (settings.password.empty() || transport_.set_password(*settings.listen, settings.password)) {
+    return;
+  }
+  log::error(
+      "bgp {}: the kernel takes no TCP MD5 password for this range; nobody in it can connect",
+      settings.name);
 }
 
 void SessionManager::stop(const std::string& message, TimePoint now) {
-  for (auto& peer : peers_) peer->shutdown(message, now);
+  for (auto& peer : peers_) {
+    if (peer) peer->shutdown(message, now);
+  }
 }
 
 bool SessionManager::handle(const Event& event) {
   const TimePoint now = event.at;
+  if (dynamic_ > 0) forget_dynamic();
   return std::visit(Overloaded{
                         [&](const ConnectionAccepted& accepted) {
                           accept(accepted, now);
@@ -111,7 +163,7 @@ bool SessionManager::timer_expired(const TimerExpired& expired, TimePoint now) {
   switch (kind) {
     case TimerKind::kConnectRetry:
     case TimerKind::kIdleHold:
-      if (owner < peers_.size()) peers_[owner]->timer_expired(kind, now);
+      if (owner < peers_.size() && peers_[owner]) peers_[owner]->timer_expired(kind, now);
       return true;
     case TimerKind::kDelayOpen:
     case TimerKind::kHold:
@@ -127,24 +179,191 @@ bool SessionManager::timer_expired(const TimerExpired& expired, TimePoint now) {
 }
 
 void SessionManager::link_changed(const LinkChanged& change, TimePoint now) {
+  links_[change.port] = change.state;
   for (auto& peer : peers_) {
-    if (peer->settings().port != change.port) continue;
+    if (!peer || peer->settings().port != change.port) continue;
     change.state == LinkState::kUp ? peer->link_up(now) : peer->link_down(now);
   }
 }
 
 void SessionManager::accept(const ConnectionAccepted& connection, TimePoint now) {
   // A peer that is known by its address goes before one that would take anybody on the port.
-  auto it = std::find_if(peers_.begin(), peers_.end(),
-                         [&](const auto& peer) { return peer->matches(connection.remote); });
+  auto it = std::find_if(peers_.begin(), peers_.end(), [&](const auto& peer) {
+    return peer && peer->matches(connection.remote);
+  });
   if (it == peers_.end()) {
     it = std::find_if(peers_.begin(), peers_.end(),
-                      [&](const auto& peer) { return peer->adopts(connection.remote); });
+                      [&](const auto& peer) { return peer && peer->adopts(connection.remote); });
   }
-  if (it == peers_.end()) return refuse_unknown(connection, now);
+  Peer* peer = it != peers_.end() ? it->get() : adopt_dynamic(connection, now);
+  if (peer == nullptr) return refuse_unknown(connection, now);
   const auto welcome =
-      (*it)->accepted(connection.connection, connection.local, connection.remote, now);
+      peer->accepted(connection.connection, connection.local, connection.remote, now);
   ++(welcome == Peer::Welcome::kAccepted ? incoming_.accepted : incoming_.refused);
+}
+
+/// A peer of its own for somebody in a listen range; nullptr if there is none, or it is full.
+Peer* SessionManager::adopt_dynamic(const ConnectionAccepted& connection, TimePoint now) {
+  const Endpoint& remote = connection.remote;
+  const auto range = std::ranges::find_if(ranges_, [&](const Range& r) {
+    // A link-local address is one only together with its port.
+    const bool right_port = !r.settings.port || !remote.port || r.settings.port == remote.port;
+    return right_port && contains(*r.settings.listen, remote.address);
+  });
+  if (range == ranges_.end() || range->settings.shutdown) return nullptr;
+  if (dynamic_count(range->id) >= range->settings.limit) {
+    log::warn("bgp {}: {} is refused: {} dynamic neighbors are here already", range->settings.name,
+              remote.address, range->settings.limit);
+    return nullptr;
+  }
+  PeerSettings settings = range->settings;
+  settings.address = remote.address;
+  settings.passive = true;
+  if (remote.port) settings.port = remote.port;
+  settings.name = to_string(remote.address);
+  if (remote.port) settings.name += fmt::format("%{}", remote.port->value());
+  const PeerId id = free_id();
+  peers_[id.value()] = make_peer(id, range->id, std::move(settings));
+  ++dynamic_;
+  start(id, now);
+  return peers_[id.value()].get();
+}
+
+/// A number that nobody has.
+PeerId SessionManager::free_id() {
+  for (std::size_t i = 0; i < peers_.size(); ++i) {
+    const PeerId id{static_cast<std::uint16_t>(i)};
+    if (!peers_[i] && !is_range(id)) return id;
+  }
+  peers_.emplace_back();
+  return PeerId{static_cast<std::uint16_t>(peers_.size() - 1)};
+}
+
+bool SessionManager::is_range(PeerId id) const {
+  return std::ranges::find(ranges_, id, &Range::id) != ranges_.end();
+}
+
+/// With the link's state as it is known.
+void SessionManager::start(PeerId id, TimePoint now) {
+  Peer& peer = at(id);
+  if (const auto& port = peer.settings().port) {
+    const auto link = links_.find(*port);
+    if (link != links_.end() && link->second == LinkState::kDown) peer.link_down(now);
+  }
+  if (!peer.settings().shutdown) peer.start(now);
+}
+
+// --- another configuration ---------------------------------------------------------------------
+
+std::optional<PeerId> SessionManager::configured(const std::string& name) const {
+  const auto range =
+      std::ranges::find_if(ranges_, [&](const Range& r) { return r.settings.name == name; });
+  if (range != ranges_.end()) return range->id;
+  for (std::size_t i = 0; i < peers_.size(); ++i) {
+    const PeerId id{static_cast<std::uint16_t>(i)};
+    if (peers_[i] && peers_[i]->configured_as() == id && peers_[i]->settings().name == name) {
+      return id;
+    }
+  }
+  return std::nullopt;
+}
+
+void SessionManager::retire(PeerId id, const Notification& notification, TimePoint now) {
+  at(id).retire(notification, now);
+  timers_.cancel({TimerKind::kConnectRetry, id.value()});
+  timers_.cancel({TimerKind::kIdleHold, id.value()});
+  if (at(id).configured_as() != id) --dynamic_;
+  peers_[id.value()].reset();
+}
+
+/// The range and whoever came by it.
+void SessionManager::retire_range(PeerId id, const Notification& notification, TimePoint now) {
+  for (std::size_t i = 0; i < peers_.size(); ++i) {
+    if (peers_[i] && peers_[i]->configured_as() == id) {
+      retire(PeerId{static_cast<std::uint16_t>(i)}, notification, now);
+    }
+  }
+  const auto range = std::ranges::find(ranges_, id, &Range::id);
+  if (!range->settings.password.empty()) transport_.set_password(*range->settings.listen, "");
+  ranges_.erase(range);
+}
+
+void SessionManager::apply_to(PeerId id, PeerSettings settings, TimePoint now) {
+  const Notification changed = notification(CeaseReason::kOtherConfigurationChange);
+  const auto range = std::ranges::find(ranges_, id, &Range::id);
+  if (range != ranges_.end()) {
+    if (same_session(range->settings, settings) && !settings.shutdown) {
+      range->settings = std::move(settings);  // the limit, or what is for people
+      return;
+    }
+    retire_range(
+        id, settings.shutdown ? administrative_shutdown(settings.shutdown_message) : changed, now);
+    ranges_.push_back({id, std::move(settings)});
+    guard(ranges_.back());
+    return;
+  }
+  const PeerSettings& old = at(id).settings();
+  if (same_session(old, settings) && old.shutdown == settings.shutdown) return;
+  const bool goes_down = settings.shutdown && same_session(old, settings);
+  retire(id, goes_down ? administrative_shutdown(settings.shutdown_message) : changed, now);
+  peers_[id.value()] = make_peer(id, id, std::move(settings));
+  start(id, now);
+}
+
+std::vector<PeerId> SessionManager::apply(std::vector<PeerSettings> peers, TimePoint now) {
+  const auto wanted = [&](const std::string& name) {
+    return std::ranges::find(peers, name, &PeerSettings::name) != peers.end();
+  };
+  // Who goes leaves first: a new peer may have its address.
+  const Notification gone = notification(CeaseReason::kPeerDeconfigured);
+  for (std::size_t i = 0; i < peers_.size(); ++i) {
+    const PeerId id{static_cast<std::uint16_t>(i)};
+    if (peers_[i] && peers_[i]->configured_as() == id && !wanted(peers_[i]->settings().name)) {
+      retire(id, gone, now);
+    }
+  }
+  std::vector<PeerId> ranges_gone;
+  for (const Range& range : ranges_) {
+    if (!wanted(range.settings.name)) ranges_gone.push_back(range.id);
+  }
+  for (const PeerId id : ranges_gone) retire_range(id, gone, now);
+
+  std::vector<PeerId> ids;
+  for (PeerSettings& settings : peers) {
+    if (const auto known = configured(settings.name)) {
+      ids.push_back(*known);
+      apply_to(*known, std::move(settings), now);
+      continue;
+    }
+    const PeerId id = free_id();
+    ids.push_back(id);
+    if (settings.listen) {
+      ranges_.push_back({id, std::move(settings)});
+      guard(ranges_.back());
+    } else {
+      peers_[id.value()] = make_peer(id, id, std::move(settings));
+      start(id, now);
+    }
+  }
+  sort_ranges();
+  return ids;
+}
+
+unsigned SessionManager::dynamic_count(PeerId range) const {
+  return static_cast<unsigned>(std::ranges::count_if(
+      peers_, [&](const auto& peer) { return peer && peer->configured_as() == range; }));
+}
+
+/// Between two events, when no peer is on the stack.
+void SessionManager::forget_dynamic() {
+  for (std::size_t i = 0; i < peers_.size(); ++i) {
+    const PeerId id{static_cast<std::uint16_t>(i)};
+    if (!peers_[i] || peers_[i]->configured_as() == id || !peers_[i]->idle()) continue;
+    timers_.cancel({TimerKind::kConnectRetry, i});
+    timers_.cancel({TimerKind::kIdleHold, i});
+    peers_[i].reset();
+    --dynamic_;
+  }
 }
 
 /// RFC 4486 section 4: Connection Rejected, "e.g., the peer is not configured locally".
@@ -173,6 +392,7 @@ Peer* SessionManager::peer_of(ConnectionId connection) {
 
 void SessionManager::discovered(PortId port, const Ipv6Address& address, TimePoint now) {
   for (auto& peer : peers_) {
+    if (!peer) continue;
     const PeerSettings& settings = peer->settings();
     if (settings.port == port && !settings.address) peer->set_discovered(address, now);
   }
@@ -180,6 +400,7 @@ void SessionManager::discovered(PortId port, const Ipv6Address& address, TimePoi
 
 void SessionManager::discovery_lost(PortId port, TimePoint now) {
   for (auto& peer : peers_) {
+    if (!peer) continue;
     const PeerSettings& settings = peer->settings();
     if (settings.port == port && !settings.address) peer->discovery_lost(now);
   }
@@ -211,22 +432,48 @@ bool SessionManager::writable(PeerId peer) const {
 void SessionManager::reset(PeerId peer, const Notification& notification, TimePoint now) {
   at(peer).reset(notification, now);
 }
+void SessionManager::suspend(PeerId peer, const Notification& notification,
+                             std::optional<Duration> pause, TimePoint now) {
+  at(peer).suspend(notification, pause, now);
+}
+
+void SessionManager::request_refresh(PeerId peer, Family family) {
+  at(peer).request_refresh(family);
+}
 
 const PeerSettings& SessionManager::settings(PeerId peer) const {
-  return at(peer).settings();
+  if (peers_[peer.value()]) return at(peer).settings();
+  return std::ranges::find(ranges_, peer, &Range::id)->settings;
 }
 SessionState SessionManager::state(PeerId peer) const {
-  return at(peer).state();
+  return peers_[peer.value()] ? at(peer).state() : SessionState::kIdle;
 }
 
 std::vector<PeerStatus> SessionManager::status(TimePoint now) const {
   std::vector<PeerStatus> all;
   all.reserve(peers_.size());
-  for (const auto& peer : peers_) all.push_back(peer->status(now));
+  for (std::size_t i = 0; i < peers_.size(); ++i) {
+    const PeerId id{static_cast<std::uint16_t>(i)};
+    if (peers_[i] || is_range(id)) all.push_back(status(id, now));
+  }
   return all;
 }
 PeerStatus SessionManager::status(PeerId peer, TimePoint now) const {
-  return at(peer).status(now);
+  if (peers_[peer.value()]) return at(peer).status(now);
+  const Range& range = *std::ranges::find(ranges_, peer, &Range::id);
+  PeerStatus status;
+  status.id = peer;
+  status.name = range.settings.name;
+  status.port = range.settings.port;
+  status.expected_asn = range.settings.remote_asn;
+  status.passive = true;
+  status.state = range.settings.shutdown ? SessionState::kIdle : SessionState::kActive;
+  status.detail =
+      range.settings.shutdown
+          ? "administratively down"
+          : fmt::format("listens for {}: {} of {} dynamic neighbors", *range.settings.listen,
+                        dynamic_count(peer), range.settings.limit);
+  return status;
 }
 
 }  // namespace lastmile::bgp

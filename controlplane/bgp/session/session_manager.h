@@ -14,6 +14,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -48,6 +49,10 @@ class SessionManager final : public PeerOutput {
   void discovered(PortId port, const Ipv6Address& address, TimePoint now);
   void discovery_lost(PortId port, TimePoint now);
 
+  /// Takes up other settings: a session goes on unless something that it was made with differs; who
+  /// is no longer there is told so. Peers are the same if their names are. The PeerIds of `peers`,
+  /// in their order.
+  std::vector<PeerId> apply(std::vector<PeerSettings> peers, TimePoint now);
   // What BFD says of the path to a peer.
   /// The peer neither dials nor is taken until path_works().
   void hold(PeerId peer);
@@ -64,6 +69,9 @@ class SessionManager final : public PeerOutput {
   void send_updates(PeerId peer, std::vector<std::uint8_t> encoded) override;
   [[nodiscard]] bool writable(PeerId peer) const override;
   void reset(PeerId peer, const Notification& notification, TimePoint now) override;
+  void suspend(PeerId peer, const Notification& notification, std::optional<Duration> pause,
+               TimePoint now) override;
+  void request_refresh(PeerId peer, Family family) override;
 
   [[nodiscard]] std::size_t peer_count() const { return peers_.size(); }
   [[nodiscard]] const PeerSettings& settings(PeerId peer) const;
@@ -75,9 +83,28 @@ class SessionManager final : public PeerOutput {
 
  private:
   class ObserverSlot;
+  /// The settings of a listen range, which has a PeerId and no peer.
+  struct Range {
+    PeerId id;
+    PeerSettings settings;
+  };
 
   void accept(const ConnectionAccepted& connection, TimePoint now);
   void refuse_unknown(const ConnectionAccepted& connection, TimePoint now);
+  [[nodiscard]] std::unique_ptr<Peer> make_peer(PeerId id, PeerId configured_as,
+                                                PeerSettings settings);
+  [[nodiscard]] PeerId free_id();
+  [[nodiscard]] bool is_range(PeerId id) const;
+  [[nodiscard]] std::optional<PeerId> configured(const std::string& name) const;
+  void guard(const Range& range);
+  void sort_ranges();
+  void apply_to(PeerId id, PeerSettings settings, TimePoint now);
+  void start(PeerId id, TimePoint now);
+  void retire(PeerId id, const Notification& notification, TimePoint now);
+  void retire_range(PeerId id, const Notification& notification, TimePoint now);
+  Peer* adopt_dynamic(const ConnectionAccepted& connection, TimePoint now);
+  void forget_dynamic();
+  [[nodiscard]] unsigned dynamic_count(PeerId range) const;
   bool timer_expired(const TimerExpired& expired, TimePoint now);
   void link_changed(const LinkChanged& change, TimePoint now);
   /// The peer of a connection; nullptr if the connection is not ours (any more).
@@ -87,9 +114,16 @@ class SessionManager final : public PeerOutput {
 
   const Speaker speaker_;
   Transport& transport_;
+  Timers& timers_;
+  const std::uint64_t seed_;
   std::unique_ptr<ObserverSlot> observer_;
   ConnectionPeers connection_peers_;
+  /// By PeerId. Null for a listen range, and where a dynamic or deconfigured peer has gone: then
+  /// the number is given out again.
   std::vector<std::unique_ptr<Peer>> peers_;
+  std::vector<Range> ranges_;
+  std::size_t dynamic_ = 0;  ///< how many of the peers came by a range
+  std::map<PortId, LinkState> links_;
   IncomingCounters incoming_;
   std::optional<TimePoint> unknown_logged_at_;
   std::uint64_t unknown_unlogged_ = 0;

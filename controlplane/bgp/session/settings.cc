@@ -1,5 +1,7 @@
 #include "controlplane/bgp/session/settings.h"
 
+#include <algorithm>
+#include <tuple>
 #include <variant>
 
 namespace lastmile::bgp {
@@ -41,12 +43,46 @@ NextHop addresses_of(const PortConfig& port) {
   return own;
 }
 
+/// Packets to a peer behind routers start on the host interface, and our own workers are the first
+/// router on their way.
+constexpr std::uint8_t kOwnHop = 1;
+
 bool is_internal(const Config& config, const RemoteAsn& remote) {
   return remote.kind == RemoteAsn::Kind::kInternal ||
          (remote.kind == RemoteAsn::Kind::kNumber && remote.number == config.router.asn);
 }
 
+HopLimits hop_limits(const Config& config, const BgpNeighborConfig& neighbor, bool on_link) {
+  HopLimits hops;
+  if (neighbor.ttl_security != 0) {
+    // RFC 5082 section 3: a packet from h hops away arrives with 255 - (h - 1).
+    const unsigned away = neighbor.ttl_security + (on_link ? 0U : unsigned{kOwnHop});
+    hops.sent = 255;
+    hops.least_received = static_cast<std::uint8_t>(256 - std::min(away, 255U));
+  } else if (is_internal(config, neighbor.remote_asn)) {
+    hops.sent = kInternalHopLimit;
+  } else if (neighbor.multihop != 0) {
+    hops.sent = static_cast<std::uint8_t>(std::min(neighbor.multihop + kOwnHop, 255));
+  } else {
+    hops.sent = kExternalHopLimit;
+  }
+  return hops;
+}
+
+IpAddress first_address(const IpPrefix& prefix) {
+  return std::visit([](const auto& p) -> IpAddress { return p.address(); }, prefix);
+}
+
 }  // namespace
+
+bool same_session(const PeerSettings& a, const PeerSettings& b) {
+  const auto facts = [](const PeerSettings& s) {
+    return std::tie(s.port, s.address, s.remote_asn.kind, s.remote_asn.number, s.timers.keepalive,
+                    s.timers.hold, s.timers.connect_retry, s.delay_open, s.passive, s.hops,
+                    s.source, s.password, s.local_as, s.tcp_port, s.own_addresses, s.listen);
+  };
+  return facts(a) == facts(b);
+}
 
 std::vector<PeerSettings> peer_settings(const Config& config) {
   std::vector<PeerSettings> peers;
@@ -59,9 +95,16 @@ std::vector<PeerSettings> peer_settings(const Config& config) {
     peer.remote_asn = neighbor.remote_asn;
     peer.timers = neighbor.timers;
     peer.passive = neighbor.passive;
-    peer.hop_limit =
-        is_internal(config, neighbor.remote_asn) ? kInternalHopLimit : kExternalHopLimit;
+    peer.source = neighbor.source;
+    peer.password = neighbor.password;
+    peer.local_as = neighbor.local_as.asn;
+    peer.listen = neighbor.listen;
+    peer.limit = neighbor.limit;
+    peer.shutdown = neighbor.shutdown;
+    peer.shutdown_message = neighbor.shutdown_message;
     if (!peer.port && peer.address) peer.port = port_towards(config, *peer.address);
+    if (!peer.port && peer.listen) peer.port = port_towards(config, first_address(*peer.listen));
+    peer.hops = hop_limits(config, neighbor, peer.port.has_value());
     if (peer.port && peer.port->value() < config.ports.size()) {
       peer.own_addresses = addresses_of(config.ports[peer.port->value()]);
     }

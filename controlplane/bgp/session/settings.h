@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "controlplane/config/config.h"
-#include "controlplane/event/event.h"
+#include "controlplane/event/effects.h"
 
 namespace lastmile::bgp {
 
@@ -31,13 +31,30 @@ struct PeerSettings {
   /// Wait for the peer's OPEN before sending ours (RFC 4271 section 8.1.1, DelayOpenTime); 0:
   /// don't.
   Duration delay_open{0};
-  bool passive = false;        ///< never dial, only accept
-  std::uint8_t hop_limit = 1;  ///< of the packets of connections that we dial
+  bool passive = false;  ///< never dial, only accept
+  HopLimits hops;
   std::optional<IpAddress> source;
+  std::string password;  ///< TCP MD5 (RFC 2385); empty: none
+  /// The AS number that this peer sees in place of ours.
+  std::optional<Asn> local_as;
+  /// Dynamic neighbors: the settings of whoever connects from here; no peer of its own.
+  std::optional<IpPrefix> listen;
+  unsigned limit = 0;  ///< dynamic neighbors at a time
+  bool shutdown = false;
+  std::string shutdown_message;  ///< RFC 9003
   std::uint16_t tcp_port = 179;  ///< where we dial
   /// Our own addresses on `port` beside the session's local one; for next hop self.
   NextHop own_addresses;
 };
+
+/// Whether a running session may go on with the other settings: nothing that it was made with
+/// differs.
+[[nodiscard]] bool same_session(const PeerSettings& a, const PeerSettings& b);
+
+/// The AS number by which a peer knows us.
+[[nodiscard]] inline Asn our_asn(const Speaker& speaker, const PeerSettings& settings) {
+  return settings.local_as.value_or(speaker.asn);
+}
 
 /// The peers of a configuration, in the order of its neighbors, which is the order of their PeerId.
 /// A numbered peer gets the port whose subnet its address is in.

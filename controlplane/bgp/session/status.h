@@ -43,6 +43,7 @@ struct PeerHistory {
   std::uint64_t dropped = 0;            ///< of these, how many went down again
   std::uint64_t treat_as_withdraw = 0;  ///< malformed attributes, by RFC 7606's outcome
   std::uint64_t attribute_discard = 0;
+  std::string last_fault;  ///< RFC 7606: the worst of the last bad UPDATE; for people
   struct Seen {
     Notification notification;
     TimePoint at;

@@ -91,7 +91,8 @@ struct AttributeDescriptor {
   enum class Peers : std::uint8_t {
     kAll,
     kInternal,  ///< from an external peer: attribute discard (RFC 7606 sections 7.5, 7.9, 7.10)
-    kTwoOctet,  ///< from a peer with four-octet AS numbers: attribute discard (RFC 6793 section 3)
+    kTwoOctet,  ///< from a peer with four-octet AS numbers: attribute discard (RFC 6793
+                ///< section 4.1)
   };
   /// Whether reachable routes need it (RFC 4271 section 5, table of attributes).
   enum class Presence : std::uint8_t {
@@ -108,10 +109,11 @@ struct AttributeDescriptor {
   std::size_t length;
   Peers peers;
   Presence presence;
-  Handling malformed;    ///< when length or value are wrong
-  Handling wrong_flags;  ///< when Optional or Transitive are wrong (RFC 7606 section 3 c)
-  UpdateError subcode;   ///< of the NOTIFICATION, if a wrong value comes to that
-  const char* clause;    ///< where `malformed` is written
+  /// When length or value are wrong. Wrong flags are treat-as-withdraw for all (RFC 7606 section
+  /// 3 c).
+  Handling malformed;
+  UpdateError subcode;  ///< of the NOTIFICATION, if a wrong value comes to that
+  const char* clause;   ///< where `malformed` is written
 
   /// Judges `value` and adds it to the draft.
   Verdict (*decode)(Octets value, UpdateDraft& draft);

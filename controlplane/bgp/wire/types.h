@@ -77,6 +77,11 @@ struct Community {
   std::uint32_t value = 0;
   friend auto operator<=>(const Community&, const Community&) = default;
 };
+/// Well-known ones that change what we do.
+inline constexpr std::uint32_t kGracefulShutdown = 0xffff0000;  // RFC 8326
+inline constexpr std::uint32_t kNoExport = 0xffffff01;          // RFC 1997
+inline constexpr std::uint32_t kNoAdvertise = 0xffffff02;
+inline constexpr std::uint32_t kNoExportSubconfed = 0xffffff03;
 /// RFC 4360, eight octets as on the wire.
 struct ExtendedCommunity {
   std::uint64_t value = 0;

@@ -131,10 +131,14 @@ void UpdateDecoder::take_known(const AttributeDescriptor& row, const RawAttribut
     return fault(row, Handling::kAttributeDiscard, "from a four-octet speaker",
                  "RFC 6793 section 4.1", row.subcode, raw.whole);
   }
-  if ((raw.flags & (kFlagOptional | kFlagTransitive)) != row.flags) {
-    return fault(row, row.wrong_flags, "flags", "RFC 7606 section 3 c",
-                 UpdateError::kAttributeFlags, raw.whole);
-  }
+  const bool wrong_flags = (raw.flags & (kFlagOptional | kFlagTransitive)) != row.flags;
+  // An attribute that holds NLRI is read all the same: its routes are what is to be withdrawn.
+  const bool holds_nlri = row.malformed == Handling::kSessionReset;
+  const auto flags_fault = [&] {
+    fault(row, Handling::kTreatAsWithdraw, "flags", "RFC 7606 section 3 c",
+          UpdateError::kAttributeFlags, raw.whole);
+  };
+  if (wrong_flags && !holds_nlri) return flags_fault();
   const std::size_t length = raw.value.size();
   const bool fits =
       row.length_rule == Length::kAny ||
@@ -149,6 +153,7 @@ void UpdateDecoder::take_known(const AttributeDescriptor& row, const RawAttribut
     return fault(row, verdict.handling.value_or(row.malformed), verdict.what,
                  verdict.handling ? nullptr : row.clause, row.subcode, raw.whole);
   }
+  if (wrong_flags) return flags_fault();
   if (row.partial != nullptr) {
     draft_.update.attributes.partial.*row.partial = (raw.flags & kFlagPartial) != 0;
   }
@@ -233,8 +238,10 @@ tl::expected<Update, Notification> UpdateDecoder::decode(Octets body) {
   if (!update.reach.empty()) check_mandatory(classic_nlri);
 
   // RFC 7606 section 5.2: attributes without reachable routes, and one of them broken, so nobody
-  // can be sure that there were none.
-  const bool routes_unsure = update.reach.empty() && !draft_.foreign_reach;
+  // can be sure that there were none; unless there is nothing but MP_UNREACH_NLRI.
+  const bool only_unreach =
+      attribute_count_ == 1 && seen_.test(static_cast<std::size_t>(AttributeCode::kMpUnreachNlri));
+  const bool routes_unsure = update.reach.empty() && !draft_.foreign_reach && !only_unreach;
   if (strongest_ == Handling::kSessionReset ||
       (strongest_ == Handling::kTreatAsWithdraw && routes_unsure)) {
     return tl::unexpected(std::move(worst_));

@@ -7,9 +7,11 @@
 #include <rte_errno.h>
 
 #include <algorithm>
+#include <array>
 #include <ctime>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
+#include <utility>
 
 namespace lastmile::bench {
 
@@ -63,54 +65,79 @@ Figure figure(std::vector<double> samples) {
   return {at(2), at(1), at(3)};
 }
 
-void compare(const std::string& name, const std::string& unit, std::vector<Contender>& contenders,
-             unsigned rounds, Output output) {
+struct Report::Cases {
+  nlohmann::json list = nlohmann::json::array();
+};
+
+Report::Report(std::string name, Output output)
+    : name_(std::move(name)), output_(output), cases_(std::make_unique<Cases>()) {}
+Report::~Report() = default;
+
+void Report::compare(const std::string& name, const std::string& unit,
+                     std::vector<Contender>& contenders, unsigned rounds) {
   std::vector<std::vector<double>> samples(contenders.size());
   for (unsigned round = 0; round <= rounds; ++round) {
     for (std::size_t i = 0; i < contenders.size(); ++i) {
-      const double cycles = contenders[i].run();
-      if (round > 0) samples[i].push_back(cycles);
+      const double cost = contenders[i].run();
+      if (round > 0) samples[i].push_back(cost);
     }
   }
 
-  const Contender* best_ours = nullptr;
-  const Contender* best_peer = nullptr;
-  Figure ours{};
-  Figure peer{};
-  nlohmann::json peers = nlohmann::json::object();
-  nlohmann::json variants = nlohmann::json::object();
-  if (output == Output::kText) fmt::print("\n{} ({}; median, quartiles)\n", name, unit);
+  struct Best {
+    const Contender* contender = nullptr;
+    Figure figure{};
+  };
+  std::array<Best, 3> best;  // by Side
+  std::array<nlohmann::json, 3> medians;
+  medians.fill(nlohmann::json::object());
+  about(fmt::format("\n{} ({}; median, quartiles)", name, unit));
   for (std::size_t i = 0; i < contenders.size(); ++i) {
     const Contender& contender = contenders[i];
     const Figure f = figure(samples[i]);
-    if (output == Output::kText) {
-      fmt::print("  {:<34} {:8.1f}   {:.1f} – {:.1f}\n", contender.name, f.median, f.low, f.high);
-    }
-    (contender.ours ? variants : peers)[contender.name] = f.median;
-    if (contender.yardstick) continue;
-    const Contender*& best = contender.ours ? best_ours : best_peer;
-    Figure& best_figure = contender.ours ? ours : peer;
-    if (best == nullptr || f.median < best_figure.median) {
-      best = &contender;
-      best_figure = f;
+    about(
+        fmt::format("  {:<36} {:9.1f}   {:.1f} – {:.1f}", contender.name, f.median, f.low, f.high));
+    const auto side = static_cast<std::size_t>(contender.side);
+    medians[side][contender.name] = f.median;
+    if (best[side].contender == nullptr || f.median < best[side].figure.median) {
+      best[side] = {&contender, f};
     }
   }
-  if (best_ours == nullptr || best_peer == nullptr) return;
-  const double ratio = ours.median / peer.median;
-  const double spread = (ours.high - ours.low) / ours.median;
-  if (output == Output::kText) {
-    fmt::print("  ratio {:.2f} ({} / {}), spread of ours {:.0f} %\n", ratio, best_ours->name,
-               best_peer->name, 100 * spread);
-  } else {
-    fmt::print("{}\n", nlohmann::json{{"name", name},
-                                      {"unit", unit},
-                                      {"ours", ours.median},
-                                      {"variants", variants},
-                                      {"peers", peers},
-                                      {"ratio", ratio},
-                                      {"spread", spread}}
-                           .dump());
+  const auto& [ours, peer, floor] = best;
+  if (ours.contender == nullptr) return;
+  const double spread = (ours.figure.high - ours.figure.low) / ours.figure.median;
+  nlohmann::json result{{"name", name},     {"unit", unit},           {"ours", ours.figure.median},
+                        {"spread", spread}, {"variants", medians[0]}, {"peers", medians[1]}};
+  if (peer.contender != nullptr) {
+    const double ratio = ours.figure.median / peer.figure.median;
+    result["ratio"] = ratio;
+    about(fmt::format("  ratio {:.2f} ({} / {}), spread of ours {:.0f} %", ratio,
+                      ours.contender->name, peer.contender->name, 100 * spread));
   }
+  if (floor.contender != nullptr) {
+    const double reached = floor.figure.median / ours.figure.median;
+    result["floor"] = floor.figure.median;
+    result["of_floor_rate"] = reached;
+    about(fmt::format("  {:.2f} of the rate of: {}", reached, floor.contender->name));
+  }
+  cases_->list.push_back(std::move(result));
+}
+
+void Report::about(const std::string& text) const {
+  if (output_ == Output::kText) fmt::print("{}\n", text);
+}
+
+void Report::fact(const std::string& name, double value) {
+  about(fmt::format("  {}: {:.0f}", name, value));
+  if (!cases_->list.empty()) cases_->list.back()["facts"][name] = value;
+}
+
+void Report::finish() const {
+  if (output_ == Output::kText || cases_->list.empty()) return;
+  nlohmann::json whole = cases_->list.front();
+  whole["case"] = whole["name"];
+  whole["name"] = name_;
+  whole["cases"] = cases_->list;
+  fmt::print("{}\n", whole.dump());
 }
 
 }  // namespace lastmile::bench

@@ -1,10 +1,11 @@
-// What the FIB benchmarks share: EAL, pinning, interleaved rounds, and the figures printed.
+// What the benchmarks share: EAL, pinning, interleaved rounds, and the figures printed.
 //
 // These machines drift by a fifth within minutes. So contenders take turns, round by round, and
 // only figures of one run are compared; the ratio is taken between medians.
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -33,20 +34,21 @@ class CycleTimer {
   double begin_;
 };
 
-/// One of those compared. `run` does its work once and returns cycles per unit.
+enum class Side {
+  kOurs,
+  kPeer,
+  kFloor,  ///< what the machine could do at best; no competitor
+};
+
+/// One of those compared. `run` does its work once and returns its cost, such as cycles per unit:
+/// less is better.
 struct Contender {
   std::string name;
-  bool ours;
-  bool yardstick;  ///< of the machine, not a competitor
+  Side side;
   std::function<double()> run;
 };
 
 enum class Output { kText, kJson };
-
-/// Runs all contenders `rounds` times in turn, after one round that warms up and doesn't count, and
-/// prints medians, quartiles and the ratio of our best to the best peer's.
-void compare(const std::string& name, const std::string& unit, std::vector<Contender>& contenders,
-             unsigned rounds, Output output);
 
 /// Median and quartiles of what was measured.
 struct Figure {
@@ -55,5 +57,39 @@ struct Figure {
   double high;
 };
 [[nodiscard]] Figure figure(std::vector<double> samples);
+
+/// The figures of one benchmark: cases, of which the first is what it is judged by.
+///
+///   Report report{"fib-lookup", output};
+///   report.about("512621 routes");                 // text only
+///   report.compare("random destinations", "cycles", contenders, rounds);
+///   report.finish();                               // JSON: one object
+class Report {
+ public:
+  Report(std::string name, Output output);
+  ~Report();
+  Report(const Report&) = delete;
+  Report& operator=(const Report&) = delete;
+
+  /// Runs all contenders `rounds` times in turn, after one round that warms up and doesn't count;
+  /// prints medians, quartiles, the ratio of our best to the best peer's, and the share of the
+  /// floor's rate that we reach.
+  void compare(const std::string& name, const std::string& unit, std::vector<Contender>& contenders,
+               unsigned rounds);
+
+  /// A line for people.
+  void about(const std::string& text) const;
+  /// A fact of the case just compared, for people and in JSON under "facts".
+  void fact(const std::string& name, double value);
+
+  /// Prints the JSON object: the fields of the first case, and all cases under "cases".
+  void finish() const;
+
+ private:
+  struct Cases;
+  std::string name_;
+  Output output_;
+  std::unique_ptr<Cases> cases_;
+};
 
 }  // namespace lastmile::bench

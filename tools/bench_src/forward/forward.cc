@@ -10,32 +10,23 @@
 // which somebody else had the CPU says nothing about the code. `tools/bench forward` runs this
 // beside testpmd on the same packets.
 #include <fmt/format.h>
-#include <rte_eal.h>
-#include <rte_ethdev.h>
-#include <unistd.h>
+#include <rte_cycles.h>
 
 #include <CLI/CLI.hpp>
 #include <chrono>
 #include <cstdio>
 #include <exception>
-#include <filesystem>
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 #include <string>
 #include <thread>
-#include <vector>
 
-#include "dataplane/forwarding/group_layout.h"
-#include "dataplane/forwarding/tables.h"
-#include "dataplane/worker/worker.h"
 #include "tools/bench_src/forward/pcap_file.h"
+#include "tools/bench_src/forward/rig.h"
 #include "tools/bench_src/forward/workload.h"
 
 namespace lastmile::bench {
 namespace {
-
-constexpr unsigned kMaxMembers = 16;
 
 struct Options {
   WorkloadOptions workload;
@@ -46,106 +37,6 @@ struct Options {
   bool idle = false;
   std::string write_pcap;
 };
-
-/// A name for a file that goes with the program.
-class TemporaryFile {
- public:
-  TemporaryFile()
-      : path_(std::filesystem::temp_directory_path() /
-              fmt::format("lastmile-bench-{}.pcap", getpid())) {}
-  ~TemporaryFile() {
-    std::error_code ignored;
-    std::filesystem::remove(path_, ignored);
-  }
-  TemporaryFile(const TemporaryFile&) = delete;
-  TemporaryFile& operator=(const TemporaryFile&) = delete;
-  [[nodiscard]] std::string path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
-
-constexpr unsigned kMegabytes = 256;
-
-/// 2 MiB pages that nobody uses; 0 where there are none.
-unsigned free_hugepages() {
-  unsigned pages = 0;
-  std::ifstream{"/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages"} >> pages;
-  return pages;
-}
-
-/// Returns what packet buffers live in: it decides the result, because DPDK's buffers in ordinary
-/// pages all fall into the same few cache sets.
-std::string start_eal(const std::string& pcap, unsigned sinks) {
-  const bool huge = free_hugepages() >= kMegabytes / 2;
-  std::vector<std::string> arguments{"bench-forward",
-                                     huge ? "--in-memory" : "--no-huge",
-                                     "--no-pci",
-                                     "--no-telemetry",
-                                     "-m",
-                                     std::to_string(kMegabytes),
-                                     "--log-level=error",
-                                     "--force-max-simd-bitwidth=512",
-                                     fmt::format("--file-prefix=lmbench{}", getpid()),
-                                     "--vdev",
-                                     fmt::format("net_pcap0,rx_pcap={},infinite_rx=1", pcap)};
-  for (unsigned i = 0; i < sinks; ++i) {
-    arguments.emplace_back("--vdev");
-    arguments.push_back(fmt::format("net_null{},no-rx=1", i));
-  }
-  std::vector<char*> argv;
-  for (std::string& argument : arguments) argv.push_back(argument.data());
-  if (rte_eal_init(static_cast<int>(argv.size()), argv.data()) < 0) {
-    throw std::runtime_error("DPDK does not start");
-  }
-  return huge ? "huge pages" : "ordinary pages";
-}
-
-DeviceId start_device(const std::string& name, rte_mempool* pool) {
-  std::uint16_t device = 0;
-  if (rte_eth_dev_get_port_by_name(name.c_str(), &device) != 0) {
-    throw std::runtime_error("no device " + name);
-  }
-  const rte_eth_conf configuration{};
-  if (rte_eth_dev_configure(device, 1, 1, &configuration) != 0 ||
-      rte_eth_rx_queue_setup(device, 0, 512, 0, nullptr, pool) != 0 ||
-      rte_eth_tx_queue_setup(device, 0, 512, 0, nullptr) != 0 || rte_eth_dev_start(device) != 0) {
-    throw std::runtime_error("can't start device " + name);
-  }
-  return DeviceId{device};
-}
-
-/// CPU time that the thread of this name has had.
-std::chrono::nanoseconds cpu_time(const std::string& thread_name) {
-  for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
-    std::string name;
-    std::ifstream{task.path() / "comm"} >> name;
-    if (name != thread_name) continue;
-    std::int64_t on_cpu = 0;
-    std::ifstream{task.path() / "schedstat"} >> on_cpu;
-    return std::chrono::nanoseconds{on_cpu};
-  }
-  throw std::runtime_error("no thread " + thread_name);
-}
-
-void fill_tables(ForwardingTables& tables, const Workload& workload, unsigned members) {
-  GroupSpec spec;
-  for (unsigned i = 1; i <= members; ++i) {
-    const PortId port{static_cast<std::uint16_t>(i)};
-    const NextHopId id{static_cast<std::uint16_t>(i)};
-    tables.ports.set(port, {.mac = MacAddress{{0x02, 0, 0, 0, 2, static_cast<std::uint8_t>(i)}},
-                            .mtu = 1500,
-                            .zone = PortZone::kUplink});
-    const MacAddress leaf{{0x02, 0, 0, 0, 3, static_cast<std::uint8_t>(i)}};
-    tables.next_hops.set(id, {.kind = NextHopKind::kForward, .port = port, .destination = leaf},
-                         tables.ports.mac(port));
-    spec.primaries.push_back({.next_hop = id});
-  }
-  tables.groups.publish(GroupId{1}, lay_out(spec));
-  for (const Ipv4Prefix& prefix : workload.prefixes) {
-    if (!tables.ipv4.set(prefix, GroupId{1})) throw std::runtime_error("table full");
-  }
-}
 
 struct Result {
   double seconds;
@@ -184,7 +75,8 @@ Result measure(const Worker& worker, double seconds) {
 void print_text(const Options& options, const Workload& workload, const std::string& memory,
                 const Result& result) {
   fmt::print("{} routes ({}), {} flows of {} bytes, {} next hop(s), {}\n", workload.prefixes.size(),
-             workload.table, workload.frames.size(), options.workload.frame_size, options.members);
+             workload.table, workload.frames.size(), options.workload.frame_size, options.members,
+             memory);
   fmt::print("{:.1f} Mpps, {:.1f} cycles a packet, {:.0f} packets a vector, {} dropped\n",
              result.mpps(), result.cycles_per_packet(), result.packets_per_vector(),
              result.after.total_drops());
@@ -214,34 +106,6 @@ void print_json(const Options& options, const Workload& workload, const std::str
   fmt::print("{}\n", json.dump());
 }
 
-rte_mempool* make_pool(std::size_t flows) {
-  // The pcap device loads the whole file into buffers of its pool; the rest is in flight.
-  rte_mempool* const pool = rte_pktmbuf_pool_create("bench", static_cast<unsigned>(flows) + 8192,
-                                                    RTE_MEMPOOL_CACHE_MAX_SIZE, 0,
-                                                    RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
-  if (pool == nullptr) throw std::runtime_error("no memory for packet buffers");
-  return pool;
-}
-
-WorkerConfig make_config(const Options& options, rte_mempool* pool) {
-  WorkerConfig config;
-  config.cpu = options.cpu;
-  config.flow_seed = 1;
-  config.idle = options.idle ? IdleStrategy::kAdaptive : IdleStrategy::kPoll;
-  // A port of the local zone, so that host mode's guard is passed, and checked, by every packet.
-  config.ports.push_back({.id = PortId{0},
-                          .device = start_device("net_pcap0", pool),
-                          .mac = kIngressMac,
-                          .zone = PortZone::kLocal});
-  if (options.idle) config.ports.front().receive_queues.clear();
-  for (unsigned i = 0; i < options.members; ++i) {
-    config.ports.push_back({.id = PortId{static_cast<std::uint16_t>(i + 1)},
-                            .device = start_device(fmt::format("net_null{}", i), pool)});
-    if (!options.idle) config.ports.back().receive_queues.clear();
-  }
-  return config;
-}
-
 void start(Worker& worker) {
   if (const auto started = worker.start(); !started) throw std::runtime_error(started.error());
 }
@@ -266,11 +130,14 @@ void run(const Options& options) {
   }
   const TemporaryFile pcap;
   write_pcap(pcap.path(), workload.frames);
-  const std::string memory = start_eal(pcap.path(), options.members);
+  const std::string memory =
+      start_rig(pcap.path(), options.members, memory_for(workload.frames.size()));
 
   ForwardingTables tables;
-  fill_tables(tables, workload, options.members);
-  Worker worker{make_config(options, make_pool(workload.frames.size())), tables};
+  fill_tables(tables, workload.prefixes, options.members);
+  Worker worker{make_worker_config(options.members, make_pool(workload.frames.size()), options.cpu,
+                                   options.idle ? Source::kIgnored : Source::kPolled),
+                tables};
   if (options.idle) return run_idle(options, worker);
   start(worker);
   const Result result = measure(worker, options.seconds);
@@ -284,7 +151,7 @@ void run(const Options& options) {
 int main(int argc, char** argv) {
   lastmile::bench::Options options;
   CLI::App app{"Forwarding rate of one worker"};
-  app.add_option("--routes", options.workload.routes, "so many /24s instead of the full table");
+  app.add_option("--routes", options.workload.routes, "so many routes instead of the full table");
   app.add_option("--table", options.workload.table_file, "file with the full table");
   app.add_option("--flows", options.workload.flows, "different packets")->capture_default_str();
   app.add_option("--size", options.workload.frame_size, "bytes on the wire, with FCS")

@@ -9,6 +9,8 @@ namespace lastmile::bench {
 namespace {
 
 constexpr unsigned kSeed = 4096;
+/// Up to so many routes are consecutive /24s; more are taken from a real table.
+constexpr std::size_t kMostMadeUp = 1000;
 constexpr std::size_t kFcs = 4;
 constexpr std::size_t kHeaders = 14 + 20 + 8;
 
@@ -29,8 +31,8 @@ bool is_forwardable(Ipv4Address address) {
 
 Workload make_workload(const WorkloadOptions& options) {
   Workload workload;
-  if (options.routes == 0) {
-    Table table = load_table(options.table_file);
+  if (options.routes == 0 || options.routes > kMostMadeUp) {
+    Table table = load_table(options.table_file, options.routes);
     workload.prefixes = std::move(table.prefixes);
     workload.table = std::move(table.source);
   } else {

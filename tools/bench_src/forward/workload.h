@@ -21,7 +21,8 @@ struct Workload {
 };
 
 struct WorkloadOptions {
-  /// 0: the full table (a file, or one made like it); else so many /24s.
+  /// 0: the full table (a file, or one made like it); up to 1000: so many /24s; else so many of a
+  /// full table.
   std::size_t routes = 0;
   std::string table_file;  ///< empty: found by itself, see tools/bench_src/fib/table.h
   std::size_t flows = 4096;

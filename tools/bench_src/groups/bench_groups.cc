@@ -2,10 +2,15 @@
 //
 //   build/tools/bench_src/groups/bench-groups
 //
-// Cycles are ticks of the time-stamp counter. Every figure is the best of many short rounds, and
-// all cases take turns in each round, so that drift of the machine's clock falls on all alike.
+// `tools/bench groups` runs this behind bench-repair.
 #include <fmt/format.h>
 #include <rte_cycles.h>
+#include <rte_hash_crc.h>
+#include <rte_jhash.h>
+#include <rte_thash.h>
+#include <sched.h>
+
+#include <CLI/CLI.hpp>
 
 #include <algorithm>
 #include <array>
@@ -22,14 +27,15 @@
 #include "dataplane/update/fib_channel.h"
 #include "dataplane/update/fib_client.h"
 #include "dataplane/update/fib_writer.h"
+#include "tools/bench_src/fib/harness.h"
 
 namespace {
 
-using namespace lastmile;  // NOLINT: a program of one file
+using namespace lastmile;         // NOLINT: a program of one file
+using namespace lastmile::bench;  // NOLINT: the same
 
 constexpr std::size_t kVector = 256;
 constexpr std::size_t kVectors = 64;
-constexpr unsigned kRounds = 200;
 
 NextHopId hop(unsigned id) {
   return NextHopId{static_cast<NextHopId::Representation>(id)};
@@ -46,6 +52,21 @@ void keep(std::uint64_t value) {
   asm volatile("" : : "r"(value));
 }
 
+// The calling thread on one CPU, for as long as this lives.
+class OnCpu {
+ public:
+  explicit OnCpu(unsigned cpu) {
+    sched_getaffinity(0, sizeof before_, &before_);
+    pin_to(cpu);
+  }
+  ~OnCpu() { sched_setaffinity(0, sizeof before_, &before_); }
+  OnCpu(const OnCpu&) = delete;
+  OnCpu& operator=(const OnCpu&) = delete;
+
+ private:
+  cpu_set_t before_{};
+};
+
 struct Packets {
   Packets() {
     const FlowHash hash{1};
@@ -57,81 +78,114 @@ struct Packets {
   std::vector<std::uint32_t> hashes = std::vector<std::uint32_t>(kVector * kVectors);
 };
 
-// One group, all members alive or the first one dead; cycles a packet for both ways to select.
+// One group, all members alive or some dead.
 struct SelectCase {
   SelectCase(unsigned its_members, unsigned dead) : members(its_members), dead_members(dead) {
     groups.publish(GroupId{1}, lay_out(equal(members)));
     for (unsigned id = 1; id <= dead; ++id) next_hops.set_down(hop(id), DownCause::kLink);
+    for (unsigned id = 1; id <= members; ++id) plain.push_back(hop(id));
     numbers.fill(1);
   }
 
-  void run(const Packets& packets) {
-    std::uint64_t before = rte_rdtsc();
-    for (std::size_t v = 0; v < kVectors; ++v) {
-      groups.select(numbers, packets.vector(v), next_hops, chosen);
-      keep(chosen[v].value());
+  double in_vectors(const Packets& packets) {
+    const CycleTimer timer;
+    for (unsigned repeat = 0; repeat < kRepeat; ++repeat) {
+      for (std::size_t v = 0; v < kVectors; ++v) {
+        groups.select(numbers, packets.vector(v), next_hops, chosen);
+        keep(chosen[v].value());
+      }
     }
-    bulk = std::min(bulk, rte_rdtsc() - before);
-    before = rte_rdtsc();
+    return timer.elapsed() / kSelections;
+  }
+  double singly(const Packets& packets) {
+    const CycleTimer timer;
     std::uint64_t sum = 0;
-    for (const std::uint32_t hash : packets.hashes) {
-      sum += groups.select(GroupId{1}, hash, next_hops).value();
+    for (unsigned repeat = 0; repeat < kRepeat; ++repeat) {
+      for (const std::uint32_t hash : packets.hashes) {
+        sum += groups.select(GroupId{1}, hash, next_hops).value();
+      }
     }
     keep(sum);
-    single = std::min(single, rte_rdtsc() - before);
+    return timer.elapsed() / kSelections;
+  }
+  // What is done where nothing dies and nothing should stay in place: hash modulo members.
+  double modulo(const Packets& packets) {
+    const CycleTimer timer;
+    const auto count = static_cast<std::uint32_t>(plain.size());
+    asm volatile("" : : "r"(&count) : "memory");  // a number that the compiler doesn't know
+    for (unsigned repeat = 0; repeat < kRepeat; ++repeat) {
+      for (std::size_t v = 0; v < kVectors; ++v) {
+        const auto hashes = packets.vector(v);
+        for (std::size_t i = 0; i < kVector; ++i) chosen[i] = plain[hashes[i] % count];
+        keep(chosen[v].value());
+      }
+    }
+    return timer.elapsed() / kSelections;
   }
 
-  void print() const {
-    const auto packets = static_cast<double>(kVector * kVectors);
-    fmt::print("{:>8} {:>6} {:>9} {:>12.2f} {:>12.2f}\n", members, dead_members,
-               groups.view(GroupId{1}).buckets.size(), static_cast<double>(bulk) / packets,
-               static_cast<double>(single) / packets);
-  }
-
+  static constexpr unsigned kRepeat = 8;
+  static constexpr double kSelections = kRepeat * kVector * kVectors;
   unsigned members;
   unsigned dead_members;
   GroupTable groups{2};
   NextHopTable next_hops{256};
+  std::vector<NextHopId> plain;
   std::array<std::uint16_t, kVector> numbers{};
   std::array<NextHopId, kVector> chosen{};
-  std::uint64_t bulk = std::numeric_limits<std::uint64_t>::max();
-  std::uint64_t single = std::numeric_limits<std::uint64_t>::max();
 };
 
-void bench_select() {
+void bench_select(Report& report, unsigned rounds) {
   const Packets packets;
-  std::vector<std::unique_ptr<SelectCase>> cases;
-  for (const unsigned members : {1U, 2U, 3U, 16U, 64U}) {
-    cases.push_back(std::make_unique<SelectCase>(members, 0));
-    if (members > 1) cases.push_back(std::make_unique<SelectCase>(members, 1));
+  for (const auto& [members, dead] : {std::pair{1U, 0U},
+                                      {2U, 0U},
+                                      {2U, 1U},
+                                      {3U, 0U},
+                                      {16U, 0U},
+                                      {16U, 1U},
+                                      {64U, 0U},
+                                      {64U, 32U}}) {
+    SelectCase one{members, dead};
+    std::vector<Contender> contenders{
+        {"lastmile, vectors of 256", Side::kOurs, [&] { return one.in_vectors(packets); }},
+        {"lastmile, one by one", Side::kOurs, [&] { return one.singly(packets); }},
+        {"hash modulo members, no liveness", Side::kPeer, [&] { return one.modulo(packets); }}};
+    report.compare(fmt::format("select, {} members, {} dead", members, dead),
+                   "TSC cycles per packet", contenders, rounds);
+    report.fact("buckets", static_cast<double>(one.groups.view(GroupId{1}).buckets.size()));
   }
-  cases.push_back(std::make_unique<SelectCase>(64, 32));
-  for (unsigned round = 0; round < kRounds; ++round) {
-    for (const auto& one : cases) one->run(packets);
-  }
-  fmt::print("select: cycles a packet, {} flows\n", packets.hashes.size());
-  fmt::print("{:>8} {:>6} {:>9} {:>12} {:>12}\n", "members", "dead", "buckets", "vector", "single");
-  for (const auto& one : cases) one->print();
 }
 
-void bench_hash() {
+void bench_hash(Report& report, unsigned rounds) {
   const FlowHash hash{1};
+  constexpr std::uint32_t kCount = 1U << 16;
+  const auto cycles = [](auto&& one) {
+    return [one] {
+      std::uint64_t sum = 0;
+      const CycleTimer timer;
+      for (std::uint32_t i = 0; i < kCount; ++i) sum += one(i);
+      keep(sum);
+      return timer.elapsed() / kCount;
+    };
+  };
+  std::array<std::uint8_t, 40> key{};  // the default key of many NICs is as long
+  for (std::size_t i = 0; i < key.size(); ++i) key[i] = static_cast<std::uint8_t>(0x6d + 37 * i);
+  std::vector<Contender> contenders{
+      {"lastmile", Side::kOurs, cycles([hash](auto i) { return hash.ipv4(i, ~i, 6, i << 7); })},
+      {"rte_jhash_3words", Side::kPeer,
+       cycles([](auto i) { return rte_jhash_3words(i, ~i, i << 7, 6); })},
+      {"rte_hash_crc (linear)", Side::kPeer, cycles([](auto i) {
+         return rte_hash_crc_4byte(i << 7, rte_hash_crc_8byte(std::uint64_t{i} << 32 | ~i, 6));
+       })},
+      {"rte_softrss (Toeplitz, linear)", Side::kPeer, cycles([key](auto i) {
+         std::array<std::uint32_t, 3> tuple{i, ~i, i << 7};
+         return rte_softrss(tuple.data(), tuple.size(), key.data());
+       })}};
+  report.compare("flow hash of an IPv4 packet", "TSC cycles per packet", contenders, rounds);
   std::array<std::uint8_t, 32> addresses{};
-  std::uint64_t v4 = std::numeric_limits<std::uint64_t>::max();
-  std::uint64_t v6 = v4;
-  constexpr std::uint32_t kCount = 4096;
-  for (unsigned round = 0; round < kRounds; ++round) {
-    std::uint64_t sum = 0;
-    std::uint64_t before = rte_rdtsc();
-    for (std::uint32_t i = 0; i < kCount; ++i) sum += hash.ipv4(i, ~i, 6, i << 7);
-    v4 = std::min(v4, rte_rdtsc() - before);
-    before = rte_rdtsc();
-    for (std::uint32_t i = 0; i < kCount; ++i) sum += hash.ipv6(addresses.data(), 6, i);
-    v6 = std::min(v6, rte_rdtsc() - before);
-    keep(sum);
-  }
-  fmt::print("\nflow hash: cycles a packet\n{:>8} {:>6.2f}\n{:>8} {:>6.2f}\n", "IPv4",
-             static_cast<double>(v4) / kCount, "IPv6", static_cast<double>(v6) / kCount);
+  std::vector<Contender> ipv6{{"lastmile", Side::kOurs, cycles([hash, addresses](auto i) {
+                                 return hash.ipv6(addresses.data(), 6, i);
+                               })}};
+  report.compare("flow hash of an IPv6 packet", "TSC cycles per packet", ipv6, rounds);
 }
 
 template <class Work>
@@ -257,9 +311,26 @@ class Updates {
 
 }  // namespace
 
-int main() {
-  bench_select();
-  bench_hash();
+int main(int argc, char** argv) {
+  unsigned rounds = 15;
+  unsigned cpu = 0;
+  bool json = false;
+  CLI::App app{"Cycles to choose a next hop, and what the update queue carries"};
+  app.add_option("--rounds", rounds, "rounds that count")->check(CLI::Range(1, 1000));
+  app.add_option("--cpu", cpu, "CPU to run on")->capture_default_str();
+  app.add_flag("--json", json, "one JSON object");
+  CLI11_PARSE(app, argc, argv);
+
+  Report report{"groups", json ? Output::kJson : Output::kText};
+  {
+    const OnCpu pinned{cpu};
+    start_eal({.huge_pages = false, .megabytes = 64});  // its clock tells what a cycle is
+    pin_to(cpu);
+    bench_select(report, rounds);
+    bench_hash(report, rounds);
+  }
+  report.finish();
+  if (json) return 0;
   bench_ring();
   Updates updates;
   updates.run_in_turn();

@@ -1,0 +1,27 @@
+// Keeps the signals that end the router waiting while it starts.
+//
+// Opening the devices takes a second or more, in which interfaces lose their addresses and are shut
+// to the kernel. A signal that ended the process there would leave them so. Held back, it is taken
+// when everything stands and the event loop runs, and all is undone in order.
+#pragma once
+
+#include <csignal>
+
+namespace lastmile {
+
+/// Threads that are started meanwhile never take these signals. Main thread only.
+class HeldSignals {
+ public:
+  HeldSignals();
+  ~HeldSignals();
+  HeldSignals(const HeldSignals&) = delete;
+  HeldSignals& operator=(const HeldSignals&) = delete;
+
+  /// Lets them through, those that came meanwhile included. When their handlers are in place.
+  void release();
+
+ private:
+  sigset_t before_{};
+};
+
+}  // namespace lastmile

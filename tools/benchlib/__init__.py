@@ -1,0 +1,1 @@
+"""What tools/bench runs besides programs of its own: routers under test, feeds, fabrics."""
