@@ -53,6 +53,7 @@ class Demo:
     # --- 1 ------------------------------------------------------------------------------------
 
     def sessions(self) -> None:
+        fabric.watch_servers(self.lab)
         self.report.step("1", "Servers appear in the fabric with no change on any leaf")
         for node in topology.servers():
             begin = time.monotonic()
@@ -184,7 +185,8 @@ class Demo:
         # The flow may have moved with the groups' new members.
         uplink = self.uplink_of_ping(source, destination)
         port, leaf, _ = uplink
-        self.report.say(f"now silently: frames from and to {port} vanish in {leaf}, the link stays up at both ends")
+        self.report.say(f"now silently: frames from and to {port} vanish in {leaf}, the link stays up at both ends; "
+                        f"BFD at {topology.BFD_INTERVAL_MS} ms × {topology.BFD_MULTIPLIER} watches")
         self.failure("silent", "silent loss", fault.silent_loss, uplink, self.servers.pings_lost_silently)
 
     def failure(self, key: str, title: str, inject, uplink, may_lose: int) -> None:

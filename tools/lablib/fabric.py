@@ -20,6 +20,13 @@ def up(lab: Lab) -> None:
         wait_for(f"{leaf} reaches the spine", lambda leaf=leaf: "spine1" in frr.established(lab, leaf))
 
 
+def watch_servers(lab: Lab) -> None:
+    """BFD on the leaves' ports to servers: part of the fabric, the same for whatever server comes."""
+    for node in topology.NODES:
+        if node.role == "leaf":
+            frr.watch(lab, node, [server.name for server in topology.servers()])
+
+
 def status(lab: Lab) -> str:
     if not lab.exists():
         return "the lab is down"

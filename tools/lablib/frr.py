@@ -78,6 +78,19 @@ def configuration(node: topology.Node, folder: Path) -> str:
     )
 
 
+def watch(lab: Lab, node: topology.Node, neighbors: list[str]) -> None:
+    """BFD with these neighbors (interfaces or peer groups), at the lab's interval. It runs with who answers;
+    a neighbor without BFD is a neighbor still."""
+    milliseconds = str(topology.BFD_INTERVAL_MS)
+    lines = [
+        "configure terminal", "bfd", "profile lab", f"receive-interval {milliseconds}",
+        f"transmit-interval {milliseconds}", f"detect-multiplier {topology.BFD_MULTIPLIER}", "exit", "exit",
+        f"router bgp {node.asn}", *(f"neighbor {n} bfd profile lab" for n in neighbors),
+    ]  # fmt: skip
+    words = [word for line in lines for word in ("-c", line)]
+    lab.run(node.name, "vtysh", "-N", lab.namespace(node.name), *words)
+
+
 def start(lab: Lab, node: topology.Node, addresses: list[str]) -> None:
     """Starts FRR's daemons in the node's namespace and loads the configuration by vtysh."""
     if not (DAEMONS / "bgpd").exists():

@@ -9,14 +9,15 @@ class LastmileServers:
     title = "Lastmile"
     # What a failure of an uplink and its repair may cost the demo's pings, ten a second.
     pings_lost, pings_lost_by_repair = 1, 0
-    # Nothing but BGP's hold time of 9 s notices a silent loss.
-    pings_lost_silently = 95
+    # BFD's detection time and one ping on the way, and one more for a machine that is busy.
+    pings_lost_silently = 3
 
     def __init__(self, lab: Lab):
         self.lab = lab
 
     def start(self, node: topology.Node) -> None:
-        lastmile.start(self.lab, node)
+        interval = f"{topology.BFD_INTERVAL_MS}ms"
+        lastmile.start(self.lab, node, bfd=f"{{interval: {interval}, multiplier: {topology.BFD_MULTIPLIER}}}")
 
     def stop(self, name: str) -> None:
         self.lab.stop(name, "lastmiled")
@@ -43,13 +44,14 @@ class LastmileServers:
 class FrrServers:
     title = "FRR + kernel"
     pings_lost, pings_lost_by_repair = 3, 1
-    pings_lost_silently = 95
+    pings_lost_silently = 5
 
     def __init__(self, lab: Lab):
         self.lab = lab
 
     def start(self, node: topology.Node) -> None:
         frr.start(self.lab, node, [node.loopback, topology.SERVICE])
+        frr.watch(self.lab, node, ["FABRIC"])
 
     def stop(self, name: str) -> None:
         for daemon in ("bfdd", "bgpd", "zebra", "mgmtd"):

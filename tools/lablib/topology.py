@@ -16,6 +16,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 FABRIC_MTU = 9000
+# Detection within 150 ms: every program of the lab shares the cores of one machine.
+BFD_INTERVAL_MS, BFD_MULTIPLIER = 50, 3
 SERVICE = "192.168.0.250/32"
 
 
