@@ -269,7 +269,11 @@ Result<void> Port::choose_special_queues(const PortOptions& options, Device& dev
     return without("the driver takes no flow rules");
   }
   rte_eth_dev_info info{};
-  rte_eth_dev_info_get(facts.ethdev, &info);
+  if (const int code = rte_eth_dev_info_get(facts.ethdev, &info); code != 0) {
+    return failure(
+        fmt::format("port {}: the device does not describe itself: {}", facts.name, explain(code)),
+        -code);
+  }
   // Drivers look at the configuration when they judge a rule.
   if (auto done = set_up_queues(device); !done) return done;
   if (auto rules = takes_flow_rules(facts.ethdev); !rules) return without(rules.error().message);
@@ -294,7 +298,11 @@ Result<void> Port::choose_special_queues(const PortOptions& options, Device& dev
 Result<void> Port::set_up_queues(Device& device) {
   const DeviceFacts& facts = device.facts;
   rte_eth_dev_info info{};
-  rte_eth_dev_info_get(facts.ethdev, &info);
+  if (const int code = rte_eth_dev_info_get(facts.ethdev, &info); code != 0) {
+    return failure(
+        fmt::format("port {}: the device does not describe itself: {}", facts.name, explain(code)),
+        -code);
+  }
   const auto ordinary =
       static_cast<std::uint16_t>(facts.rx_queues + (facts.priority_queue ? 1 : 0));
   const std::uint16_t transmit =
