@@ -1,13 +1,16 @@
 #include "controlplane/policy/prefix_set.h"
 
 #include <algorithm>
+#include <type_traits>
+#include <variant>
 
 namespace lastmile::policy {
 
 void PrefixSet::add(const PrefixRange& range) {
   empty_ = false;
   std::visit(
-      [&]<class Address>(const Prefix<Address>& prefix) {
+      [&](const auto& prefix) {
+        using Address = std::decay_t<decltype(prefix.address())>;
         auto& family = std::get<Family<Address>>(families_);
         family.entries[prefix].push_back({range.least, range.most});
         family.present[prefix.length()] = true;
