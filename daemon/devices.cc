@@ -60,10 +60,6 @@ std::optional<std::string> borrowed_interface(const std::string& text) {
   return device->argument("iface");
 }
 
-IpAddress address_of(const IpPrefix& prefix) {
-  return std::visit([](const auto& p) -> IpAddress { return p.address(); }, prefix);
-}
-
 }  // namespace
 
 PortZone zone_of(const Config& config, PortId port) {

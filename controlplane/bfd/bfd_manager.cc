@@ -22,21 +22,6 @@ TimerKey timer_of(bfd::SessionId id) {
   return {TimerKind::kBfdResolve, id.value()};
 }
 
-bool is_link_local(const IpAddress& address) {
-  const auto* v6 = std::get_if<Ipv6Address>(&address);
-  return v6 != nullptr && v6->is_link_local();
-}
-
-bool same_subnet(const PortConfig::InterfaceAddress& ours, const IpAddress& theirs) {
-  if (ours.address.index() != theirs.index()) return false;
-  return std::visit(
-      [&](const auto& address) {
-        using Address = std::decay_t<decltype(address)>;
-        return Prefix<Address>{std::get<Address>(ours.address), ours.length}.contains(address);
-      },
-      theirs);
-}
-
 bfd::Microseconds microseconds(std::chrono::microseconds time) {
   return bfd::Microseconds{static_cast<std::uint32_t>(time.count())};
 }
@@ -256,12 +241,12 @@ std::optional<bfd::SessionId> BfdManager::free_id() const {
 }
 
 std::optional<IpAddress> BfdManager::local_address(PortId port, const IpAddress& remote) const {
-  if (is_link_local(remote)) {
+  if (is_ipv6_link_local(remote)) {
     const auto found = std::ranges::find(ports_, port, &Port::id);
     if (found != ports_.end()) return IpAddress{found->mac.link_local()};
   }
   for (const auto& ours : config_.ports[port.value()].addresses) {
-    if (same_subnet(ours, remote)) return ours.address;
+    if (contains(ours.subnet(), remote)) return ours.address;
   }
   return std::nullopt;
 }

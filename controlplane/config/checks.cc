@@ -14,54 +14,9 @@ namespace {
 
 using std::chrono::seconds;
 
-bool is_link_local(const IpAddress& address) {
-  const auto* v6 = std::get_if<Ipv6Address>(&address);
-  return v6 != nullptr && v6->is_link_local();
-}
-
 std::string item(const char* list, std::size_t index, const char* key = nullptr) {
   return key == nullptr ? fmt::format("{}[{}]", list, index)
                         : fmt::format("{}[{}].{}", list, index, key);
-}
-
-bool same_subnet(const PortConfig::InterfaceAddress& ours, const IpAddress& theirs) {
-  if (ours.address.index() != theirs.index()) return false;
-  return std::visit(
-      [&](const auto& address) {
-        using Address = std::decay_t<decltype(address)>;
-        const Prefix<Address> subnet{std::get<Address>(ours.address), ours.length};
-        return subnet.contains(address);
-      },
-      theirs);
-}
-
-IpPrefix subnet_of(const PortConfig::InterfaceAddress& ours) {
-  return std::visit(
-      [&]<class Address>(const Address& a) {
-        return IpPrefix{Prefix<Address>{a, ours.length}};
-      },
-      ours.address);
-}
-
-bool covers(const IpPrefix& outer, const IpPrefix& inner) {
-  return std::visit(
-      [&]<class Address>(const Prefix<Address>& p) {
-        const auto* same_family = std::get_if<Prefix<Address>>(&inner);
-        return same_family != nullptr && p.covers(*same_family);
-      },
-      outer);
-}
-
-IpAddress address_of(const IpPrefix& prefix) {
-  return std::visit([](const auto& p) -> IpAddress { return p.address(); }, prefix);
-}
-
-IpPrefix whole(const IpAddress& address) {
-  return std::visit(
-      []<class Address>(const Address& a) {
-        return IpPrefix{Prefix<Address>{a, Address::kBits}};
-      },
-      address);
 }
 
 class Checker {
@@ -136,7 +91,7 @@ class Checker {
         if (failed(path)) continue;
         const IpAddress& address = port.addresses[value++].address;
         // The same link-local address on several ports is nothing unusual.
-        if (!is_link_local(address)) add(address, path);
+        if (!is_ipv6_link_local(address)) add(address, path);
       }
     }
   }
@@ -196,8 +151,8 @@ class Checker {
       if (failed_addresses(port)) continue;
       for (std::size_t i = 0; i < port.addresses.size(); ++i) {
         const auto& own = port.addresses[i];
-        if (is_link_local(own.address)) continue;
-        const IpPrefix prefix = subnet_of(own);
+        if (is_ipv6_link_local(own.address)) continue;
+        const IpPrefix prefix = own.subnet();
         for (const Subnet& other : all) {
           if (other.port == &port ||
               !(covers(other.prefix, prefix) || covers(prefix, other.prefix)))
@@ -252,7 +207,7 @@ class Checker {
     }
     for (const PortConfig& port : config_.ports) {
       for (const auto& own : port.addresses) {
-        const IpPrefix host = whole(own.address);
+        const IpPrefix host = host_prefix(own.address);
         if (covers(host, prefix)) return host;
       }
     }
@@ -288,15 +243,15 @@ class Checker {
   void on_link(const std::string& path, const IpAddress& address, PortId id) {
     const PortConfig& port = config_.ports[id.value()];
     if (failed_addresses(port)) return;
-    if (inside_own(whole(address))) {
+    if (inside_own(host_prefix(address))) {
       complain(path,
                fmt::format("{} is this router's own address; expected the neighbor's", address));
       return;
     }
-    if (is_link_local(address)) return;
+    if (is_ipv6_link_local(address)) return;
     const bool reachable =
         std::any_of(port.addresses.begin(), port.addresses.end(),
-                    [&](const auto& ours) { return same_subnet(ours, address); });
+                    [&](const auto& ours) { return contains(ours.subnet(), address); });
     if (!reachable) {
       complain(path, fmt::format("{} is in no subnet of port {}; expected a link-local address, or "
                                  "an address in ports.{}.addresses whose subnet it is in",
@@ -395,7 +350,7 @@ class Checker {
       if (neighbor.listen) continue;
       // Whoever is discovered on the port may be the one that is named by address.
       const bool discovered = !neighbor.address;
-      if (!discovered && !is_link_local(*neighbor.address)) continue;
+      if (!discovered && !is_ipv6_link_local(*neighbor.address)) continue;
       (discovered ? unnumbered : link_local).emplace(*neighbor.port, path);
       const auto& others = discovered ? link_local : unnumbered;
       if (const auto other = others.find(*neighbor.port); other != others.end()) {
@@ -431,7 +386,7 @@ class Checker {
                "expected another AS number, or none");
     }
     export_policy(peer, path);
-    if (peer.source && !inside_own(whole(*peer.source)) && given(path + ".source")) {
+    if (peer.source && !inside_own(host_prefix(*peer.source)) && given(path + ".source")) {
       complain(path + ".source", fmt::format("{} is not an address of this router; expected a "
                                              "loopback, a service or a port's address",
                                              *peer.source));
@@ -476,16 +431,16 @@ class Checker {
     }
     neighbor.name = to_string(*neighbor.address);
     if (neighbor.port) {
-      if (is_link_local(*neighbor.address)) {
+      if (is_ipv6_link_local(*neighbor.address)) {
         neighbor.name += '%' + config_.ports[neighbor.port->value()].name;
       }
       on_link(path + ".address", *neighbor.address, *neighbor.port);
-    } else if (is_link_local(*neighbor.address)) {
+    } else if (is_ipv6_link_local(*neighbor.address)) {
       complain(path + ".address",
                fmt::format("{} is link-local and may be on any port; expected \"port\" beside it",
                            *neighbor.address));
     } else if (may_be_remote(neighbor)) {
-      if (inside_own(whole(*neighbor.address))) {
+      if (inside_own(host_prefix(*neighbor.address))) {
         complain(path + ".address", fmt::format("{} is this router's own address; expected the "
                                                 "neighbor's",
                                                 *neighbor.address));
@@ -517,7 +472,7 @@ class Checker {
   [[nodiscard]] static bool is_on(const BgpNeighborConfig& neighbor, const PortConfig& port) {
     if (neighbor.port) return *neighbor.port == port.id;
     return neighbor.address && std::ranges::any_of(port.addresses, [&](const auto& ours) {
-             return same_subnet(ours, *neighbor.address);
+             return contains(ours.subnet(), *neighbor.address);
            });
   }
 
@@ -551,7 +506,7 @@ class Checker {
 
   /// A neighbor that is given by address alone must be on some port's link.
   void addressed(const std::string& path, const IpAddress& address) {
-    if (inside_own(whole(address))) {
+    if (inside_own(host_prefix(address))) {
       complain(path,
                fmt::format("{} is this router's own address; expected the neighbor's", address));
       return;
@@ -559,7 +514,7 @@ class Checker {
     for (const PortConfig& port : config_.ports) {
       if (failed_addresses(port)) return;
       for (const auto& ours : port.addresses) {
-        if (same_subnet(ours, address)) return;
+        if (contains(ours.subnet(), address)) return;
       }
     }
     complain(path,

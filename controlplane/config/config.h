@@ -47,6 +47,8 @@ struct PortConfig {
   struct InterfaceAddress {
     IpAddress address;
     std::uint8_t length = 0;
+
+    [[nodiscard]] IpPrefix subnet() const { return prefix_around(address, length); }
   };
   std::vector<InterfaceAddress> addresses;  ///< on the kernel twin; none on an unnumbered port
   /// Default: local if the port has addresses, and neither a BGP neighbor nor a configured route.

@@ -14,15 +14,6 @@ bool any_of(const std::vector<T>& wanted, const std::vector<T>& have) {
          });
 }
 
-bool contains(const IpPrefix& prefix, const IpAddress& address) {
-  return std::visit(
-      [&]<class Address>(const Prefix<Address>& p) {
-        const auto* same_family = std::get_if<Address>(&address);
-        return same_family != nullptr && p.contains(*same_family);
-      },
-      prefix);
-}
-
 /// Sets stay sorted and without repeats (bgp/wire/message.h).
 template <class T>
 void change(std::vector<T>& set, const std::vector<T>& remove, const std::vector<T>& add) {

@@ -1,21 +1,21 @@
 #include "controlplane/policy/prefix_set.h"
 
 #include <algorithm>
-#include <type_traits>
 #include <variant>
 
 namespace lastmile::policy {
 
 void PrefixSet::add(const PrefixRange& range) {
   empty_ = false;
-  std::visit(
-      [&](const auto& prefix) {
-        using Address = std::decay_t<decltype(prefix.address())>;
-        auto& family = std::get<Family<Address>>(families_);
-        family.entries[prefix].push_back({range.least, range.most});
-        family.present[prefix.length()] = true;
-      },
-      range.prefix);
+  const Lengths lengths{range.least, range.most};
+  std::visit([&](const auto& prefix) { add_entry(prefix, lengths); }, range.prefix);
+}
+
+template <class Address>
+void PrefixSet::add_entry(const Prefix<Address>& prefix, Lengths lengths) {
+  auto& family = std::get<Family<Address>>(families_);
+  family.entries[prefix].push_back(lengths);
+  family.present[prefix.length()] = true;
 }
 
 template <class Address>

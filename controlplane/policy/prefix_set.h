@@ -42,6 +42,10 @@ class PrefixSet {
     std::unordered_map<Prefix<Address>, std::vector<Lengths>> entries;
     std::vector<bool> present = std::vector<bool>(Address::kBits + 1);  ///< lengths of entries
   };
+
+  template <class Address>
+  void add_entry(const Prefix<Address>& prefix, Lengths lengths);
+
   std::tuple<Family<Ipv4Address>, Family<Ipv6Address>> families_;
   bool empty_ = true;
 };

@@ -8,7 +8,7 @@
 namespace lastmile::rib {
 
 /// `client` must outlive it.
-class FibClientPlane final : public ForwardingPlane {
+class FibClientPlane : public ForwardingPlane {
  public:
   explicit FibClientPlane(FibClient& client) : client_(client) {}
 

@@ -17,11 +17,6 @@ bool is_own_on_session(const IpAddress& address, const bgp::NextHop& own) {
   return own.link_local == v6 || own.global == v6;
 }
 
-bool is_link_local_v6(const IpAddress& address) {
-  const auto* v6 = std::get_if<Ipv6Address>(&address);
-  return v6 != nullptr && v6->is_link_local();
-}
-
 bool has_set(const bgp::AsPath& path) {
   using Type = bgp::AsPath::SegmentType;
   return std::ranges::any_of(path.segments, [](const bgp::AsPath::Segment& segment) {
@@ -99,7 +94,7 @@ tl::expected<HopKey, Refusal> resolve_next_hop(const bgp::NextHop& next_hop,
   HopKey hop;
   hop.kind = NextHopKind::kForward;
   hop.address = address;
-  if (is_link_local_v6(address)) {
+  if (is_ipv6_link_local(address)) {
     // Meaningless without a port: the session's own, or the one whose subnet the peer is in.
     const auto port =
         context.peer.port ? context.peer.port : own.connected_port(context.peer.address);

@@ -6,19 +6,6 @@
 namespace lastmile::rib {
 namespace {
 
-unsigned length_of(const IpPrefix& prefix) {
-  return std::visit([](const auto& p) { return p.length(); }, prefix);
-}
-
-bool contains(const IpPrefix& prefix, const IpAddress& address) {
-  return std::visit(
-      [&]<class Address>(const Prefix<Address>& p) {
-        const auto* same_family = std::get_if<Address>(&address);
-        return same_family != nullptr && p.contains(*same_family);
-      },
-      prefix);
-}
-
 Ipv6Address v6(std::uint8_t first, std::uint8_t second) {
   Ipv6Address::Bytes bytes{};
   bytes[0] = first;
@@ -100,12 +87,6 @@ bool is_martian(const Ipv6Prefix& prefix) {
       Ipv6Prefix{v6(0xff, 0), 8},      // multicast, RFC 4291 section 2.7
   };
   return !prefix.is_default() && in_any(kMartians, prefix);
-}
-
-IpPrefix host_prefix(const IpAddress& address) {
-  return std::visit(
-      []<class Address>(const Address& a) { return IpPrefix{Prefix<Address>(a, Address::kBits)}; },
-      address);
 }
 
 }  // namespace lastmile::rib

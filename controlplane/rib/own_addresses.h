@@ -40,7 +40,4 @@ class OwnAddresses {
 [[nodiscard]] bool is_martian(const Ipv4Prefix& prefix);
 [[nodiscard]] bool is_martian(const Ipv6Prefix& prefix);
 
-/// The whole address as a prefix.
-[[nodiscard]] IpPrefix host_prefix(const IpAddress& address);
-
 }  // namespace lastmile::rib

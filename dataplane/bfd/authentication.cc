@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "dataplane/bfd/wire.h"
+#include "dataplane/net/headers.h"
 
 namespace lastmile::bfd {
 namespace {
@@ -62,7 +63,7 @@ std::optional<Refusal> check_sha1(const Authentication& authentication,
   const auto section = packet.subspan(kControlSize);
   if (section.size() != kSha1Section) return Refusal::kAuthType;
   if (section[section_at::kKeyId] != authentication.key_id) return Refusal::kAuthKey;
-  const std::uint32_t sequence = get32(section.subspan(section_at::kSequence));
+  const std::uint32_t sequence = load_be32(&section[section_at::kSequence]);
   const std::uint32_t least = authentication.type == AuthType::kMeticulousSha1 ? 1 : 0;
   if (window.known && !in_window(window, sequence, least)) return Refusal::kAuthSequence;
   const Digest expected = digest_of(authentication, packet);
@@ -116,7 +117,7 @@ void sign(const Authentication& authentication, std::uint32_t sequence,
     return;
   }
   section[section_at::kReserved] = 0;
-  put32(section.subspan(section_at::kSequence), sequence);
+  store_be32(&section[section_at::kSequence], sequence);
   const Digest digest = digest_of(authentication, packet);
   std::copy(digest.begin(), digest.end(), section.begin() + section_at::kDigest);
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "dataplane/bfd/session.h"
+#include "dataplane/net/headers.h"
 
 namespace lastmile::bfd {
 namespace {
@@ -43,11 +44,10 @@ void EchoProbe::write(std::span<std::uint8_t> out, Instant now) {
   packet.desired_min_tx = kSlowInterval;
   packet.required_min_rx = kSlowInterval;
   encode(packet, out);
-  put64(out.subspan(payload_at::kSequence), ++sequence_);
-  put64(out.subspan(payload_at::kSentAt),
-        static_cast<std::uint64_t>(now.time_since_epoch().count()));
-  put64(out.subspan(payload_at::kPort), port_.value());
-  put64(out.subspan(payload_at::kDigest), siphash(key_, out.first(payload_at::kDigest)));
+  store_be64(&out[payload_at::kSequence], ++sequence_);
+  store_be64(&out[payload_at::kSentAt], static_cast<std::uint64_t>(now.time_since_epoch().count()));
+  store_be64(&out[payload_at::kPort], port_.value());
+  store_be64(&out[payload_at::kDigest], siphash(key_, out.first(payload_at::kDigest)));
   ++sent_;
   // Jitter as for control packets (RFC 5880 section 6.8.9 asks for it here, too).
   random_ ^= random_ << 13U;
@@ -61,17 +61,17 @@ void EchoProbe::write(std::span<std::uint8_t> out, Instant now) {
 std::optional<Refusal> EchoProbe::receive(std::span<const std::uint8_t> payload, PortId port,
                                           Instant now) {
   if (payload.size() != kEchoSize ||
-      get64(payload.subspan(payload_at::kDigest)) !=
+      load_be64(&payload[payload_at::kDigest]) !=
           siphash(key_, payload.first(payload_at::kDigest)) ||
-      get32(payload.subspan(4)) != discriminator_) {
+      load_be32(&payload[4]) != discriminator_) {
     return Refusal::kEchoForged;
   }
-  if (port != port_ || get64(payload.subspan(payload_at::kPort)) != port_.value()) {
+  if (port != port_ || load_be64(&payload[payload_at::kPort]) != port_.value()) {
     return Refusal::kEchoWrongPort;
   }
-  const std::uint64_t sequence = get64(payload.subspan(payload_at::kSequence));
+  const std::uint64_t sequence = load_be64(&payload[payload_at::kSequence]);
   const Instant sent_at{
-      Interval{static_cast<std::int64_t>(get64(payload.subspan(payload_at::kSentAt)))}};
+      Interval{static_cast<std::int64_t>(load_be64(&payload[payload_at::kSentAt]))}};
   if (sequence <= seen_sequence_ ||
       now - sent_at > settings_.multiplier * Interval{settings_.interval}) {
     return Refusal::kEchoReplayed;

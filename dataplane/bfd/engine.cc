@@ -1,4 +1,5 @@
 #include "dataplane/bfd/engine.h"
+#include "dataplane/net/headers.h"
 
 #include <algorithm>
 #include <array>
@@ -230,7 +231,7 @@ void Engine::receive_echo(const Datagram& datagram, Instant now) {
   if (datagram.hop_limit != kReturnedHopLimit) return refuse(Refusal::kBadHopLimit);
   const auto payload = datagram.payload();
   if (payload.size() < kControlSize) return refuse(Refusal::kEchoUnknown);
-  Slot* const slot = find(get32(payload.subspan(4)));
+  Slot* const slot = find(load_be32(&payload[4]));
   if (slot == nullptr || !slot->echo) return refuse(Refusal::kEchoUnknown);
   if (slot->admin == Admin::kDown) return refuse(*slot, Refusal::kAdministrativelyDown);
   if (const auto refusal = slot->echo->receive(payload, datagram.port, now)) {

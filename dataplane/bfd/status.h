@@ -10,20 +10,12 @@
 
 #include "dataplane/bfd/command.h"
 #include "dataplane/bfd/refusal.h"
+#include "dataplane/net/single_writer.h"
 #include "dataplane/update/spsc_ring.h"
 
 namespace lastmile::bfd {
 
-/// A number with one writer.
-class Gauge {
- public:
-  void set(std::uint64_t value) { value_.store(value, std::memory_order_relaxed); }
-  void add(std::uint64_t amount) { set(read() + amount); }
-  [[nodiscard]] std::uint64_t read() const { return value_.load(std::memory_order_relaxed); }
-
- private:
-  std::atomic<std::uint64_t> value_{0};
-};
+using Gauge = SingleWriter;
 
 // worker: writes; any thread: reads
 struct alignas(64) SessionStatus {

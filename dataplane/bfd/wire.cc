@@ -1,4 +1,5 @@
 #include "dataplane/bfd/wire.h"
+#include "dataplane/net/headers.h"
 
 namespace lastmile::bfd {
 namespace {
@@ -52,15 +53,15 @@ tl::expected<ControlPacket, Refusal> decode(std::span<const std::uint8_t> payloa
   if (packet.multiplier == 0) return tl::unexpected(Refusal::kZeroMultiplier);
   if ((payload[octet::kStateAndFlags] & kMultipointBit) != 0)
     return tl::unexpected(Refusal::kMultipoint);
-  packet.my_discriminator = get32(payload.subspan(octet::kMyDiscriminator));
+  packet.my_discriminator = load_be32(&payload[octet::kMyDiscriminator]);
   if (packet.my_discriminator == 0) return tl::unexpected(Refusal::kZeroDiscriminator);
 
   packet.diagnostic = static_cast<Diagnostic>(payload[octet::kVersionAndDiagnostic] & 0x1fU);
   packet.state = static_cast<State>(payload[octet::kStateAndFlags] >> 6U);
-  packet.your_discriminator = get32(payload.subspan(octet::kYourDiscriminator));
-  packet.desired_min_tx = Microseconds{get32(payload.subspan(octet::kDesiredMinTx))};
-  packet.required_min_rx = Microseconds{get32(payload.subspan(octet::kRequiredMinRx))};
-  packet.required_min_echo_rx = Microseconds{get32(payload.subspan(octet::kRequiredMinEchoRx))};
+  packet.your_discriminator = load_be32(&payload[octet::kYourDiscriminator]);
+  packet.desired_min_tx = Microseconds{load_be32(&payload[octet::kDesiredMinTx])};
+  packet.required_min_rx = Microseconds{load_be32(&payload[octet::kRequiredMinRx])};
+  packet.required_min_echo_rx = Microseconds{load_be32(&payload[octet::kRequiredMinEchoRx])};
   if (packet.your_discriminator == 0 &&
       (packet.state == State::kInit || packet.state == State::kUp)) {
     return tl::unexpected(Refusal::kMissingDiscriminator);
@@ -77,11 +78,11 @@ void encode(const ControlPacket& packet, std::span<std::uint8_t> out) {
   }
   out[octet::kMultiplier] = packet.multiplier;
   out[octet::kLength] = packet.length;
-  put32(out.subspan(octet::kMyDiscriminator), packet.my_discriminator);
-  put32(out.subspan(octet::kYourDiscriminator), packet.your_discriminator);
-  put32(out.subspan(octet::kDesiredMinTx), packet.desired_min_tx.count());
-  put32(out.subspan(octet::kRequiredMinRx), packet.required_min_rx.count());
-  put32(out.subspan(octet::kRequiredMinEchoRx), packet.required_min_echo_rx.count());
+  store_be32(&out[octet::kMyDiscriminator], packet.my_discriminator);
+  store_be32(&out[octet::kYourDiscriminator], packet.your_discriminator);
+  store_be32(&out[octet::kDesiredMinTx], packet.desired_min_tx.count());
+  store_be32(&out[octet::kRequiredMinRx], packet.required_min_rx.count());
+  store_be32(&out[octet::kRequiredMinEchoRx], packet.required_min_echo_rx.count());
 }
 
 }  // namespace lastmile::bfd

@@ -99,20 +99,4 @@ struct ControlPacket {
 /// Writes the mandatory section; `out` holds kControlSize octets. The length is the packet's.
 void encode(const ControlPacket& packet, std::span<std::uint8_t> out);
 
-/// Big-endian integers in a buffer.
-[[nodiscard]] constexpr std::uint32_t get32(std::span<const std::uint8_t> at) {
-  return std::uint32_t{at[0]} << 24 | std::uint32_t{at[1]} << 16 | std::uint32_t{at[2]} << 8 |
-         at[3];
-}
-constexpr void put32(std::span<std::uint8_t> at, std::uint32_t value) {
-  for (unsigned i = 0; i < 4; ++i) at[i] = static_cast<std::uint8_t>(value >> (24 - 8 * i));
-}
-[[nodiscard]] constexpr std::uint64_t get64(std::span<const std::uint8_t> at) {
-  return std::uint64_t{get32(at)} << 32 | get32(at.subspan(4));
-}
-constexpr void put64(std::span<std::uint8_t> at, std::uint64_t value) {
-  put32(at, static_cast<std::uint32_t>(value >> 32));
-  put32(at.subspan(4), static_cast<std::uint32_t>(value));
-}
-
 }  // namespace lastmile::bfd

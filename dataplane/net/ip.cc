@@ -106,6 +106,51 @@ std::optional<IpAddress> parse_ip_address(std::string_view text) {
   return std::nullopt;
 }
 
+bool is_ipv6_link_local(const IpAddress& address) {
+  const auto* v6 = std::get_if<Ipv6Address>(&address);
+  return v6 != nullptr && v6->is_link_local();
+}
+
+bool contains(const IpPrefix& prefix, const IpAddress& address) {
+  return std::visit(
+      [&]<class Address>(const Prefix<Address>& p) {
+        const auto* same_family = std::get_if<Address>(&address);
+        return same_family != nullptr && p.contains(*same_family);
+      },
+      prefix);
+}
+
+bool covers(const IpPrefix& outer, const IpPrefix& inner) {
+  return std::visit(
+      [&]<class Address>(const Prefix<Address>& p) {
+        const auto* same_family = std::get_if<Prefix<Address>>(&inner);
+        return same_family != nullptr && p.covers(*same_family);
+      },
+      outer);
+}
+
+IpAddress address_of(const IpPrefix& prefix) {
+  return std::visit([](const auto& p) -> IpAddress { return p.address(); }, prefix);
+}
+
+unsigned length_of(const IpPrefix& prefix) {
+  return std::visit([](const auto& p) { return unsigned{p.length()}; }, prefix);
+}
+
+IpPrefix prefix_around(const IpAddress& address, unsigned length) {
+  return std::visit(
+      [&]<class Address>(const Address& a) {
+        return IpPrefix{Prefix<Address>{a, length}};
+      },
+      address);
+}
+
+IpPrefix host_prefix(const IpAddress& address) {
+  return std::visit(
+      []<class Address>(const Address& a) { return IpPrefix{Prefix<Address>(a, Address::kBits)}; },
+      address);
+}
+
 std::optional<IpPrefix> parse_ip_prefix(std::string_view text) {
   if (const auto v4 = Ipv4Prefix::parse(text)) return *v4;
   if (const auto v6 = Ipv6Prefix::parse(text)) return *v6;

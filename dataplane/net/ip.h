@@ -123,6 +123,20 @@ using IpAddress = std::variant<Ipv4Address, Ipv6Address>;
 /// A prefix of either family.
 using IpPrefix = std::variant<Ipv4Prefix, Ipv6Prefix>;
 
+/// fe80::/10. IPv4's 169.254.0.0/16 is no more than a subnet to a router, so it does not count.
+[[nodiscard]] bool is_ipv6_link_local(const IpAddress& address);
+/// False across families.
+[[nodiscard]] bool contains(const IpPrefix& prefix, const IpAddress& address);
+/// True if `inner` is `outer` or a more specific of it; false across families.
+[[nodiscard]] bool covers(const IpPrefix& outer, const IpPrefix& inner);
+/// The first address of a prefix: its bits with the host bits zero.
+[[nodiscard]] IpAddress address_of(const IpPrefix& prefix);
+[[nodiscard]] unsigned length_of(const IpPrefix& prefix);
+/// The prefix of `length` bits around an address; `length` is at most the bits of its family.
+[[nodiscard]] IpPrefix prefix_around(const IpAddress& address, unsigned length);
+/// The whole address as a prefix.
+[[nodiscard]] IpPrefix host_prefix(const IpAddress& address);
+
 [[nodiscard]] std::optional<IpAddress> parse_ip_address(std::string_view text);
 [[nodiscard]] std::optional<IpPrefix> parse_ip_prefix(std::string_view text);
 

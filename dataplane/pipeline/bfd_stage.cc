@@ -4,7 +4,7 @@
 #include <cstring>
 
 #include "dataplane/bfd/wire.h"
-#include "dataplane/pipeline/headers.h"
+#include "dataplane/net/headers.h"
 
 namespace lastmile {
 namespace {

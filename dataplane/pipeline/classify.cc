@@ -1,6 +1,6 @@
 #include "dataplane/pipeline/classify.h"
 
-#include "dataplane/pipeline/headers.h"
+#include "dataplane/net/headers.h"
 #include "dataplane/pipeline/ip_class.h"
 
 namespace lastmile {

@@ -2,7 +2,7 @@
 
 #include <cstring>
 
-#include "dataplane/pipeline/headers.h"
+#include "dataplane/net/headers.h"
 
 namespace lastmile {
 namespace {

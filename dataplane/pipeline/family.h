@@ -5,8 +5,8 @@
 #include <cstdint>
 #include <span>
 
+#include "dataplane/net/headers.h"
 #include "dataplane/net/ip.h"
-#include "dataplane/pipeline/headers.h"
 #include "dataplane/pipeline/ip_class.h"
 #include "dataplane/pipeline/vector.h"
 

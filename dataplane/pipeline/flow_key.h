@@ -9,7 +9,7 @@
 #include <cstdint>
 
 #include "dataplane/forwarding/flow_hash.h"
-#include "dataplane/pipeline/headers.h"
+#include "dataplane/net/headers.h"
 
 namespace lastmile {
 

@@ -2,8 +2,8 @@
 #include <span>
 
 #include "dataplane/net/checksum.h"
+#include "dataplane/net/headers.h"
 #include "dataplane/net/ip.h"
-#include "dataplane/pipeline/headers.h"
 #include "dataplane/pipeline/ipv4_options.h"
 #include "dataplane/pipeline/trim.h"
 #include "dataplane/pipeline/validate.h"

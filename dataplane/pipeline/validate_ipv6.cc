@@ -1,7 +1,7 @@
 #include <optional>
 
+#include "dataplane/net/headers.h"
 #include "dataplane/net/ip.h"
-#include "dataplane/pipeline/headers.h"
 #include "dataplane/pipeline/ip_class.h"
 #include "dataplane/pipeline/trim.h"
 #include "dataplane/pipeline/validate.h"

@@ -12,10 +12,10 @@
 #include <array>
 #include <cstdint>
 
+#include "dataplane/net/headers.h"
 #include "dataplane/net/ip.h"
 #include "dataplane/net/mac.h"
 #include "dataplane/net/strong_id.h"
-#include "dataplane/pipeline/headers.h"
 #include "dataplane/worker/counters.h"
 #include "dataplane/worker/port.h"
 

@@ -219,15 +219,12 @@ bool FibWriter::send_notices() {
 }
 
 FibWriterStats FibWriter::stats() const {
-  const auto read = [](const Counter& counter) {
-    return counter.value.load(std::memory_order_relaxed);
-  };
-  return {.operations = read(operations_),
-          .failures = read(failures_),
-          .batches = read(batches_),
-          .largest_batch = read(largest_batch_),
-          .worst_operation_tsc = read(worst_operation_tsc_),
-          .waiting_for_readers = read(waiting_)};
+  return {.operations = operations_.read(),
+          .failures = failures_.read(),
+          .batches = batches_.read(),
+          .largest_batch = largest_batch_.read(),
+          .worst_operation_tsc = worst_operation_tsc_.read(),
+          .waiting_for_readers = waiting_.read()};
 }
 
 }  // namespace lastmile

@@ -25,6 +25,7 @@
 #include <vector>
 
 #include "dataplane/forwarding/tables.h"
+#include "dataplane/net/single_writer.h"
 #include "dataplane/update/fib_channel.h"
 #include "dataplane/update/fib_operation.h"
 
@@ -75,16 +76,6 @@ class FibWriter {
     std::uint32_t routes = 0;
     bool released = false;  // by the client
   };
-  // Writer: adds with plain load and store; any thread: reads.
-  struct Counter {
-    std::atomic<std::uint64_t> value{0};
-    void add(std::uint64_t n) {
-      value.store(value.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
-    }
-    void raise_to(std::uint64_t n) {
-      if (n > value.load(std::memory_order_relaxed)) value.store(n, std::memory_order_relaxed);
-    }
-  };
 
   void run();
   [[nodiscard]] bool has_work() const;
@@ -113,12 +104,13 @@ class FibWriter {
   std::thread thread_;
   std::atomic<bool> stopping_{false};  // stop(): writes; thread: reads
 
-  Counter operations_;
-  Counter failures_;
-  Counter batches_;
-  Counter largest_batch_;
-  Counter worst_operation_tsc_;
-  Counter waiting_;
+  // writer thread: writes; any thread: reads
+  SingleWriter operations_;
+  SingleWriter failures_;
+  SingleWriter batches_;
+  SingleWriter largest_batch_;
+  SingleWriter worst_operation_tsc_;
+  SingleWriter waiting_;
 };
 
 }  // namespace lastmile

@@ -17,6 +17,7 @@
 #include <limits>
 #include <vector>
 
+#include "dataplane/net/single_writer.h"
 #include "dataplane/net/strong_id.h"
 #include "dataplane/pipeline/drop_reason.h"
 #include "dataplane/pipeline/punt_class.h"
@@ -25,19 +26,7 @@
 
 namespace lastmile {
 
-/// A counter with one writer. Readers see some value it had; never a torn one.
-class Counter {
- public:
-  /// Worker only.
-  void add(std::uint64_t amount) {
-    value_.store(value_.load(std::memory_order_relaxed) + amount, std::memory_order_relaxed);
-  }
-  /// Any thread.
-  [[nodiscard]] std::uint64_t read() const { return value_.load(std::memory_order_relaxed); }
-
- private:
-  std::atomic<std::uint64_t> value_{0};
-};
+using Counter = SingleWriter;
 
 /// Packets and bytes (Ethernet header included, FCS not) through a port or the host interface.
 struct InterfaceCounters {

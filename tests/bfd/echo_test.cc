@@ -3,6 +3,7 @@
 
 #include "dataplane/bfd/echo.h"
 
+#include "dataplane/net/headers.h"
 #include "tests/bfd/scripted.h"
 
 namespace lastmile::bfd::test {
@@ -144,7 +145,7 @@ TEST_F(UnaffiliatedEcho, OneHopAndNoOther) {
   receive(echo);
   EXPECT_EQ(refused(Refusal::kBadHopLimit), 1U);
   echo.hop_limit = 254;
-  put32(std::span{echo.octets}.subspan(4), kOurs + 1);
+  store_be32(&echo.octets[4], kOurs + 1);
   receive(echo);
   EXPECT_EQ(refused(Refusal::kEchoUnknown), 1U);
 }

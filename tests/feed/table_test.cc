@@ -49,7 +49,9 @@ TEST(Table, ReadsAListWithCommentsAndBothFamilies) {
   for (const Route& route : table->routes) {
     const auto origin = table->sets.at(route.set).as_path.origin();
     ASSERT_TRUE(origin);
-    if (route.prefix == *parse_ip_prefix("1.0.0.0/24")) EXPECT_EQ(origin->value(), 13335U);
+    if (route.prefix == *parse_ip_prefix("1.0.0.0/24")) {
+      EXPECT_EQ(origin->value(), 13335U);
+    }
   }
 }
 

@@ -33,15 +33,7 @@ def bfd_lab():
     try:
         fabric.up(lab)
         for leaf in ("leaf1", "leaf2"):
-            asn = topology.node(leaf).asn
-            commands = [
-                "configure terminal", "bfd", "profile fast", "receive-interval 10",
-                "transmit-interval 10", "detect-multiplier 3", "exit", "exit",
-                f"router bgp {asn}", "neighbor bms1 bfd", "neighbor bms1 bfd profile fast",
-            ]  # fmt: skip
-            space = lab.namespace(leaf)
-            words = [word for command in commands for word in ("-c", command)]
-            lab.run(leaf, "vtysh", "-N", space, *words)
+            frr.watch(lab, topology.node(leaf), ["bms1"], interval_ms=10)
         for node in topology.servers():
             lastmile.start(lab, node, bfd=SERVER_BFD[node.name])
             wait_for(

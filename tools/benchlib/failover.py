@@ -89,14 +89,8 @@ class Fabric:
         self.lab.run(node, *words)
 
     def use_bfd(self, node: str) -> None:
-        interval = self.detection.leaf_bfd_ms
-        if interval == 0:
-            return
-        asn = topology.node(node).asn
-        self.configure(
-            node, "bfd", "profile fast", f"receive-interval {interval}", f"transmit-interval {interval}",
-            "detect-multiplier 3", "exit", "exit", f"router bgp {asn}", "neighbor FABRIC bfd profile fast",
-        )  # fmt: skip
+        if self.detection.leaf_bfd_ms != 0:
+            frr.watch(self.lab, topology.node(node), ["FABRIC"], self.detection.leaf_bfd_ms)
 
     def prepare_leaf(self) -> None:
         """Leaf 1 takes the feed's table and tells bms1 alone of it."""

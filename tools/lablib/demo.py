@@ -215,17 +215,12 @@ class Demo:
         self.report.figure(
             f"{key}_next_hops", f"{title}: default route meanwhile", " ".join(down), down == [other], other
         )
-        for name, text, ping in (
-            ("bms2", "bms1 → bms2", outward),
-            ("legacy", "legacy → bms1", inward),
-        ):
-            self.report.figure(
-                f"{key}_lost_{name}",
-                f"{title}, {text}: pings lost of {ping.sent}",
-                ping.lost,
-                ping.lost <= may_lose,
-                f"≤ {may_lose}",
-            )
+        ways = (
+            ("bms2", "bms1 → bms2", outward, outward_repair),
+            ("legacy", "legacy → bms1", inward, inward_repair),
+        )
+        for name, text, ping, _ in ways:
+            self.lost_pings(f"{key}_lost_{name}", f"{title}, {text}", ping, may_lose)
             # One ping's interval more than what was lost, and the machine's own delays.
             longest = 150 + 100 * (may_lose + 1)
             self.report.figure(
@@ -235,19 +230,16 @@ class Demo:
                 ping.longest_gap * 1000 <= longest,
                 f"≤ {longest}",
             )
-        for name, text, ping in (
-            ("bms2", "bms1 → bms2", outward_repair),
-            ("legacy", "legacy → bms1", inward_repair),
-        ):
-            self.report.figure(
-                f"{key}_repair_lost_{name}",
-                f"{title} repaired, {text}: pings lost of {ping.sent}",
-                ping.lost,
-                ping.lost <= self.servers.pings_lost_by_repair,
-                f"≤ {self.servers.pings_lost_by_repair}",
-            )
+        for name, text, _, ping in ways:
+            may_lose = self.servers.pings_lost_by_repair
+            self.lost_pings(f"{key}_repair_lost_{name}", f"{title} repaired, {text}", ping, may_lose)
         self.report.figure(
             f"{key}_repair_s", f"{title}: both uplinks back after repair (s)", repaired, repaired <= 15, "≤ 15"
+        )
+
+    def lost_pings(self, key: str, title: str, ping, may_lose: int) -> None:
+        self.report.figure(
+            key, f"{title}: pings lost of {ping.sent}", ping.lost, ping.lost <= may_lose, f"≤ {may_lose}"
         )
 
     def wait_for_repair(self, since: float) -> float:

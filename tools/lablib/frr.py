@@ -78,13 +78,14 @@ def configuration(node: topology.Node, folder: Path) -> str:
     )
 
 
-def watch(lab: Lab, node: topology.Node, neighbors: list[str]) -> None:
-    """BFD with these neighbors (interfaces or peer groups), at the lab's interval. It runs with who answers;
-    a neighbor without BFD is a neighbor still."""
-    milliseconds = str(topology.BFD_INTERVAL_MS)
+def watch(
+    lab: Lab, node: topology.Node, neighbors: list[str], interval_ms: int = topology.BFD_INTERVAL_MS
+) -> None:
+    """BFD with these neighbors (interfaces or peer groups). It runs with who answers; a neighbor without BFD
+    is a neighbor still."""
     lines = [
-        "configure terminal", "bfd", "profile lab", f"receive-interval {milliseconds}",
-        f"transmit-interval {milliseconds}", f"detect-multiplier {topology.BFD_MULTIPLIER}", "exit", "exit",
+        "configure terminal", "bfd", "profile lab", f"receive-interval {interval_ms}",
+        f"transmit-interval {interval_ms}", f"detect-multiplier {topology.BFD_MULTIPLIER}", "exit", "exit",
         f"router bgp {node.asn}", *(f"neighbor {n} bfd profile lab" for n in neighbors),
     ]  # fmt: skip
     words = [word for line in lines for word in ("-c", line)]

@@ -14,11 +14,6 @@ namespace {
 
 constexpr Duration kFaultLogInterval = std::chrono::seconds{10};
 
-bool is_link_local(const IpAddress& address) {
-  const auto* v6 = std::get_if<Ipv6Address>(&address);
-  return v6 != nullptr && v6->is_link_local();
-}
-
 }  // namespace
 
 Peer::Peer(const Context& context, PeerId id, PeerId configured_as, PeerSettings settings,
@@ -154,12 +149,12 @@ void Peer::discovery_lost(TimePoint now) {
 
 bool Peer::matches(const Endpoint& remote) const {
   if (address_ != remote.address) return false;
-  return !is_link_local(remote.address) || remote.port == settings_.port;
+  return !is_ipv6_link_local(remote.address) || remote.port == settings_.port;
 }
 
 bool Peer::adopts(const Endpoint& remote) const {
   return !address_ && settings_.port && remote.port == settings_.port &&
-         is_link_local(remote.address);
+         is_ipv6_link_local(remote.address);
 }
 
 Peer::Welcome Peer::accepted(ConnectionId id, const Endpoint& local, const Endpoint& remote,

@@ -15,19 +15,6 @@ namespace {
 
 constexpr Duration kUnknownLogInterval = std::chrono::seconds{10};
 
-unsigned length_of(const IpPrefix& prefix) {
-  return std::visit([](const auto& p) { return unsigned{p.length()}; }, prefix);
-}
-
-bool contains(const IpPrefix& prefix, const IpAddress& address) {
-  return std::visit(
-      [&]<class Address>(const Prefix<Address>& p) {
-        const auto* same_family = std::get_if<Address>(&address);
-        return same_family != nullptr && p.contains(*same_family);
-      },
-      prefix);
-}
-
 }  // namespace
 
 /// Peers are made before the observer is known (the RIB is made with us as its PeerOutput), so they

@@ -12,18 +12,10 @@ namespace {
 constexpr std::uint8_t kInternalHopLimit = 64;
 constexpr std::uint8_t kExternalHopLimit = 1;
 
-template <class Address>
-bool on_subnet(const PortConfig::InterfaceAddress& interface, const Address& address) {
-  const auto* own = std::get_if<Address>(&interface.address);
-  return own != nullptr && Prefix<Address>(*own, interface.length).contains(address);
-}
-
 std::optional<PortId> port_towards(const Config& config, const IpAddress& address) {
   for (const PortConfig& port : config.ports) {
     for (const PortConfig::InterfaceAddress& interface : port.addresses) {
-      if (std::visit([&](const auto& a) { return on_subnet(interface, a); }, address)) {
-        return port.id;
-      }
+      if (contains(interface.subnet(), address)) return port.id;
     }
   }
   return std::nullopt;
@@ -69,10 +61,6 @@ HopLimits hop_limits(const Config& config, const BgpNeighborConfig& neighbor, bo
   return hops;
 }
 
-IpAddress first_address(const IpPrefix& prefix) {
-  return std::visit([](const auto& p) -> IpAddress { return p.address(); }, prefix);
-}
-
 }  // namespace
 
 bool same_session(const PeerSettings& a, const PeerSettings& b) {
@@ -103,7 +91,7 @@ std::vector<PeerSettings> peer_settings(const Config& config) {
     peer.shutdown = neighbor.shutdown;
     peer.shutdown_message = neighbor.shutdown_message;
     if (!peer.port && peer.address) peer.port = port_towards(config, *peer.address);
-    if (!peer.port && peer.listen) peer.port = port_towards(config, first_address(*peer.listen));
+    if (!peer.port && peer.listen) peer.port = port_towards(config, address_of(*peer.listen));
     peer.hops = hop_limits(config, neighbor, peer.port.has_value());
     if (peer.port && peer.port->value() < config.ports.size()) {
       peer.own_addresses = addresses_of(config.ports[peer.port->value()]);

@@ -23,10 +23,6 @@ bool fits_two_octets(Asn asn) {
   return asn.value() <= std::numeric_limits<std::uint16_t>::max();
 }
 
-bool is_confederation(SegmentType type) {
-  return type == SegmentType::kConfedSequence || type == SegmentType::kConfedSet;
-}
-
 // How much a segment adds to the length of a path (RFC 4271 section 9.1.2.2 a, RFC 5065 section
 // 5.3).
 std::size_t weight(const Segment& segment) {
@@ -99,7 +95,7 @@ AsPath reconstruct(const AsPath& as_path, const AsPath& as4_path) {
   AsPath merged;
   std::size_t missing = total - carried;
   for (const Segment& segment : as_path.segments) {
-    if (missing == 0 && !is_confederation(segment.type)) break;
+    if (missing == 0 && !segment.is_confederation()) break;
     if (weight(segment) <= missing) {
       append(segment, merged);
       missing -= weight(segment);
@@ -129,7 +125,7 @@ Verdict decode_as_path(Octets value, UpdateDraft& draft) {
   // We are in no confederation, so an external peer is outside of it, too.
   const bool confederation =
       std::any_of(path.segments.begin(), path.segments.end(),
-                  [](const Segment& segment) { return is_confederation(segment.type); });
+                  [](const Segment& segment) { return segment.is_confederation(); });
   if (draft.context.external_peer && confederation) {
     return {"confederation segment from outside, see RFC 5065 section 5", {}};
   }
@@ -150,7 +146,7 @@ Verdict decode_as4_path(Octets value, UpdateDraft& draft) {
   if (const char* what = decode_segments(value, AsnSize::kFour, path)) return {what, {}};
   // "MUST discard these path segments, adjust the relevant attribute fields accordingly, and
   // continue" (RFC 6793 section 6).
-  std::erase_if(path.segments, [](const Segment& s) { return is_confederation(s.type); });
+  std::erase_if(path.segments, [](const Segment& s) { return s.is_confederation(); });
   draft.as4_path = std::move(path);
   return {};
 }
@@ -160,12 +156,12 @@ Verdict decode_as4_path(Octets value, UpdateDraft& draft) {
 bool encode_as4_path(const EncodeSource& source, OctetWriter& out) {
   const std::vector<Segment>& segments = source.attributes.as_path.segments;
   const bool lossy = std::any_of(segments.begin(), segments.end(), [](const Segment& segment) {
-    return !is_confederation(segment.type) &&
+    return !segment.is_confederation() &&
            !std::all_of(segment.asns.begin(), segment.asns.end(), fits_two_octets);
   });
   if (!lossy) return false;
   for (const Segment& segment : segments) {
-    if (!is_confederation(segment.type)) encode_segment(segment, AsnSize::kFour, out);
+    if (!segment.is_confederation()) encode_segment(segment, AsnSize::kFour, out);
   }
   return true;
 }

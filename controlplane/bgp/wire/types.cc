@@ -13,10 +13,6 @@ using SegmentType = AsPath::SegmentType;
 // A segment's length field is one octet (RFC 4271 section 4.3 b).
 constexpr std::size_t kMaxSegment = 255;
 
-bool is_confederation(SegmentType type) {
-  return type == SegmentType::kConfedSequence || type == SegmentType::kConfedSet;
-}
-
 struct Brackets {
   const char* open;
   const char* close;
@@ -71,7 +67,7 @@ unsigned AsPath::count(Asn asn) const {
 
 std::optional<Asn> AsPath::first() const {
   for (const Segment& segment : segments) {
-    if (is_confederation(segment.type) || segment.asns.empty()) continue;
+    if (segment.is_confederation() || segment.asns.empty()) continue;
     if (segment.type == SegmentType::kSet) return std::nullopt;
     return segment.asns.front();
   }
@@ -80,7 +76,7 @@ std::optional<Asn> AsPath::first() const {
 
 std::optional<Asn> AsPath::origin() const {
   for (auto segment = segments.rbegin(); segment != segments.rend(); ++segment) {
-    if (is_confederation(segment->type) || segment->asns.empty()) continue;
+    if (segment->is_confederation() || segment->asns.empty()) continue;
     if (segment->type == SegmentType::kSet) return std::nullopt;
     return segment->asns.back();
   }

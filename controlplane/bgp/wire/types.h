@@ -48,6 +48,10 @@ struct AsPath {
   struct Segment {
     SegmentType type = SegmentType::kSequence;
     std::vector<Asn> asns;
+
+    [[nodiscard]] bool is_confederation() const {
+      return type == SegmentType::kConfedSequence || type == SegmentType::kConfedSet;
+    }
     friend bool operator==(const Segment&, const Segment&) = default;
   };
   std::vector<Segment> segments;

@@ -26,7 +26,7 @@
 #include <vector>
 
 #include "dataplane/forwarding/flow_hash.h"
-#include "dataplane/pipeline/headers.h"
+#include "dataplane/net/headers.h"
 #include "tools/bench_src/fib/harness.h"
 #include "tools/bench_src/forward/pcap_file.h"
 #include "tools/bench_src/forward/rig.h"

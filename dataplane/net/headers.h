@@ -27,8 +27,18 @@ inline void store_raw(std::uint8_t* at, Integer value) {
 [[nodiscard]] inline std::uint32_t load_be32(const std::uint8_t* at) {
   return __builtin_bswap32(load_raw<std::uint32_t>(at));
 }
+[[nodiscard]] inline std::uint64_t load_be64(const std::uint8_t* at) {
+  return __builtin_bswap64(load_raw<std::uint64_t>(at));
+}
+/// Writes a big-endian integer.
 inline void store_be16(std::uint8_t* at, std::uint16_t value) {
   store_raw(at, __builtin_bswap16(value));
+}
+inline void store_be32(std::uint8_t* at, std::uint32_t value) {
+  store_raw(at, __builtin_bswap32(value));
+}
+inline void store_be64(std::uint8_t* at, std::uint64_t value) {
+  store_raw(at, __builtin_bswap64(value));
 }
 
 /// 16-bit constant as it reads by load_raw on this machine.
@@ -77,6 +87,14 @@ inline constexpr std::size_t kHopLimit = 7;
 inline constexpr std::size_t kSource = 8;
 inline constexpr std::size_t kDestination = 24;
 }  // namespace ipv6
+
+namespace udp {
+inline constexpr std::size_t kHeaderSize = 8;
+inline constexpr std::size_t kSourcePort = 0;
+inline constexpr std::size_t kDestinationPort = 2;
+inline constexpr std::size_t kLength = 4;
+inline constexpr std::size_t kChecksum = 6;
+}  // namespace udp
 
 namespace protocol {
 inline constexpr std::uint8_t kIcmp = 1;
