@@ -44,29 +44,59 @@ GroupTable::~GroupTable() {
   }
 }
 
+namespace {
+
+/// First pass over a vector: no branch on the packet; who needs repair is written down.
+template <class Choose, class Repair>
+void choose_all(std::span<NextHopId> chosen, const NextHopTable& next_hops, Choose choose,
+                Repair repair) {
+  constexpr std::size_t kMostAtOnce = 256;
+  std::array<std::uint16_t, kMostAtOnce + 1> dead;  // the last store may be one too many
+  for (std::size_t first = 0; first < chosen.size(); first += kMostAtOnce) {
+    const std::size_t end = std::min(chosen.size(), first + kMostAtOnce);
+    std::size_t dead_count = 0;
+    for (std::size_t i = first; i < end; ++i) {
+      const NextHopId choice = choose(i);
+      chosen[i] = choice;
+      dead[dead_count] = static_cast<std::uint16_t>(i - first);
+      dead_count += next_hops.is_alive(choice) ? 0 : 1;
+    }
+    for (std::size_t n = 0; n < dead_count; ++n) {
+      const std::size_t i = first + dead[n];
+      chosen[i] = repair(i);
+    }
+  }
+}
+
+}  // namespace
+
 void GroupTable::select(std::span<const std::uint16_t> groups,
                         std::span<const std::uint32_t> hashes, const NextHopTable& next_hops,
                         std::span<NextHopId> chosen) const {
   assert(hashes.size() >= groups.size() && chosen.size() >= groups.size());
-  // First pass: no branch on the packet; who needs repair is written down.
-  constexpr std::size_t kMostAtOnce = 256;
-  std::array<std::uint16_t, kMostAtOnce + 1> dead;  // the last store may be one too many
-  for (std::size_t first = 0; first < groups.size(); first += kMostAtOnce) {
-    const std::size_t end = std::min(groups.size(), first + kMostAtOnce);
-    std::size_t dead_count = 0;
-    for (std::size_t i = first; i < end; ++i) {
-      const Group& group = groups_[groups[i]];
-      const Shape shape = group.shape.load(std::memory_order_acquire);
-      chosen[i] = group.entries[hashes[i] & shape.mask];
-      dead[dead_count] = static_cast<std::uint16_t>(i - first);
-      dead_count += next_hops.is_alive(chosen[i]) ? 0 : 1;
-    }
-    for (std::size_t n = 0; n < dead_count; ++n) {
-      const std::size_t i = first + dead[n];
-      const Group& group = groups_[groups[i]];
-      chosen[i] = repair(group, group.shape.load(std::memory_order_acquire), hashes[i], next_hops);
-    }
-  }
+  choose_all(
+      chosen.first(groups.size()), next_hops,
+      [&](std::size_t i) {
+        const Group& group = groups_[groups[i]];
+        const Shape shape = group.shape.load(std::memory_order_acquire);
+        return group.entries[hashes[i] & shape.mask];
+      },
+      [&](std::size_t i) {
+        const Group& group = groups_[groups[i]];
+        return repair(group, group.shape.load(std::memory_order_acquire), hashes[i], next_hops);
+      });
+}
+
+void GroupTable::select(GroupId id, std::span<const std::uint32_t> hashes,
+                        const NextHopTable& next_hops, std::span<NextHopId> chosen) const {
+  assert(chosen.size() >= hashes.size());
+  const Group& group = groups_[id.value()];
+  const Shape shape = group.shape.load(std::memory_order_acquire);
+  const NextHopId* const entries = group.entries;
+  choose_all(
+      chosen.first(hashes.size()), next_hops,
+      [&](std::size_t i) { return entries[hashes[i] & shape.mask]; },
+      [&](std::size_t i) { return repair(group, shape, hashes[i], next_hops); });
 }
 
 NextHopId GroupTable::repair(const Group& group, Shape shape, std::uint32_t hash,

@@ -74,6 +74,10 @@ class GroupTable {
   void select(std::span<const std::uint16_t> groups, std::span<const std::uint32_t> hashes,
               const NextHopTable& next_hops, std::span<NextHopId> chosen) const;
 
+  /// The same where all packets of the vector have one group.
+  void select(GroupId id, std::span<const std::uint32_t> hashes, const NextHopTable& next_hops,
+              std::span<NextHopId> chosen) const;
+
   /// False for a group of one: its next hop does not depend on the hash.
   [[nodiscard]] bool needs_hash(GroupId id) const {
     return groups_[id.value()].shape.load(std::memory_order_acquire).mask != 0;

@@ -6,7 +6,6 @@
 namespace lastmile {
 namespace {
 
-constexpr unsigned kPrefetchDistance = 8;
 constexpr unsigned kIpv4Frame = ethernet::kHeaderSize + ipv4::kHeaderSize;
 constexpr unsigned kIpv6Frame = ethernet::kHeaderSize + ipv6::kHeaderSize;
 
@@ -102,33 +101,33 @@ class OddFrame {
 
 void classify(PipelineContext& context, const Ingress& ingress, std::span<rte_mbuf* const> packets,
               Ipv4Vector& ipv4, Ipv6Vector& ipv6) {
-  const auto count = static_cast<unsigned>(packets.size());
-  for (unsigned i = 0; i < kPrefetchDistance && i < count; ++i) {
-    __builtin_prefetch(rte_pktmbuf_mtod(packets[i], void*));
-  }
+  for (rte_mbuf* const packet : packets) __builtin_prefetch(rte_pktmbuf_mtod(packet, void*));
 
   std::uint64_t bytes = 0;
-  for (unsigned i = 0; i < count; ++i) {
-    if (i + kPrefetchDistance < count) {
-      __builtin_prefetch(rte_pktmbuf_mtod(packets[i + kPrefetchDistance], void*));
-    }
-    rte_mbuf* const packet = packets[i];
+  // Vectors count in memory, which the packets' stores might change for all the compiler knows.
+  unsigned ipv4_count = ipv4.count;
+  for (rte_mbuf* const packet : packets) {
     auto* const frame = rte_pktmbuf_mtod(packet, std::uint8_t*);
     std::uint8_t* const header = frame + ethernet::kHeaderSize;
     const std::uint16_t type = load_raw<std::uint16_t>(frame + ethernet::kTypeOffset);
     bytes += packet->pkt_len;
 
     const bool ours = ingress.is_for_us(frame);
-    if (ours & (type == raw16(ethernet::kIpv4)) & (packet->data_len >= kIpv4Frame)) [[likely]] {
-      ipv4.append(packet, header);
-    } else if (ours & (type == raw16(ethernet::kIpv6)) & (packet->data_len >= kIpv6Frame) &
-               (ipv4::version(header) == 6)) {
+    if (ours && type == raw16(ethernet::kIpv4) && packet->data_len >= kIpv4Frame) [[likely]] {
+      ipv4.packets[ipv4_count] = packet;
+      ipv4.headers[ipv4_count] = header;
+      ++ipv4_count;
+    } else if (ours && type == raw16(ethernet::kIpv6) && packet->data_len >= kIpv6Frame &&
+               ipv4::version(header) == 6) {
       ipv6.append(packet, header);
     } else {
+      ipv4.count = ipv4_count;
       sort_odd_frame(context, ingress, packet, ipv4, ipv6);
+      ipv4_count = ipv4.count;
     }
   }
-  ingress.counters->received_packets.add(count);
+  ipv4.count = ipv4_count;
+  ingress.counters->received_packets.add(packets.size());
   ingress.counters->received_bytes.add(bytes);
 }
 

@@ -24,10 +24,10 @@ struct Ipv4Family {
   /// Takes `cost` (0 or 1) off the TTL and mends the checksum: RFC 1624 for a change of the TTL
   /// alone, which is the high byte of its 16-bit word.
   static void spend_hops(std::uint8_t* header, unsigned cost) {
-    const std::uint32_t sum =
-        load_raw<std::uint16_t>(header + ipv4::kChecksum) + raw16(0x0100) * cost;
-    store_raw(header + ipv4::kChecksum, static_cast<std::uint16_t>(sum + (sum >= 0xffff)));
-    header[ipv4::kTtl] = static_cast<std::uint8_t>(header[ipv4::kTtl] - cost);
+    // One load and one store for TTL, protocol and checksum, which lie in this order.
+    const auto word = load_raw<std::uint32_t>(header + ipv4::kTtl);
+    const std::uint32_t sum = (word >> 16) + raw16(0x0100) * cost;
+    store_raw(header + ipv4::kTtl, ((sum + (sum >= 0xffff)) << 16) | ((word & 0xffff) - cost));
   }
 
   [[nodiscard]] static bool may_be_fragmented(const std::uint8_t* header) {

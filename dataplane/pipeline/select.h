@@ -1,5 +1,7 @@
-// Select: group to next hop. A group of one needs no hash; a vector with any other group in it
-// hashes all its flows, because a guess per packet would cost more than a hash.
+// Select: group to next hop. A server sends most of what it sends by one group (its default route),
+// so a vector of one group is the case that is fast: the group is read once, and a group of one
+// needs no hash. A mixed vector with any larger group in it hashes all its flows, because a guess
+// per packet would cost more than a hash.
 #pragma once
 
 #include "dataplane/pipeline/context.h"

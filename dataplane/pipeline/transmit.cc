@@ -8,9 +8,6 @@ namespace lastmile {
 
 void TransmitBuffer::flush() {
   if (count_ == 0) return;
-  std::uint64_t bytes = 0;
-  for (unsigned i = 0; i < count_; ++i) bytes += packets_[i]->pkt_len;
-
   unsigned sent = 0;
   if (through_ != nullptr) [[unlikely]] {
     sent = static_cast<unsigned>(through_->give({packets_.data(), count_}));
@@ -25,18 +22,20 @@ void TransmitBuffer::flush() {
     }
   }
   if (sent < count_) [[unlikely]] {
-    for (unsigned i = sent; i < count_; ++i) bytes -= packets_[i]->pkt_len;
+    for (unsigned i = sent; i < count_; ++i) bytes_ -= packets_[i]->pkt_len;
     rte_pktmbuf_free_bulk(packets_.data() + sent, count_ - sent);
     counters_->drops[static_cast<std::size_t>(full_)].add(count_ - sent);
   }
   if (packets_sent_ != nullptr) packets_sent_->add(sent);
-  if (bytes_sent_ != nullptr) bytes_sent_->add(bytes);
+  if (bytes_sent_ != nullptr) bytes_sent_->add(bytes_);
   count_ = 0;
+  bytes_ = 0;
 }
 
 void TransmitBuffer::discard() {
   rte_pktmbuf_free_bulk(packets_.data(), count_);
   count_ = 0;
+  bytes_ = 0;
 }
 
 }  // namespace lastmile

@@ -4,8 +4,10 @@
 
 #include <rte_mbuf.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
+#include <span>
 
 #include "dataplane/pipeline/drop_reason.h"
 #include "dataplane/worker/counters.h"
@@ -35,8 +37,17 @@ class TransmitBuffer {
   /// Takes the packet over.
   void append(rte_mbuf* packet) {
     packets_[count_] = packet;
+    bytes_ += packet->pkt_len;
     if (++count_ == kCapacity) [[unlikely]]
       flush();
+  }
+  /// Takes over at most kCapacity packets, which are `bytes` long together.
+  void append(std::span<rte_mbuf* const> packets, std::uint64_t bytes) {
+    if (packets.size() > kCapacity - count_) [[unlikely]]
+      flush();
+    std::copy(packets.begin(), packets.end(), packets_.data() + count_);
+    count_ += static_cast<unsigned>(packets.size());
+    bytes_ += bytes;
   }
 
   void flush();
@@ -47,6 +58,7 @@ class TransmitBuffer {
 
  private:
   unsigned count_ = 0;
+  std::uint64_t bytes_ = 0;  // of the packets that wait
   DeviceId device_ = kNoDevice;
   std::uint16_t queue_ = 0;
   DropReason full_ = DropReason::kNoSuchPort;

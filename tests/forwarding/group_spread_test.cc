@@ -60,6 +60,10 @@ TEST_P(GroupSpread, BulkAgreesWithOneByOne) {
     for (std::size_t i = 0; i < hashes.size(); ++i) {
       ASSERT_EQ(chosen[i], groups.select(GroupId{numbers[i]}, hashes[i], next_hops)) << i;
     }
+    groups.select(GroupId{1}, hashes, next_hops, chosen);
+    for (std::size_t i = 0; i < hashes.size(); ++i) {
+      ASSERT_EQ(chosen[i], groups.select(GroupId{1}, hashes[i], next_hops)) << i;
+    }
   }
 }
 

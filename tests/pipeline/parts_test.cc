@@ -7,6 +7,7 @@
 #include <string>
 
 #include "dataplane/pipeline/drop_reason.h"
+#include "dataplane/pipeline/equal_mask.h"
 #include "dataplane/pipeline/ipv4_options.h"
 #include "dataplane/pipeline/policer.h"
 #include "dataplane/pipeline/punt_class.h"
@@ -73,6 +74,25 @@ TEST(IdleController, SpinsFirstThenSleepsLongerEachTime) {
   EXPECT_EQ(idle.idle(now), IdleController::kLongestSleep);
   idle.busy();
   EXPECT_EQ(idle.idle(now), 0us);
+}
+
+TEST(EqualMask, HasABitForEachPlaceOfTheNextHopAndNoOther) {
+  std::array<NextHopId, kEqualMaskWidth> hops{};
+  std::uint64_t wanted = 0;
+  for (unsigned i = 0; i < kEqualMaskWidth; ++i) {
+    const bool here = i % 3 == 0 || i == 31 || i == 32;
+    // 0xff07 and 0x0707 differ from 7 in one byte only.
+    hops[i] = NextHopId{static_cast<std::uint16_t>(here ? 7 : i % 2 == 0 ? 0xff07 : 0x0707)};
+    if (here) wanted |= std::uint64_t{1} << i;
+  }
+  EXPECT_EQ(equal_mask(hops.data(), NextHopId{7}), wanted);
+  EXPECT_EQ(equal_mask(hops.data(), NextHopId{8}), 0U);
+
+  EXPECT_EQ(first_bits(0), 0U);
+  EXPECT_EQ(first_bits(1), 1U);
+  EXPECT_EQ(first_bits(63), ~std::uint64_t{0} >> 1);
+  EXPECT_EQ(first_bits(64), ~std::uint64_t{0});
+  EXPECT_EQ(first_bits(200), ~std::uint64_t{0});
 }
 
 TEST(EventRing, OneBellForManyEventsAndNoneLost) {
