@@ -51,6 +51,9 @@ WorkerConfig worker_config(const Config& config, const Devices& devices, unsigne
       config.router.mode == RouterMode::kHost ? TransitPolicy::kRefuse : TransitPolicy::kAllow;
   result.idle =
       config.dataplane.idle == IdleMode::kPoll ? IdleStrategy::kPoll : IdleStrategy::kAdaptive;
+  result.scheduling = config.dataplane.scheduling == SchedulingMode::kRealtime
+                          ? Scheduling::kRealtime
+                          : Scheduling::kFair;
   if (worker < config.dataplane.cpus.size()) result.cpu = config.dataplane.cpus[worker];
   // Routers in a row must not all choose alike, or half of their links stay empty.
   result.flow_seed = hash_value(config.router.id);

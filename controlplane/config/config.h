@@ -186,12 +186,14 @@ struct PrefixListConfig {
 };
 
 enum class IdleMode : std::uint8_t { kAdaptive, kPoll };
+enum class SchedulingMode : std::uint8_t { kFair, kRealtime };
 enum class OffloadMode : std::uint8_t { kAuto, kOff };
 
 struct DataplaneConfig {
   unsigned workers = 1;
   std::vector<unsigned> cpus;  ///< empty: not pinned
   IdleMode idle = IdleMode::kAdaptive;
+  SchedulingMode scheduling = SchedulingMode::kFair;
   OffloadMode offload = OffloadMode::kAuto;
   std::uint32_t max_routes_ipv4 = 1048576;
   std::uint32_t max_routes_ipv6 = 262144;

@@ -10,8 +10,8 @@ auto facts(const RouterConfig& router) {
   return std::tuple(router.mode, router.asn, router.id);
 }
 auto facts(const DataplaneConfig& dataplane) {
-  return std::tuple(dataplane.workers, dataplane.cpus, dataplane.idle, dataplane.max_routes_ipv4,
-                    dataplane.max_routes_ipv6);
+  return std::tuple(dataplane.workers, dataplane.cpus, dataplane.idle, dataplane.scheduling,
+                    dataplane.max_routes_ipv4, dataplane.max_routes_ipv6);
 }
 auto facts(const ControlConfig& control) {
   return std::tuple(control.socket, control.group);

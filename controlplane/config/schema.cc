@@ -400,6 +400,12 @@ KeysOf<DataplaneConfig> dataplane_keys() {
           one_of<IdleMode>({{"adaptive", IdleMode::kAdaptive}, {"poll", IdleMode::kPoll}}))
           .fallback("adaptive")
           .help("adaptive: a worker without packets sleeps; poll: it always spins."),
+      key("scheduling", &DataplaneConfig::scheduling,
+          one_of<SchedulingMode>(
+              {{"fair", SchedulingMode::kFair}, {"realtime", SchedulingMode::kRealtime}}))
+          .fallback("fair")
+          .help("realtime: workers go before every ordinary process on their CPUs "
+                "(docs/bfd.md#on-cpus-that-others-use)."),
       key("offload", &DataplaneConfig::offload,
           one_of<OffloadMode>({{"auto", OffloadMode::kAuto}, {"off", OffloadMode::kOff}}))
           .fallback("auto")

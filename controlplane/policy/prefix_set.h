@@ -8,6 +8,7 @@
 // than one of a few.
 #pragma once
 
+#include <bitset>
 #include <cstdint>
 #include <tuple>
 #include <unordered_map>
@@ -40,7 +41,7 @@ class PrefixSet {
   template <class Address>
   struct Family {
     std::unordered_map<Prefix<Address>, std::vector<Lengths>> entries;
-    std::vector<bool> present = std::vector<bool>(Address::kBits + 1);  ///< lengths of entries
+    std::bitset<Address::kBits + 1> present;  ///< lengths of entries
   };
 
   template <class Address>

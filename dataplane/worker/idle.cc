@@ -1,5 +1,7 @@
 #include "dataplane/worker/idle.h"
 
+#include <pthread.h>
+#include <sched.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -13,9 +15,15 @@ void use_exact_timers() {
   prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);
 }
 
-void prefer_this_thread() {
+int schedule_this_thread(Scheduling scheduling) {
+  if (scheduling == Scheduling::kRealtime) {
+    // The least of real-time priorities: the kernel's own threads of that kind go first.
+    const sched_param priority{.sched_priority = sched_get_priority_min(SCHED_RR)};
+    return pthread_setschedparam(pthread_self(), SCHED_RR, &priority);
+  }
   constexpr int kNice = -10;
   static_cast<void>(setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), kNice));
+  return 0;
 }
 
 void sleep_for(std::chrono::microseconds duration) {

@@ -16,6 +16,12 @@ enum class IdleStrategy : std::uint8_t {
   kPoll,      ///< always spin
 };
 
+/// How the kernel weighs a worker against other threads of its CPU.
+enum class Scheduling : std::uint8_t {
+  kFair,      ///< a share like others, and more of it than most (nice -10)
+  kRealtime,  ///< before every ordinary thread (SCHED_RR); the kernel leaves those 5 % (sched(7))
+};
+
 /// One worker.
 class IdleController {
  public:
@@ -63,11 +69,10 @@ class IdleController {
 /// grouped with others (default: 50 µs).
 void use_exact_timers();
 
-/// Puts the calling thread in front of ordinary ones where they share a CPU: BFD's timers are
-/// short. Not so far in front that a busy worker would keep them from running. Without the
-/// privilege (CAP_SYS_NICE) the thread stays as it is, which costs precision under load and nothing
-/// else.
-void prefer_this_thread();
+/// Puts the calling thread in front of others where they share a CPU, because BFD's timers are
+/// short. Returns an error number if the kernel refuses real time. Without the privilege
+/// (CAP_SYS_NICE) a fair thread stays as it is, which costs precision under load and nothing else.
+[[nodiscard]] int schedule_this_thread(Scheduling scheduling);
 
 /// Sleeps about `duration`.
 void sleep_for(std::chrono::microseconds duration);

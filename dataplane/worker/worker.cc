@@ -113,6 +113,9 @@ void Worker::run() {
     if (const StartResult pinned = pin_to(*state_->config.cpu); !pinned)
       return fail(pinned.error());
   }
+  if (const int error = schedule_this_thread(state_->config.scheduling); error != 0) {
+    return fail(std::string{"the kernel refuses real-time scheduling: "} + std::strerror(error));
+  }
   const LcoreRegistration lcore;
   if (!lcore) return fail("DPDK has no lcore identifier left");
 
@@ -128,7 +131,6 @@ void Worker::run() {
     return fail(error.what());
   }
   use_exact_timers();
-  prefer_this_thread();
   IdleController idle{state_->config.idle, hertz};
   state_->started.set_value({});
 

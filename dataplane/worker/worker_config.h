@@ -39,6 +39,7 @@ struct WorkerConfig {
   std::vector<std::shared_ptr<TransmitHandover>> sends_for{};
   TransitPolicy transit = TransitPolicy::kRefuse;
   IdleStrategy idle = IdleStrategy::kAdaptive;
+  Scheduling scheduling = Scheduling::kFair;
   /// The CPU to run on; nullopt: where the scheduler likes.
   std::optional<unsigned> cpu{};
   /// Seed of the flow hash: the same for all workers of a router, different between routers.

@@ -39,6 +39,7 @@ TEST(Config, DefaultsOfTheTableAreThoseOfTheValues) {
   EXPECT_EQ(config.bgp.timers.connect_retry, values.bgp.timers.connect_retry);
   EXPECT_EQ(config.dataplane.workers, values.dataplane.workers);
   EXPECT_EQ(config.dataplane.idle, values.dataplane.idle);
+  EXPECT_EQ(config.dataplane.scheduling, values.dataplane.scheduling);
   EXPECT_EQ(config.dataplane.offload, values.dataplane.offload);
   EXPECT_EQ(config.dataplane.max_routes_ipv4, values.dataplane.max_routes_ipv4);
   EXPECT_EQ(config.dataplane.max_routes_ipv6, values.dataplane.max_routes_ipv6);
@@ -124,7 +125,7 @@ bgp:
     - {port: up1, remote-asn: external}
     - {port: up2, address: "fe80::1", remote-asn: 65002, passive: yes, timers: {hold: 30s}}
     - {address: 192.168.101.2, remote-asn: internal, allow-own-as: 0, description: the other one}
-dataplane: {workers: 2, cpus: [1, 3], idle: poll, offload: off, max-routes: {ipv4: 4096, ipv6: 2048}}
+dataplane: {workers: 2, cpus: [1, 3], idle: poll, scheduling: realtime, offload: off, max-routes: {ipv4: 4096, ipv6: 2048}}
 control: {socket: /tmp/lm.sock, group: users}
 host: {interface: lm7, mtu: 9000, default-route-metric: none}
 )";
@@ -197,6 +198,7 @@ dataplane:
     - 1
     - 3
   idle: poll
+  scheduling: realtime
   offload: off
   max-routes:
     ipv4: 4096
@@ -266,6 +268,7 @@ TEST_P(Styles, SayTheSame) {
   EXPECT_EQ(config.dataplane.workers, 2U);
   EXPECT_EQ(config.dataplane.cpus, (std::vector<unsigned>{1, 3}));
   EXPECT_EQ(config.dataplane.idle, IdleMode::kPoll);
+  EXPECT_EQ(config.dataplane.scheduling, SchedulingMode::kRealtime);
   EXPECT_EQ(config.dataplane.offload, OffloadMode::kOff);
   EXPECT_EQ(config.dataplane.max_routes_ipv4, 4096U);
   EXPECT_EQ(config.dataplane.max_routes_ipv6, 2048U);
