@@ -1,0 +1,1 @@
+"""Lastmile beside other BGP speakers, over one link: see tools/interop."""
