@@ -21,13 +21,14 @@ inline constexpr auto kPortsMask = [] {
   return mask;
 }();
 
-/// The two ports at `payload` if they count and the packet's first segment holds them, else 0.
-[[nodiscard]] inline std::uint32_t ports_at(const rte_mbuf* packet, const std::uint8_t* payload,
-                                            std::uint8_t ip_protocol) {
-  const auto* const frame = rte_pktmbuf_mtod(packet, const std::uint8_t*);
-  if (payload + sizeof(std::uint32_t) > frame + packet->data_len) [[unlikely]]
+/// The two ports behind an IP header of `header_length` bytes if they count and the packet's first
+/// segment holds them, else 0.
+[[nodiscard]] inline std::uint32_t ports_behind(const rte_mbuf* packet, const std::uint8_t* header,
+                                                unsigned header_length, std::uint8_t ip_protocol) {
+  constexpr unsigned kEthernet = ethernet::kHeaderSize;
+  if (kEthernet + header_length + sizeof(std::uint32_t) > packet->data_len) [[unlikely]]
     return 0;
-  return load_raw<std::uint32_t>(payload) & kPortsMask[ip_protocol];
+  return load_raw<std::uint32_t>(header + header_length) & kPortsMask[ip_protocol];
 }
 
 [[nodiscard]] inline std::uint32_t ipv4_flow_hash(const FlowHash& hash, const rte_mbuf* packet,
@@ -36,7 +37,7 @@ inline constexpr auto kPortsMask = [] {
   const std::uint8_t ip_protocol = header[ipv4::kProtocol];
   std::uint32_t ports = 0;
   if ((load_raw<std::uint16_t>(header + ipv4::kFragment) & kFragment) == 0) [[likely]] {
-    ports = ports_at(packet, header + ipv4::header_length(header), ip_protocol);
+    ports = ports_behind(packet, header, ipv4::header_length(header), ip_protocol);
   }
   return hash.ipv4(load_raw<std::uint32_t>(header + ipv4::kSource),
                    load_raw<std::uint32_t>(header + ipv4::kDestination), ip_protocol, ports);
@@ -45,7 +46,7 @@ inline constexpr auto kPortsMask = [] {
 [[nodiscard]] inline std::uint32_t ipv6_flow_hash(const FlowHash& hash, const rte_mbuf* packet,
                                                   const std::uint8_t* header) {
   const std::uint8_t ip_protocol = header[ipv6::kNextHeader];
-  const std::uint32_t ports = ports_at(packet, header + ipv6::kHeaderSize, ip_protocol);
+  const std::uint32_t ports = ports_behind(packet, header, ipv6::kHeaderSize, ip_protocol);
   return hash.ipv6(header + ipv6::kSource, ip_protocol, ports);
 }
 
