@@ -111,8 +111,47 @@ TEST(CollisionWithEstablished, TheOneStillInOpenSentIsClosed) {
   World world({numbered()});
   Both both(world);
   world.establish(both.outgoing, peer_open(kHigherId));
+  world.advance(Connection::kCollisionPatience);
   EXPECT_EQ(world.state(), SessionState::kEstablished);
   EXPECT_EQ(world.last_word(both.incoming), kLost);
+}
+
+/// A peer that prevails and does as RFC 4271 says: it speaks KEEPALIVE on our connection, too,
+/// until our OPEN reaches it on its own.
+struct Undecided {
+  Undecided() : world({numbered()}), both(world) {
+    world.say(both.outgoing, peer_open(kHigherId));
+    world.say_keepalive(both.outgoing);
+    EXPECT_EQ(world.state(), SessionState::kOpenConfirm);
+    EXPECT_EQ(world.count<Keepalive>(both.outgoing), 0U) << "it would invite the peer to keep it";
+    EXPECT_FALSE(world.closed(both.incoming)) << "the peer is about to keep it";
+  }
+  World world;
+  Both both;
+};
+
+TEST(CollisionUndecided, ThePeersConnectionStaysThoughOursIsAlmostUp) {
+  Undecided undecided;
+  World& world = undecided.world;
+  world.say(undecided.both.incoming, peer_open(kHigherId));
+  expect_survivor(world, undecided.both.incoming, undecided.both.outgoing);
+}
+
+TEST(CollisionUndecided, OursGoesOnWhenTheOtherIsSilent) {
+  Undecided undecided;
+  World& world = undecided.world;
+  world.advance(Connection::kCollisionPatience);
+  EXPECT_EQ(world.state(), SessionState::kEstablished);
+  EXPECT_EQ(world.count<Keepalive>(undecided.both.outgoing), 1U);
+  EXPECT_EQ(world.last_word(undecided.both.incoming), kLost);
+}
+
+TEST(CollisionUndecided, OursGoesOnAtOnceWhenTheOtherEnds) {
+  Undecided undecided;
+  World& world = undecided.world;
+  world.hang_up(undecided.both.incoming);
+  EXPECT_EQ(world.state(), SessionState::kEstablished);
+  EXPECT_EQ(world.count<Keepalive>(undecided.both.outgoing), 1U);
 }
 
 TEST(CollisionWithDial, DialUnderWayIsTakenBackAtOpenConfirm) {

@@ -147,9 +147,11 @@ void Connection::in_open_sent(Message& message, TimePoint now) {
 void Connection::in_open_confirm(Message& message, TimePoint now) {
   std::visit(Overloaded{
                  [&](const Keepalive&) {  // event 26
-                   state_ = State::kEstablished;
-                   restart_hold(negotiated_.hold_time, now);
-                   ctx_.owner.on_established(*this, now);
+                   if (answer_ != Answer::kGiven) {
+                     answer_ = Answer::kWithheldAndHeardTheirs;
+                     return;
+                   }
+                   establish(now);
                  },
                  [&](const Notification& received) { notified(received, now); },  // 24, 25
                  [&](const auto&) { unexpected(message, now); },
@@ -188,8 +190,26 @@ void Connection::accept_open(const Open& theirs, TimePoint now) {
   // other side to go on.
   ctx_.owner.on_open_confirm(*this, now);
   if (state_ != State::kOpenConfirm) return;
-  send_keepalive();
   restart_hold(negotiated_.hold_time, now);
+  if (ctx_.owner.may_lose(*this)) {
+    answer_ = Answer::kWithheld;
+    ctx_.timers.arm(timer(TimerKind::kKeepalive), kCollisionPatience);
+    return;
+  }
+  send_keepalive();
+}
+
+void Connection::go_on(TimePoint now) {
+  if (answer_ == Answer::kGiven || state_ != State::kOpenConfirm) return;
+  const Answer was = std::exchange(answer_, Answer::kGiven);
+  send_keepalive();
+  if (was == Answer::kWithheldAndHeardTheirs) establish(now);
+}
+
+void Connection::establish(TimePoint now) {
+  state_ = State::kEstablished;
+  restart_hold(negotiated_.hold_time, now);
+  ctx_.owner.on_established(*this, now);
 }
 
 void Connection::unexpected(const Message& message, TimePoint now) {
@@ -233,7 +253,7 @@ void Connection::timer_expired(TimerKind kind, TimePoint now) {
     case TimerKind::kHold:  // event 10
       return hold_expired(now);
     case TimerKind::kKeepalive:  // event 11
-      return send_keepalive();
+      return answer_ == Answer::kGiven ? send_keepalive() : go_on(now);
     case TimerKind::kSendHold:
       return send_hold_expired();
     default:

@@ -45,6 +45,9 @@ class ConnectionOwner {
                                                             const Open& theirs) = 0;
   /// The connection is in OpenConfirm. The owner resolves collisions, which may end it.
   virtual void on_open_confirm(Connection& connection, TimePoint now) = 0;
+  /// Whether it may lose a collision that is not decided yet; it then says no KEEPALIVE for a
+  /// while.
+  [[nodiscard]] virtual bool may_lose(const Connection& connection) const = 0;
   virtual void on_established(Connection& connection, TimePoint now) = 0;
   virtual void on_update(Connection& connection, Update& update, TimePoint now) = 0;
   virtual void on_route_refresh(Connection& connection, const RouteRefresh& refresh,
@@ -84,6 +87,8 @@ class Connection {
   static constexpr Duration kLargeHoldTime = std::chrono::minutes{4};
   /// RFC 9687 section 4: the greater of 8 minutes and twice the hold time.
   static constexpr Duration kSendHoldTime = std::chrono::minutes{8};
+  /// How long KEEPALIVE is withheld where the connection may lose a collision (see accept_open).
+  static constexpr Duration kCollisionPatience = std::chrono::milliseconds{500};
   /// A hold timer that fires this late tells of our own delay, not of the peer's (see
   /// hold_expired).
   static constexpr Duration kLate = std::chrono::milliseconds{100};
@@ -107,6 +112,8 @@ class Connection {
 
   // --- what the owner may ask -----------------------------------------------------------------
 
+  /// There is nothing left to lose a collision to: goes on if KEEPALIVE is withheld.
+  void go_on(TimePoint now);
   /// Ends the connection with a NOTIFICATION.
   void close_with(const Notification& notification, TimePoint now);
   /// Ends it without a word.
@@ -132,6 +139,7 @@ class Connection {
   void send_open();
   void send_keepalive();
   void accept_open(const Open& theirs, TimePoint now);
+  void establish(TimePoint now);
 
   // One for each state: what a message means there.
   void in_delay_open(Message& message, TimePoint now);
@@ -164,6 +172,9 @@ class Connection {
   std::optional<TimePoint> hold_deadline_;
   bool hold_second_chance_ = true;  ///< see hold_expired()
   bool send_hold_armed_ = false;
+  /// What OPEN is answered with: KEEPALIVE, unless a collision is to be decided first.
+  enum class Answer : std::uint8_t { kGiven, kWithheld, kWithheldAndHeardTheirs };
+  Answer answer_ = Answer::kGiven;
   Ending ending_;
 };
 

@@ -262,6 +262,9 @@ tl::expected<Negotiated, Notification> Peer::check_open(const Connection& connec
 /// have KEEPALIVEd, and be Established on, the connection that the other one is about to close:
 /// each would close what the other one keeps. Here the prevailing speaker never sends KEEPALIVE on
 /// a connection that is to lose, so the other one is never Established on it.
+///
+/// A peer that prevails and does as the RFC says would still be misled by our own KEEPALIVE, see
+/// may_lose().
 void Peer::on_open_confirm(Connection& connection, TimePoint now) {
   backoff_.reached();
   if (Connection* other = other_than(connection)) {
@@ -272,6 +275,17 @@ void Peer::on_open_confirm(Connection& connection, TimePoint now) {
     if (!we_prevail && !ours) other->close_with(lost, now);
   }
   rest();
+}
+
+/// The peer prevails and has opened a connection of its own, on which its OPEN has not come yet. A
+/// KEEPALIVE of ours on this one would cross with our OPEN on that one: the peer may take them in
+/// either order, and end here what it keeps, while we, Established by its KEEPALIVE, end the other.
+/// Both connections would be gone.
+bool Peer::may_lose(const Connection& connection) const {
+  const Slot& theirs = slots_[static_cast<std::size_t>(Connection::Origin::kIncoming)];
+  return connection.origin() == Connection::Origin::kOutgoing && theirs &&
+         theirs->state() == Connection::State::kOpenSent &&
+         !local_speaker_prevails(ctx_.speaker, connection.received_open());
 }
 
 void Peer::on_established(Connection& connection, TimePoint now) {

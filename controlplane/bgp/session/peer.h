@@ -139,6 +139,7 @@ class Peer final : private ConnectionOwner {
   tl::expected<Negotiated, Notification> check_open(const Connection& connection,
                                                     const Open& theirs) override;
   void on_open_confirm(Connection& connection, TimePoint now) override;
+  [[nodiscard]] bool may_lose(const Connection& connection) const override;
   void on_established(Connection& connection, TimePoint now) override;
   void on_update(Connection& connection, Update& update, TimePoint now) override;
   void on_route_refresh(Connection& connection, const RouteRefresh& refresh,

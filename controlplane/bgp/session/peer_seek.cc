@@ -109,6 +109,9 @@ void Peer::timer_expired(TimerKind kind, TimePoint now) {
 // --- the end of a connection ---------------------------------------------------------------------
 
 void Peer::settle(TimePoint now) {
+  for (Slot& s : slots_) {
+    if (s && other_than(*s) == nullptr) s->go_on(now);
+  }
   if (const auto aftermath = reap(now)) plan(*aftermath, now);
   note_state(now);
 }
