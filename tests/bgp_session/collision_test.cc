@@ -200,6 +200,7 @@ TEST(SilentIncoming, DoesNotKeepUsFromDialing) {
   ASSERT_EQ(world.dial_count(), 2U);
   world.open(ours);
   world.establish(ours);
+  world.advance(Connection::kCollisionPatience);
   EXPECT_EQ(world.state(), SessionState::kEstablished);
   EXPECT_EQ(world.last_word(silent), kLost);
 }
