@@ -19,6 +19,7 @@ from .routers import ROUTERS, Lastmile, Router
 
 DATA = "ipv4-prefixes-2014.txt.gz"
 REAL_ROUTES = 512620
+FAN_OUT = [1, 8, 32]
 GROWTH = [10_000, 100_000, 512_620, 1_000_000, 2_000_000]
 
 
@@ -80,13 +81,13 @@ def since(start: float, times: dict[str, float]) -> dict[str, float]:
 
 
 @contextlib.contextmanager
-def running(kind: str, options, peers: int, feed_options: list[str]):
+def running(kind: str, options, peers: int, feed_options: list[str], tells: bool = False):
     """A router and a feed with `peers` sessions that are not up yet."""
     router_class = ROUTERS[kind]
     with Bed(offloads=router_class.offloads) as bed:
         router = router_class(bed)
         try:
-            router.start(peers, options.routes)
+            router.start(peers, options.routes, tells)
             feed = Feed(bed, "--connect", ROUTER, "--source", FIRST_PEER, "--asn", str(FIRST_ASN),
                         "--patience", str(options.patience), *feed_options)  # fmt: skip
             try:
@@ -223,6 +224,29 @@ def churn_case(options) -> dict:
                 "slowest_answer_s": router.slowest_answer, "control_thread": router.control()}  # fmt: skip
 
 
+def fan_out_case(kind: str, options, neighbors: int) -> dict:
+    """One peer's table is announced to so many others: until the last of them has heard all of it."""
+    feed_options = ["--peers", "1", "--receivers", str(neighbors), *table_options(options)]
+    with running(kind, options, 1 + neighbors, feed_options, tells=True) as (router, feed):
+        for n in range(1 + neighbors):
+            feed.event("established", n)
+        n = feed.event("encoded", 0)["routes"]
+        usage = router.usage()
+        cpu = usage.cpu_s()
+        feed.say("announce peer=0")
+        # Routers refuse a few of a real table, and each its own.
+        wanted = n - n // 1000
+        heard = feed.ask(f"expect announced={wanted} seconds={options.patience}", options.patience + 5)
+        sent = feed.event("announced", patience=options.patience)
+        result = {"router": router.name, "neighbors": neighbors, "routes": n,
+                  "seconds": heard["last_update"] - sent["began"], "cpu_s": usage.cpu_s() - cpu,
+                  "peak_bytes": usage.peak_bytes()}  # fmt: skip
+        if isinstance(router, Lastmile):
+            result["slowest_answer_s"] = router.slowest_answer
+            result["control_thread"] = router.control()
+        return result
+
+
 def growth_case(options) -> list[dict]:
     """Tables of several sizes, all made up, into a fresh router each: time and memory against size."""
     results = []
@@ -293,6 +317,31 @@ def print_control(control: dict) -> None:
           f" {control['long_slices']} of {control['slices']} over 5 ms")  # fmt: skip
 
 
+def run_fan_out(kinds: list[str], options, say) -> None:
+    """Rounds in turn; medians, and the ratio to the time for one neighbor."""
+    seconds: dict[tuple[str, int], list[float]] = {}
+    control: dict[str, dict] = {}
+    for _ in range(options.rounds):
+        for kind in kinds:
+            for neighbors in FAN_OUT:
+                result = fan_out_case(kind, options, neighbors)
+                seconds.setdefault((result["router"], neighbors), []).append(result["seconds"])
+                if "control_thread" in result:
+                    control[result["router"]] = result["control_thread"]
+                if say:
+                    say({"case": "fan-out", **result})
+    if say:
+        return
+    print("\nfan-out: one peer's table announced to others; seconds from its first octet to their last")
+    for (router, neighbors), values in seconds.items():
+        one = statistics.median(seconds[router, FAN_OUT[0]])
+        median = statistics.median(values)
+        print(f"  {router:14} {neighbors:3} neighbors: {median:6.2f} ({min(values):.2f}–{max(values):.2f}),"
+              f" {median / one:.2f} × one")  # fmt: skip
+        if neighbors == FAN_OUT[-1] and router in control:
+            print_control(control[router])
+
+
 def run_convergence(options) -> None:
     kinds = options.routers.split(",")
     unknown = [kind for kind in kinds if kind not in ROUTERS]
@@ -319,6 +368,8 @@ def run_convergence(options) -> None:
                   f" peak {result['peak_bytes'] / 1e6:.0f} MB")  # fmt: skip
             if "control_thread" in result:
                 print_control(result["control_thread"])
+    if options.case in ("fan-out", "all"):
+        run_fan_out(kinds, options, say)
     if options.case in ("churn", "all") and "lastmile" in kinds:
         result = churn_case(options)
         if say:

@@ -54,7 +54,8 @@ class Router:
         run(*inside(self.bed.router), "ip", "address", "add", f"{ROUTER}/24", "dev", "dut0")
 
     # what a subclass gives
-    def start(self, peers: int, routes: int) -> None:
+    def start(self, peers: int, routes: int, tells: bool = False) -> None:
+        """`tells`: what one peer announces is announced to the others; else nothing is."""
         raise NotImplementedError
 
     def paths(self) -> int:
@@ -75,14 +76,16 @@ class Lastmile(Router):
     fib = "its own, forwarding"
     offloads = False
 
-    def start(self, peers: int, routes: int) -> None:
+    def start(self, peers: int, routes: int, tells: bool = False) -> None:
+        policies = ", import: all, export: all" if tells else ""
         neighbors = "\n".join(
-            f"    - {{address: {peer_address(n)}, remote-asn: {FIRST_ASN + n}}}" for n in range(peers)
+            f"    - {{address: {peer_address(n)}, remote-asn: {FIRST_ASN + n}{policies}}}" for n in range(peers)
         )
         config = self.bed.folder / "server.yaml"
         self.socket = self.bed.folder / "lastmile.sock"
         config.write_text(f"""\
-router: {{mode: host, asn: 64512, id: 10.0.1.1}}
+router: {{mode: {"transit" if tells else "host"}, asn: 64512, id: 10.0.1.1}}
+policies: {{all: {{default: accept}}}}
 loopbacks: [10.0.1.1/32]
 ports:
   up1: {{device: "net_af_packet0,iface=dut0", mtu: 9000, addresses: [{ROUTER}/24]}}
@@ -144,11 +147,12 @@ class Bird(Router):
     program = "/usr/sbin/bird"
     kernel = ""
 
-    def start(self, peers: int, routes: int) -> None:
+    def start(self, peers: int, routes: int, tells: bool = False) -> None:
         self.use_kernel_address()
+        exported = "where source = RTS_BGP" if tells else "none"
         sessions = "\n".join(
             f"protocol bgp p{n} {{ local {ROUTER} as 64512; neighbor {peer_address(n)} as {FIRST_ASN + n};"
-            f" passive on; ipv4 {{ import all; export none; }}; }}"
+            f" passive on; ipv4 {{ import all; export {exported}; }}; }}"
             for n in range(peers)
         )
         (self.bed.folder / "bird.conf").write_text(
@@ -181,7 +185,7 @@ class FrrKernel(Router):
     name = "FRR + kernel"
     fib = "kernel"
 
-    def start(self, peers: int, routes: int) -> None:
+    def start(self, peers: int, routes: int, tells: bool = False) -> None:
         self.use_kernel_address()
         self.space = self.bed.router
         owner = pwd.getpwnam("frr")
@@ -230,7 +234,7 @@ exit
 class GoBgp(Router):
     name = "GoBGP"
 
-    def start(self, peers: int, routes: int) -> None:
+    def start(self, peers: int, routes: int, tells: bool = False) -> None:
         self.use_kernel_address()
         neighbors = "\n".join(
             f'[[neighbors]]\n  [neighbors.config]\n    neighbor-address = "{peer_address(n)}"\n'
