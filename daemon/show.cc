@@ -235,10 +235,14 @@ std::vector<NeighborView> Show::bgp_neighbors() const {
     view.established_count = status.history.established;
     view.detail = status.detail;
     view.passive = status.passive;
-    // A connection that lost against another one before the session came up is no error to show.
-    const bool flawless =
-        status.state == bgp::SessionState::kEstablished && status.history.dropped == 0;
-    if (!flawless) view.last_error = status.history.last_error;
+    // Why the last session ended, whatever attempts there were since: the peer's shutdown message
+    // is to be read for longer than a second. A connection that lost against another one before the
+    // session came up is no error to show.
+    if (status.history.dropped != 0) {
+      view.last_error = status.history.last_down;
+    } else if (status.state != bgp::SessionState::kEstablished) {
+      view.last_error = status.history.last_error;
+    }
     view.treat_as_withdraw = status.history.treat_as_withdraw;
     view.attribute_discard = status.history.attribute_discard;
     view.last_fault = status.history.last_fault;

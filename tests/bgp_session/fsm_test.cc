@@ -264,6 +264,11 @@ TEST(EstablishedState, NotificationReceivedClosesWithoutAnAnswer) {
   EXPECT_EQ(world.status().history.last_received->notification,
             administrative_shutdown("back at noon"));
   EXPECT_NE(world.status().history.last_error.find("back at noon"), std::string::npos);
+  // It stays to be read while we try again.
+  world.advance(1min);
+  world.refuse(world.transport.dials.back());
+  EXPECT_EQ(world.status().history.last_error, "connect: Connection refused");
+  EXPECT_NE(world.status().history.last_down.find("back at noon"), std::string::npos);
 }
 
 // --- RFC 6608: a message that the state does not expect ---------------------------------------

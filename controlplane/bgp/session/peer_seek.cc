@@ -140,6 +140,7 @@ std::optional<Peer::Aftermath> Peer::reap(TimePoint now) {
         aftermath = std::min(aftermath, Aftermath::kRetry);
       }
       ++history_.dropped;
+      history_.last_down = ending.reason;
       capability_use_ = CapabilityUse::kAnnounce;
       ctx_.observer.on_down(id_, ending.reason, now);
     }

@@ -51,6 +51,7 @@ struct PeerHistory {
   std::optional<Seen> last_sent, last_received;  ///< NOTIFICATIONs
   std::string last_error;                        ///< for people; empty: none yet
   std::optional<TimePoint> last_error_at;
+  std::string last_down;  ///< why the last session that was up ended; attempts since don't touch it
 };
 
 struct PeerStatus {

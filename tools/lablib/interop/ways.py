@@ -65,8 +65,14 @@ def we_ask(s: Session) -> None:
 
 
 def peer_shuts(s: Session) -> None:
+    def shown():
+        return MESSAGE in (s.us.session().get("last_error") or "")
+
     s.peer.shut(MESSAGE)
-    wait_for("the message", lambda: MESSAGE in (s.us.session().get("last_error") or ""), PATIENCE)
+    wait_for("the message", shown, PATIENCE)
+    time.sleep(3)
+    if not shown():
+        raise LabError("the message is gone after three seconds")
 
 
 def we_shut(s: Session) -> None:
