@@ -46,6 +46,14 @@ def large_communities(s: Session) -> None:
     wait_for("our large community there", lambda: s.peer.has_large(s.own), 5)
 
 
+def provider(s: Session) -> None:
+    """RFC 9234: it has said what it is, and marks what only customers may have."""
+    if s.us.session()["remote_role"] != s.way.role:
+        raise LabError(f"the peer says that it is {s.us.session()['remote_role']}")
+    if s.us.route(s.sent)["only_to_customer"] != PEER_ASN:
+        raise LabError("no Only-to-Customer on the peer's route")
+
+
 def peer_asks(s: Session) -> None:
     """Keepalives are a minute apart in this way, so what we send now is the answer."""
     time.sleep(1)
@@ -163,7 +171,7 @@ WAYS = [
     Way("dynamic", "dynamic", "v4", neighbor=LISTEN_V4),
     Way("dynamic-ll", "dynamic, link-local", "link-local", neighbor=LISTEN_LL),
     Way("dynamic-md5", "dynamic with TCP MD5", "v4", md5=True, neighbor=LISTEN_V4),
-    Way("role", "role: the peer is the provider", "v4", role="provider", neighbor={"role": "customer"}),
+    Way("role", "role: the peer is the provider", "v4", provider, role="provider", neighbor={"role": "customer"}),
     Way("shutdown-to-us", "shutdown message of the peer", "v4", peer_shuts),
     Way("shutdown-to-peer", "shutdown message of Lastmile", "v4", we_shut),
 ]
