@@ -183,6 +183,10 @@ std::string render_bgp(const Json& data) {
     if (const std::string text = text_or(neighbor.at("description"), ""); !text.empty()) {
       table.note("  " + text);
     }
+    if (const std::string role = text_or(neighbor.at("role"), ""); !role.empty()) {
+      table.note(fmt::format("  role {}, the neighbor's: {}", role,
+                             text_or(neighbor.at("remote_role"), "not told")));
+    }
     if (const std::string detail = text_or(neighbor.at("detail"), ""); !detail.empty()) {
       table.note("  not up: " + detail);
     }
@@ -405,6 +409,9 @@ std::string render_route_details(const Json& data) {
           std::pair{"large communities", "large_communities"}}) {
       if (!route.at(key).empty())
         out += fmt::format("    {} {}\n", name, joined(route.at(key), " "));
+    }
+    if (const Json& marked_by = route.at("only_to_customer"); marked_by.is_number()) {
+      out += fmt::format("    only to customers, says AS {}\n", marked_by.get<std::uint32_t>());
     }
   }
   return out.empty() ? "no such route\n" : out;

@@ -246,6 +246,11 @@ std::vector<NeighborView> Show::bgp_neighbors() const {
     view.treat_as_withdraw = status.history.treat_as_withdraw;
     view.attribute_discard = status.history.attribute_discard;
     view.last_fault = status.history.last_fault;
+    const auto& settings = from_.control.sessions().settings(status.id);
+    if (settings.role) view.role = bgp::facts(*settings.role).name;
+    if (!status.received.roles.empty()) {
+      view.remote_role = bgp::role_name(status.received.roles.front());
+    }
     views.push_back(std::move(view));
   }
   return views;
@@ -283,6 +288,7 @@ RouteView Show::view(const rib::RouteView& route) const {
     view.local_preference = route.local_preference;
     view.communities = names(route.attributes.communities);
     view.large_communities = names(route.attributes.large_communities);
+    if (const auto& mark = route.attributes.only_to_customer) view.only_to_customer = mark->value();
   }
   view.age = duration_cast<seconds>(route.age);
   return view;

@@ -385,6 +385,12 @@ class Checker {
                "local-as is for an external neighbor, and not router.asn; "
                "expected another AS number, or none");
     }
+    if (peer.role && internal) {
+      complain(path + ".role", "role is for an external neighbor; expected none here");
+    }
+    if (peer.role_strict && !peer.role) {
+      complain(path + ".role-strict", "role-strict without a role; expected \"role\" beside it");
+    }
     export_policy(peer, path);
     if (peer.source && !inside_own(host_prefix(*peer.source)) && given(path + ".source")) {
       complain(path + ".source", fmt::format("{} is not an address of this router; expected a "

@@ -20,6 +20,7 @@
 
 #include <tl/expected.hpp>
 
+#include "controlplane/bgp/wire/role.h"
 #include "controlplane/bgp/wire/types.h"
 #include "controlplane/policy/rules.h"
 #include "dataplane/net/interface_name.h"
@@ -142,7 +143,9 @@ struct BgpPeerOptions {
   std::optional<IpAddress> source;
   std::string password;  ///< TCP MD5 (RFC 2385), as read from the file; empty: none
   LocalAs local_as;
-  bool as_override = false;  ///< the peer's own AS in paths that we send becomes ours
+  std::optional<bgp::Role> role;  ///< what we are to the neighbor (RFC 9234)
+  bool role_strict = false;       ///< no session without the neighbor's role
+  bool as_override = false;       ///< the peer's own AS in paths that we send becomes ours
   bool remove_private_as = false;
   bool enforce_first_as = true;  ///< RFC 4271 section 6.3
   MaxPrefixes max_prefixes;

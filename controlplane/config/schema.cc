@@ -290,6 +290,20 @@ KeysOf<Owner> peer_option_keys() {
                       .help("Send it alone, without router.asn behind it."),
               })
           .help("Another AS number for this external neighbor (RFC 7705)."),
+      option<Owner>("role", &Options::role,
+                    one_of<bgp::Role>({{"provider", bgp::Role::kProvider},
+                                       {"rs", bgp::Role::kRouteServer},
+                                       {"rs-client", bgp::Role::kRouteServerClient},
+                                       {"customer", bgp::Role::kCustomer},
+                                       {"peer", bgp::Role::kPeer}}))
+          .when_absent("none")
+          .help("What this router is to the external neighbor (RFC 9234): its provider, its "
+                "customer, its peer, its route server (rs), or a client of it (rs-client). A "
+                "neighbor that says anything else of itself is refused, and routes that leak "
+                "(down and up again) are refused and not sent, whatever the policies say."),
+      option<Owner>("role-strict", &Options::role_strict, toggle())
+          .when_absent("false")
+          .help("Refuse a neighbor that does not tell its role."),
       option<Owner>("as-override", &Options::as_override, toggle())
           .when_absent("false")
           .help("Where the neighbor's AS stands in a path that we send it, ours stands instead."),

@@ -129,7 +129,9 @@ json to_json(const NeighborView& neighbor) {
           {"last_error", neighbor.last_error},
           {"treat_as_withdraw", neighbor.treat_as_withdraw},
           {"attribute_discard", neighbor.attribute_discard},
-          {"last_fault", neighbor.last_fault}};
+          {"last_fault", neighbor.last_fault},
+          {"role", neighbor.role},
+          {"remote_role", neighbor.remote_role}};
 }
 
 json to_json(const NextHopView& next_hop) {
@@ -160,7 +162,8 @@ json to_json(const RouteView& route) {
           {"installed", route.installed},
           {"forwarding", route.forwarding},
           {"fib_error", route.fib_error},
-          {"advertised_to", route.advertised_to}};
+          {"advertised_to", route.advertised_to},
+          {"only_to_customer", or_null(route.only_to_customer)}};
 }
 
 json to_json(const ControlThreadView& control) {

@@ -93,6 +93,8 @@ struct NeighborView {
   std::uint64_t messages_sent = 0;
   std::uint64_t established_count = 0;  ///< how often the session came up
   std::string last_error;               ///< why it was last down; empty if it never was
+  /// RFC 9234: what we are to the neighbor, what it says of itself; empty: nothing.
+  std::string role, remote_role;
   /// What RFC 7606 made of broken attributes, and the last reason.
   std::uint64_t treat_as_withdraw = 0;
   std::uint64_t attribute_discard = 0;
@@ -125,6 +127,7 @@ struct RouteView {
   std::optional<std::uint32_t> local_preference;
   std::vector<std::string> communities;
   std::vector<std::string> large_communities;
+  std::optional<std::uint32_t> only_to_customer;  ///< AS number (RFC 9234)
   std::optional<std::chrono::seconds> age;
   bool installed = false;                  ///< the prefix was given to the forwarding tables
   bool forwarding = false;                 ///< ... and workers are known to see it

@@ -19,11 +19,13 @@ enum Presence : std::uint16_t {
   kOriginator = 1U << 7,
   kClusterList = 1U << 8,
   kUnknown = 1U << 9,
-  // No members, only facts.
+  // No members, only facts (but for kOnlyToCustomer).
   kPartialAggregator = 1U << 10,
   kPartialCommunities = 1U << 11,
   kPartialExtendedCommunities = 1U << 12,
   kPartialLargeCommunities = 1U << 13,
+  kOnlyToCustomer = 1U << 14,
+  kPartialOnlyToCustomer = 1U << 15,
 };
 
 class Packer {
@@ -86,6 +88,8 @@ std::uint16_t presence(const bgp::PathAttributes& a) {
   if (a.partial.communities) bits |= kPartialCommunities;
   if (a.partial.extended_communities) bits |= kPartialExtendedCommunities;
   if (a.partial.large_communities) bits |= kPartialLargeCommunities;
+  if (a.only_to_customer) bits |= kOnlyToCustomer;
+  if (a.partial.only_to_customer) bits |= kPartialOnlyToCustomer;
   return static_cast<std::uint16_t>(bits);
 }
 
@@ -114,6 +118,7 @@ std::size_t pack(const bgp::PathAttributes& a, std::vector<std::uint8_t>& out) {
   if ((bits & kLargeCommunities) != 0) packer.put_list(a.large_communities);
   if (a.originator_id) packer.put(a.originator_id->value());
   if ((bits & kClusterList) != 0) packer.put_list(a.cluster_list);
+  if (a.only_to_customer) packer.put(a.only_to_customer->value());
   if ((bits & kUnknown) != 0) {
     packer.put(static_cast<std::uint16_t>(a.unknown.size()));
     for (const bgp::PathAttributes::Unknown& unknown : a.unknown) {
@@ -149,10 +154,12 @@ bgp::PathAttributes unpack(std::span<const std::uint8_t> packed) {
   if ((bits & kLargeCommunities) != 0) a.large_communities = in.get_list<bgp::LargeCommunity>();
   if ((bits & kOriginator) != 0) a.originator_id = Ipv4Address{in.get<std::uint32_t>()};
   if ((bits & kClusterList) != 0) a.cluster_list = in.get_list<Ipv4Address>();
+  if ((bits & kOnlyToCustomer) != 0) a.only_to_customer = bgp::Asn{in.get<std::uint32_t>()};
   a.partial.aggregator = (bits & kPartialAggregator) != 0;
   a.partial.communities = (bits & kPartialCommunities) != 0;
   a.partial.extended_communities = (bits & kPartialExtendedCommunities) != 0;
   a.partial.large_communities = (bits & kPartialLargeCommunities) != 0;
+  a.partial.only_to_customer = (bits & kPartialOnlyToCustomer) != 0;
   if ((bits & kUnknown) != 0) {
     a.unknown.resize(in.get<std::uint16_t>());
     for (bgp::PathAttributes::Unknown& unknown : a.unknown) {

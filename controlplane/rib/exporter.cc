@@ -88,6 +88,8 @@ void Exporter::peer_up(bgp::PeerId id, const std::string& name, const bgp::Negot
   peer.name = name;
   peer.external = negotiated.external;
   peer.asn = negotiated.remote_asn;
+  peer.local_asn = negotiated.local_asn.value() != 0 ? negotiated.local_asn : own_asn_;
+  peer.role = negotiated.role;
   peer.options = options;
   peer.variant = variant_of(peer);
   peer.codec = negotiated.codec;
@@ -174,6 +176,9 @@ std::uint16_t Exporter::variant_of(const Peer& peer) {
   variant.replace_as = peer.options.local_as.replace_as;
   variant.remove_private_as = peer.options.remove_private_as;
   variant.policy = peer.options.policy.get();
+  if (peer.role && bgp::facts(*peer.role).unmarked_out == bgp::RoleFacts::Unmarked::kMark) {
+    variant.only_to_customer = peer.local_asn;
+  }
   const auto known = std::ranges::find(variants_, variant);
   if (known == variants_.end()) {
     variants_.push_back(variant);
@@ -198,6 +203,11 @@ bool Exporter::may_tell(const Peer& peer, const Path& path,
   if (learned && source.peer == peer.id) return false;
   // Not from one internal peer to another (RFC 4271 section 9.2.1): we are no reflector.
   if (learned && !source.external && !peer.external) return false;
+  // RFC 9234 section 5, egress 2.
+  if (peer.role && attributes.only_to_customer &&
+      bgp::facts(*peer.role).marked_out == bgp::RoleFacts::MarkedOut::kHoldBack) {
+    return false;
+  }
   // RFC 8212.
   if (core_.mode != RouterMode::kHost && peer.external && !peer.options.policy) return false;
   const auto marked = [&](std::uint32_t community) {
@@ -240,6 +250,7 @@ AttributeId Exporter::make_outgoing(AttributeId attributes, const Variant& varia
     if (variant.peer_asn.value() != 0) replace(out.as_path, variant.peer_asn, own_asn_);
   }
   if (variant.policy != nullptr) variant.policy->apply(rule, own_asn_, out);
+  if (!out.only_to_customer) out.only_to_customer = variant.only_to_customer;  // egress 1
   if (variant.external) {
     out.local_preference.reset();
     if (!variant.local_as || !variant.replace_as) out.as_path.prepend(own_asn_);

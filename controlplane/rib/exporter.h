@@ -95,6 +95,8 @@ class Exporter {
     std::string name;
     bool external = true;
     bgp::Asn asn;
+    bgp::Asn local_asn;  ///< the one that the peer sees
+    std::optional<bgp::Role> role;
     ExportOptions options;
     std::uint16_t variant = 0;  ///< in variants_
     bgp::CodecContext codec;
@@ -125,6 +127,7 @@ class Exporter {
     std::optional<bgp::Asn> local_as;
     bool replace_as = false;
     bool remove_private_as = false;
+    std::optional<bgp::Asn> only_to_customer;  ///< for routes without the mark (RFC 9234)
     const policy::Policy* policy = nullptr;
 
     friend bool operator==(const Variant&, const Variant&) = default;

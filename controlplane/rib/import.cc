@@ -24,6 +24,21 @@ bool has_set(const bgp::AsPath& path) {
   });
 }
 
+/// RFC 9234 section 5, the first two of the ingress procedure.
+bool leaks(const bgp::PathAttributes& attributes, const ImportContext& context) {
+  using MarkedIn = bgp::RoleFacts::MarkedIn;
+  if (!context.role || !attributes.only_to_customer) return false;
+  switch (bgp::facts(*context.role).marked_in) {
+    case MarkedIn::kFine:
+      return false;
+    case MarkedIn::kLeak:
+      return true;
+    case MarkedIn::kLeakUnlessTheirs:
+      return attributes.only_to_customer != context.peer_asn;
+  }
+  return false;
+}
+
 }  // namespace
 
 std::optional<IpAddress> announced_address(const bgp::NextHop& next_hop) {
@@ -50,11 +65,13 @@ bool shuts_down(const bgp::PathAttributes& attributes, const ImportChanges& chan
 }
 
 bool needs_changes(const bgp::PathAttributes& attributes, const ImportChanges& changes) {
-  return changes.prepend || shuts_down(attributes, changes);
+  return changes.prepend || (changes.only_to_customer && !attributes.only_to_customer) ||
+         shuts_down(attributes, changes);
 }
 
 void apply(const ImportChanges& changes, bgp::PathAttributes& attributes) {
   if (changes.prepend) attributes.as_path.prepend(*changes.prepend);
+  if (!attributes.only_to_customer) attributes.only_to_customer = changes.only_to_customer;
   if (shuts_down(attributes, changes)) attributes.local_preference = 0;
 }
 
@@ -73,6 +90,7 @@ Refusal check_attributes(const bgp::PathAttributes& attributes, const ImportCont
     return Refusal::kWrongFirstAs;
   }
   if (context.reject_as_sets && has_set(path)) return Refusal::kAsSet;
+  if (leaks(attributes, context)) return Refusal::kRouteLeak;
   if (!context.external && attributes.originator_id == context.own_identifier) {
     return Refusal::kOwnOriginator;
   }

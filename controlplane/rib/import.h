@@ -28,6 +28,7 @@ struct ImportContext {
   bool reject_as_sets = true;
   bool has_policy = false;  ///< an import policy (RFC 8212)
   bool external = true;
+  std::optional<bgp::Role> role;  ///< what we are to the peer (RFC 9234)
   bgp::Asn peer_asn;
   Endpoint peer;
   bgp::NextHop own_next_hop;  ///< our addresses on the session's port
@@ -38,9 +39,11 @@ struct ImportContext {
                                        const ImportContext& context);
 
 /// What is changed in what a peer sends before any policy looks at it: local-as in front of the
-/// path (RFC 7705), and no preference for what is about to go away (RFC 8326).
+/// path (RFC 7705), Only-to-Customer (RFC 9234), and no preference for what is about to go away
+/// (RFC 8326).
 struct ImportChanges {
   std::optional<bgp::Asn> prepend;
+  std::optional<bgp::Asn> only_to_customer;  ///< for routes without the mark
   bool external = true;
 };
 /// The peer marks routes that will be gone soon (RFC 8326).

@@ -38,6 +38,7 @@ enum class Refusal : std::uint8_t {
   kNoPolicy,            ///< eBGP in transit mode without policy (RFC 8212)
   kTooManyNextHops,     ///< the forwarding tables can't hold another next hop
   kAsSet,               ///< AS_SET or AS_CONFED_SET in the path (RFC 9774)
+  kRouteLeak,           ///< Only-to-Customer says so (RFC 9234 section 5)
   kPolicy,              ///< the import policy; the rule can be told from the route
 };
 /// A few words for people; "" for kNone.

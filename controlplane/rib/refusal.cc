@@ -21,6 +21,7 @@ const char* to_string(Refusal refusal) {
       "no policy: eBGP in transit mode imports nothing without one (RFC 8212)",
       "the forwarding tables or the neighbor's share of them can't hold another next hop",
       "an AS_SET is in the AS path (RFC 9774)",
+      "route leak: Only-to-Customer forbids this way (RFC 9234)",
       "the import policy",
   };
   static_assert(kTexts.size() == static_cast<std::size_t>(Refusal::kPolicy) + 1);

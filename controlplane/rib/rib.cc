@@ -231,6 +231,10 @@ void Rib::on_established(bgp::PeerId id, const bgp::Negotiated& negotiated, Time
   peer.import.peer = negotiated.remote;
   peer.import.own_next_hop = negotiated.local_next_hop;
   peer.changes.external = negotiated.external;
+  peer.import.role = negotiated.role;
+  const bool marks = negotiated.role &&
+                     bgp::facts(*negotiated.role).unmarked_in == bgp::RoleFacts::Unmarked::kMark;
+  peer.changes.only_to_customer = marks ? std::optional{negotiated.remote_asn} : std::nullopt;
   peer.can_refresh = negotiated.peer_route_refresh;
   peer.families = negotiated.families;
   state_->take_settings(peer);

@@ -71,6 +71,53 @@ TEST(RemoteAs, AsConfigured) {
   }
 }
 
+// RFC 9234 section 4.2.
+TEST(Roles, AreAnnouncedAndMustFit) {
+  PeerSettings ours = unnumbered(0);
+  EXPECT_TRUE(make_open(speaker(), ours, kV6, CapabilityUse::kAnnounce).capabilities.roles.empty());
+  struct Row {
+    Role role;
+    std::vector<std::uint8_t> theirs;
+    bool strict;
+    bool fits;
+  };
+  const Row rows[] = {
+      {Role::kProvider, {3}, false, true},
+      {Role::kProvider, {0}, false, false},
+      {Role::kCustomer, {0}, false, true},
+      {Role::kCustomer, {1}, false, false},
+      {Role::kRouteServer, {2}, false, true},
+      {Role::kRouteServer, {3}, false, false},
+      {Role::kRouteServerClient, {1}, false, true},
+      {Role::kPeer, {4}, true, true},
+      {Role::kPeer, {2}, true, false},
+      {Role::kPeer, {}, false, true},
+      {Role::kPeer, {}, true, false},
+      {Role::kPeer, {4, 3}, false, false},  // two different ones
+      {Role::kPeer, {9}, false, false},     // nobody knows what that is
+  };
+  for (const Row& row : rows) {
+    SCOPED_TRACE(std::string(facts(row.role).name) + (row.strict ? ", strict" : ""));
+    ours.role = row.role;
+    ours.role_strict = row.strict;
+    EXPECT_EQ(make_open(speaker(), ours, kV6, CapabilityUse::kAnnounce).capabilities.roles,
+              std::vector{static_cast<std::uint8_t>(row.role)});
+    Open theirs = peer_open();
+    theirs.capabilities.roles = row.theirs;
+    const auto result = meet(ours, theirs);
+    ASSERT_EQ(result.has_value(), row.fits);
+    if (row.fits) {
+      EXPECT_EQ(result->role, row.role);
+    } else {
+      EXPECT_EQ(result.error(), notification(OpenError::kRoleMismatch));
+    }
+  }
+  // Without a role of our own theirs is not judged.
+  Open theirs = peer_open();
+  theirs.capabilities.roles = {3};
+  EXPECT_FALSE(meet(unnumbered(0), theirs)->role);
+}
+
 TEST(Identifier, SameAsOursOnlyAcrossAsBorders) {
   EXPECT_TRUE(meet(unnumbered(0), peer_open(kOurId)));
   const auto internal = meet(expecting(RemoteAsn::Kind::kInternal), peer_open(kOurId, kOurAsn));

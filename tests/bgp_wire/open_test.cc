@@ -118,6 +118,17 @@ TEST(Open, FamiliesThatWeDoNotCarryAreKeptAside) {
   EXPECT_EQ(open.capabilities.unknown[1], (Capabilities::Unknown{5, hex("0001 0080 0002")}));
 }
 
+// RFC 9234 section 4.2: the same role twice is one; the session judges different ones.
+TEST(Open, Roles) {
+  EXPECT_EQ(decoded_open(kHead + "05 02 03 09 01 03").capabilities.roles,
+            (std::vector<std::uint8_t>{3}));
+  EXPECT_EQ(decoded_open(kHead + "08 02 06 09 01 03 09 01 03").capabilities.roles,
+            (std::vector<std::uint8_t>{3}));
+  EXPECT_EQ(decoded_open(kHead + "08 02 06 09 01 03 09 01 09").capabilities.roles,
+            (std::vector<std::uint8_t>{3, 9}));
+  EXPECT_FALSE(decode_open_body(kHead + "06 02 04 09 02 03 00").has_value());
+}
+
 TEST(Open, HostName) {
   const Open open = decoded_open(kHead + "0e 02 0c 49 0a 05 6c65616631 03 6c6162");
   EXPECT_EQ(open.capabilities.hostname, "leaf1");
@@ -147,6 +158,7 @@ Open full_open() {
   capabilities.route_refresh = true;
   capabilities.extended_next_hop = {Family::kIpv4Unicast};
   capabilities.extended_message = true;
+  capabilities.roles = {0};
   capabilities.four_octet_asn = open.asn;
   capabilities.hostname = "bms1";
   capabilities.domain_name = "lab.example";

@@ -112,6 +112,8 @@ class RandomMessages {
     a.large_communities = set<LargeCommunity>([&] {
       return LargeCommunity{below(10), below(10), word()};
     });
+    if (one_in(3)) a.only_to_customer = asn();
+    if (a.only_to_customer) a.partial.only_to_customer = one_in(2);
     if (!a.communities.empty()) a.partial.communities = one_in(2);
     if (a.aggregator) a.partial.aggregator = one_in(2);
     if (!context.external_peer) {

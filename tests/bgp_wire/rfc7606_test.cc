@@ -224,6 +224,15 @@ constexpr Case kCases[] = {
     {"As4AggregatorLength6", "6793 6", Peer::kTwoOctet, "BASE2 c0 12 06 fde9 0a000001", Outcome::kDiscard, 18},
     {"As4AggregatorAsZero", "7607 2", Peer::kTwoOctet, "BASE2 c0 12 08 00000000 0a000001", Outcome::kDiscard, 18},
 
+    // ONLY_TO_CUSTOMER
+    {"OnlyToCustomer", "9234 5", Peer::kExternal, "BASE c0 23 04 0000fde9", Outcome::kAccept},
+    {"OnlyToCustomerPartial", "4271 5", Peer::kExternal, "BASE e0 23 04 0000fde9", Outcome::kAccept},
+    {"OnlyToCustomerLength3", "9234 5", Peer::kExternal, "BASE c0 23 03 00fde9", Outcome::kWithdraw, 35},
+    {"OnlyToCustomerLength8", "9234 5", Peer::kExternal, "BASE c0 23 08 0000fde9 0000fdea", Outcome::kWithdraw, 35},
+    {"OnlyToCustomerEmpty", "9234 5", Peer::kExternal, "BASE c0 23 00", Outcome::kWithdraw, 35},
+    {"OnlyToCustomerFlags", "7606 3c", Peer::kExternal, "BASE 80 23 04 0000fde9", Outcome::kWithdraw, 35},
+    {"OnlyToCustomerTwice", "7606 3g", Peer::kExternal, "BASE c0 23 04 0000fde9 c0 23 04 0000fdea", Outcome::kDiscard, 35},
+
     // Unknown attributes
     {"UnknownOptionalTransitive", "4271 5", Peer::kExternal, "BASE c0 63 02 abcd", Outcome::kAccept},
     {"UnknownOptionalNonTransitive", "4271 5", Peer::kExternal, "BASE 80 63 02 abcd", Outcome::kAccept},

@@ -23,6 +23,7 @@ inline Open sample_open() {
   open.capabilities.route_refresh = true;
   open.capabilities.extended_next_hop = {Family::kIpv4Unicast};
   open.capabilities.extended_message = true;
+  open.capabilities.roles = {3};
   open.capabilities.four_octet_asn = open.asn;
   open.capabilities.hostname = "bms1";
   open.capabilities.domain_name = "lab.example";
@@ -39,6 +40,7 @@ inline PathAttributes sample_attributes() {
   a.communities = {{0xfc000001}, {0xffff0000}, {0xffffff01}};
   a.extended_communities = {{0x0002fc0000000001}, {0x4004fc0049742400}};  // route target, bandwidth
   a.large_communities = {{4200000001, 1, 2}};
+  a.only_to_customer = Asn{4200000001};
   return a;
 }
 

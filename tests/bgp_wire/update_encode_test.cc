@@ -228,6 +228,8 @@ TEST(Hash, EqualAttributesHashAlikeAndOthersDiffer) {
   differs([](PathAttributes& p) { p.communities = {{1}}; });
   differs([](PathAttributes& p) { p.extended_communities = {{1}}; });
   differs([](PathAttributes& p) { p.large_communities = {{1, 2, 3}}; });
+  differs([](PathAttributes& p) { p.only_to_customer = Asn{1}; });
+  differs([](PathAttributes& p) { p.partial.only_to_customer = true; });
   differs([](PathAttributes& p) { p.originator_id = Ipv4Address{}; });
   differs([](PathAttributes& p) { p.cluster_list = {Ipv4Address{}}; });
   differs([](PathAttributes& p) { p.unknown = {{0xe0, 99, {}}}; });

@@ -345,7 +345,8 @@ bgp:
   allow-own-as: 2
   groups:
     leaves: {remote-asn: external, timers: {connect-retry: 7s}, enforce-first-as: no,
-             max-prefixes: {limit: 100, action: warning}, description: a leaf}
+             max-prefixes: {limit: 100, action: warning}, description: a leaf,
+             role: customer, role-strict: yes}
   neighbors:
     - {port: up1, group: leaves}
     - {port: up2, group: leaves, remote-asn: 65002, timers: {hold: 12s}, description: the other,
@@ -363,6 +364,9 @@ bgp:
   EXPECT_FALSE(neighbors[0].enforce_first_as);
   EXPECT_EQ(neighbors[0].max_prefixes.limit, 100U);
   EXPECT_EQ(neighbors[0].description, "a leaf");
+  EXPECT_EQ(neighbors[0].role, bgp::Role::kCustomer);
+  EXPECT_TRUE(neighbors[0].role_strict);
+  EXPECT_FALSE(neighbors[3].role);
   EXPECT_EQ(neighbors[1].remote_asn.number, bgp::Asn{65002});
   EXPECT_EQ(neighbors[1].timers.hold, seconds{12});
   EXPECT_EQ(neighbors[1].timers.keepalive, seconds{4});

@@ -109,6 +109,8 @@ std::vector<NeighborView> FixedSource::bgp_neighbors() const {
   up1.messages_received = 70000;
   up1.messages_sent = 2502;
   up1.established_count = 1;
+  up1.role = "customer";
+  up1.remote_role = "provider";
   NeighborView up2;
   up2.name = up2.port = "up2";
   up2.state = "Idle";

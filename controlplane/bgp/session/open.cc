@@ -6,6 +6,7 @@
 #include "controlplane/bgp/wire/capabilities.h"
 #include "controlplane/bgp/wire/notification.h"
 #include "controlplane/bgp/wire/octets.h"
+#include "controlplane/bgp/wire/role.h"
 
 namespace lastmile::bgp {
 namespace {
@@ -72,6 +73,14 @@ std::vector<std::uint8_t> missing_families() {
   return data;
 }
 
+/// RFC 9234 section 4.2.
+bool roles_fit(const PeerSettings& settings, const std::vector<std::uint8_t>& theirs) {
+  if (!settings.role) return true;
+  if (theirs.empty()) return !settings.role_strict;
+  return theirs.size() == 1 &&
+         theirs.front() == static_cast<std::uint8_t>(facts(*settings.role).counterpart);
+}
+
 NextHop next_hop_self(const PeerSettings& settings, const IpAddress& local) {
   NextHop own = settings.own_addresses;
   if (const auto* v4 = std::get_if<Ipv4Address>(&local)) {
@@ -97,6 +106,7 @@ Open make_open(const Speaker& speaker, const PeerSettings& settings, const IpAdd
   can.route_refresh = true;
   can.extended_message = true;
   if (std::holds_alternative<Ipv6Address>(local)) can.extended_next_hop = {Family::kIpv4Unicast};
+  if (settings.role) can.roles = {static_cast<std::uint8_t>(*settings.role)};
   can.four_octet_asn = open.asn;
   can.hostname = speaker.hostname;
   can.domain_name = speaker.domain_name;
@@ -115,6 +125,9 @@ tl::expected<Negotiated, Notification> negotiate(const Speaker& speaker,
   if (theirs.identifier.is_unspecified() ||
       (!external && theirs.identifier == speaker.identifier)) {
     return tl::unexpected(notification(OpenError::kBadBgpIdentifier));
+  }
+  if (external && !roles_fit(settings, theirs.capabilities.roles)) {
+    return tl::unexpected(notification(OpenError::kRoleMismatch));
   }
   if (!acceptable_hold_time(theirs.hold_time_s)) {
     return tl::unexpected(notification(OpenError::kUnacceptableHoldTime));
@@ -140,6 +153,7 @@ tl::expected<Negotiated, Notification> negotiate(const Speaker& speaker,
   result.codec.extended_next_hop =
       intersection(intersection(we.extended_next_hop, they.extended_next_hop), result.families);
   result.peer_route_refresh = they.route_refresh;
+  if (external) result.role = settings.role;
   result.local = local;
   result.remote = remote;
   result.local_next_hop = next_hop_self(settings, local.address);

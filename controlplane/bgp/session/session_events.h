@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "controlplane/bgp/wire/message.h"
+#include "controlplane/bgp/wire/role.h"
 #include "controlplane/event/event.h"
 
 namespace lastmile::bgp {
@@ -25,6 +26,7 @@ struct Negotiated {
   CodecContext codec;            ///< for decoding what the peer sends and encoding what we send
   std::vector<Family> families;  ///< that both sides announced
   bool peer_route_refresh = false;
+  std::optional<Role> role;  ///< what we are to the peer (RFC 9234)
   Endpoint local;
   Endpoint remote;
   /// Our own addresses on the session's port, for next hop self.

@@ -67,7 +67,7 @@ bool same_session(const PeerSettings& a, const PeerSettings& b) {
   const auto facts = [](const PeerSettings& s) {
     return std::tie(s.port, s.address, s.remote_asn.kind, s.remote_asn.number, s.timers.keepalive,
                     s.timers.hold, s.timers.connect_retry, s.delay_open, s.passive, s.hops,
-                    s.source, s.password, s.local_as, s.tcp_port, s.own_addresses, s.listen);
+                    s.source, s.password, s.local_as, s.role, s.role_strict, s.tcp_port, s.own_addresses, s.listen);
   };
   return facts(a) == facts(b);
 }
@@ -86,6 +86,8 @@ std::vector<PeerSettings> peer_settings(const Config& config) {
     peer.source = neighbor.source;
     peer.password = neighbor.password;
     peer.local_as = neighbor.local_as.asn;
+    peer.role = neighbor.role;
+    peer.role_strict = neighbor.role_strict;
     peer.listen = neighbor.listen;
     peer.limit = neighbor.limit;
     peer.shutdown = neighbor.shutdown;

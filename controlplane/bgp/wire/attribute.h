@@ -36,6 +36,7 @@ enum class AttributeCode : std::uint8_t {
   kAs4Path = 17,
   kAs4Aggregator = 18,
   kLargeCommunity = 32,
+  kOnlyToCustomer = 35,
 };
 
 /// Attribute Flags (RFC 4271 section 4.3).

@@ -92,6 +92,10 @@ constexpr std::array kTable{
         Length::kMultipleOf, 12, Peers::kAll, Presence::kOptional,
         kWithdraw, kOptionalAttribute, "RFC 8092 section 6",
         decode_large_communities, encode_large_communities, &Partial::large_communities},
+    AttributeDescriptor{kOnlyToCustomer, "ONLY_TO_CUSTOMER", kOptionalTransitive,
+        Length::kExactly, 4, Peers::kAll, Presence::kOptional,
+        kWithdraw, kOptionalAttribute, "RFC 9234 section 5",
+        decode_only_to_customer, encode_only_to_customer, &Partial::only_to_customer},
 };
 // clang-format on
 

@@ -134,4 +134,14 @@ bool encode_large_communities(const EncodeSource& source, OctetWriter& out) {
   return !source.attributes.large_communities.empty();
 }
 
+Verdict decode_only_to_customer(Octets value, UpdateDraft& draft) {
+  draft.update.attributes.only_to_customer = Asn{OctetReader(value).u32()};
+  return {};
+}
+bool encode_only_to_customer(const EncodeSource& source, OctetWriter& out) {
+  if (!source.attributes.only_to_customer) return false;
+  out.u32(source.attributes.only_to_customer->value());
+  return true;
+}
+
 }  // namespace lastmile::bgp

@@ -19,6 +19,7 @@ enum Code : std::uint8_t {
   kRouteRefreshCode = 2,
   kExtendedNextHop = 5,
   kExtendedMessage = 6,
+  kRole = 9,
   kFourOctetAsn = 65,
   kFqdn = 73,
 };
@@ -109,6 +110,18 @@ void encode_extended_message(const Capabilities& from, OctetWriter& out) {
   if (from.extended_message) write(kExtendedMessage, out, 0, [] {});
 }
 
+// RFC 9234 section 4.1. Several with the same value are one (section 4.2).
+void decode_role(Octets value, Capabilities& to) {
+  if (std::find(to.roles.begin(), to.roles.end(), value[0]) == to.roles.end()) {
+    to.roles.push_back(value[0]);
+  }
+}
+void encode_role(const Capabilities& from, OctetWriter& out) {
+  for (const std::uint8_t role : from.roles) {
+    write(kRole, out, 1, [&] { out.u8(role); });
+  }
+}
+
 void decode_four_octet_asn(Octets value, Capabilities& to) {
   if (!to.four_octet_asn) to.four_octet_asn = Asn{OctetReader(value).u32()};
 }
@@ -173,7 +186,7 @@ constexpr std::array kCapabilities{
                          decode_extended_message, encode_extended_message},
     CapabilityDescriptor{7, "bgpsec"},
     CapabilityDescriptor{8, "multiple-labels"},
-    CapabilityDescriptor{9, "role"},
+    CapabilityDescriptor{kRole, "role", LengthRule::kExactly, 1, decode_role, encode_role},
     CapabilityDescriptor{64, "graceful-restart"},
     CapabilityDescriptor{kFourOctetAsn, "four-octet-asn", LengthRule::kExactly, 4,
                          decode_four_octet_asn, encode_four_octet_asn},

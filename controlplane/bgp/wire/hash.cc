@@ -71,7 +71,8 @@ std::uint64_t hash_value(const PathAttributes& attributes) {
              std::uint64_t{attributes.atomic_aggregate} << 8 |
              std::uint64_t{partial.aggregator} << 9 | std::uint64_t{partial.communities} << 10 |
              std::uint64_t{partial.extended_communities} << 11 |
-             std::uint64_t{partial.large_communities} << 12);
+             std::uint64_t{partial.large_communities} << 12 |
+             std::uint64_t{partial.only_to_customer} << 13);
   hasher.add(attributes.as_path.segments);
   hasher.add(attributes.med);
   hasher.add(attributes.local_preference);
@@ -81,6 +82,7 @@ std::uint64_t hash_value(const PathAttributes& attributes) {
   hasher.add(attributes.large_communities);
   hasher.add(attributes.originator_id);
   hasher.add(attributes.cluster_list);
+  hasher.add(attributes.only_to_customer);
   hasher.add(attributes.unknown);
   return hasher.finish();
 }

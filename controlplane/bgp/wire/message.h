@@ -36,8 +36,10 @@ struct Capabilities {
   bool route_refresh = false;             ///< RFC 2918, code 2
   std::vector<Family> extended_next_hop;  ///< RFC 8950, code 5: family with IPv6 next hop
   bool extended_message = false;          ///< RFC 8654, code 6
-  std::optional<Asn> four_octet_asn;      ///< RFC 6793, code 65
-  std::string hostname, domain_name;      ///< FQDN, code 73 (draft-walton-bgp-hostname)
+  /// RFC 9234, code 9: the distinct codes that the speaker sent; more than one is an error.
+  std::vector<std::uint8_t> roles;
+  std::optional<Asn> four_octet_asn;  ///< RFC 6793, code 65
+  std::string hostname, domain_name;  ///< FQDN, code 73 (draft-walton-bgp-hostname)
   struct Unknown {
     std::uint8_t code = 0;
     std::vector<std::uint8_t> value;
@@ -76,6 +78,7 @@ struct PathAttributes {
   std::vector<LargeCommunity> large_communities;
   std::optional<BgpIdentifier> originator_id;  ///< RFC 4456
   std::vector<Ipv4Address> cluster_list;       ///< RFC 4456
+  std::optional<Asn> only_to_customer;         ///< RFC 9234
   /// Optional transitive attributes that we do not know: passed on with Partial set
   /// (RFC 4271 section 5).
   struct Unknown {
@@ -92,6 +95,7 @@ struct PathAttributes {
     bool communities = false;
     bool extended_communities = false;
     bool large_communities = false;
+    bool only_to_customer = false;
     friend bool operator==(const Partial&, const Partial&) = default;
   };
   Partial partial;
