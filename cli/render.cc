@@ -187,6 +187,10 @@ std::string render_bgp(const Json& data) {
       table.note(fmt::format("  role {}, the neighbor's: {}", role,
                              text_or(neighbor.at("remote_role"), "not told")));
     }
+    if (neighbor.at("stale").get<std::uint64_t>() != 0) {
+      table.note(fmt::format("  {} routes are kept from before its restart",
+                             number_or(neighbor.at("stale"), "0")));
+    }
     if (const std::string detail = text_or(neighbor.at("detail"), ""); !detail.empty()) {
       table.note("  not up: " + detail);
     }
@@ -380,7 +384,7 @@ std::string render_route_details(const Json& data) {
     if (const std::string from = text_or(route.at("neighbor"), ""); !from.empty()) {
       out += " from " + from;
     }
-    for (const char* role : {"best", "multipath", "backup"}) {
+    for (const char* role : {"best", "multipath", "backup", "stale"}) {
       if (route.at(role).get<bool>()) out += fmt::format(", {}", role);
     }
     if (const std::string refusal = text_or(route.at("refusal"), ""); !refusal.empty()) {

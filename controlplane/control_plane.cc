@@ -59,6 +59,9 @@ class ControlPlane::SessionFanout final : public bgp::SessionObserver {
                         TimePoint now) override {
     rib_.on_route_refresh(peer, refresh, now);
   }
+  void on_restarting(bgp::PeerId peer, const std::string& reason, TimePoint now) override {
+    rib_.on_restarting(peer, reason, now);
+  }
   void on_down(bgp::PeerId peer, const std::string& reason, TimePoint now) override {
     rib_.on_down(peer, reason, now);
   }
@@ -170,6 +173,7 @@ void ControlPlane::timer_expired(const Event& event, const TimerExpired& expired
     case TimerKind::kRibWork:
       break;  // work() follows every event
     case TimerKind::kResolve:
+    case TimerKind::kStaleRoutes:
       rib_.on_timer(expired, event.at);
       break;
     case TimerKind::kBfdResolve:

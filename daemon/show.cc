@@ -115,6 +115,10 @@ std::uint32_t prefixes_known(const rib::RibSummary& summary) {
   return sum;
 }
 
+const char* name_of(bgp::Family family) {
+  return family == bgp::Family::kIpv4Unicast ? "ipv4" : "ipv6";
+}
+
 const char* name_of(LinkWatch watch) {
   switch (watch) {
     case LinkWatch::kNetlink:
@@ -217,7 +221,7 @@ std::vector<NeighborView> Show::bgp_neighbors() const {
       view.remote_id = status.negotiated->remote_identifier;
       view.hold_time = status.negotiated->hold_time;
       for (const bgp::Family family : status.negotiated->families) {
-        view.families.emplace_back(family == bgp::Family::kIpv4Unicast ? "ipv4" : "ipv6");
+        view.families.emplace_back(name_of(family));
       }
     } else if (status.expected_asn.kind == RemoteAsn::Kind::kNumber) {
       view.remote_asn = status.expected_asn.number;
@@ -246,6 +250,17 @@ std::vector<NeighborView> Show::bgp_neighbors() const {
     view.treat_as_withdraw = status.history.treat_as_withdraw;
     view.attribute_discard = status.history.attribute_discard;
     view.last_fault = status.history.last_fault;
+    view.restarting = status.restarting;
+    view.stale = sum(counts.stale);
+    if (status.negotiated && status.negotiated->graceful_restart) {
+      const bgp::GracefulRestart& agreed = *status.negotiated->graceful_restart;
+      GracefulRestartView& restart = view.graceful_restart.emplace();
+      restart.restart_time = seconds{agreed.restart_time_s};
+      restart.notifications = agreed.notifications;
+      for (const auto& kept : agreed.families) {
+        restart.families.emplace_back(name_of(kept.family));
+      }
+    }
     const auto& settings = from_.control.sessions().settings(status.id);
     if (settings.role) view.role = bgp::facts(*settings.role).name;
     if (!status.received.roles.empty()) {
@@ -264,6 +279,7 @@ RouteView Show::view(const rib::RouteView& route) const {
   view.best = route.best;
   view.multipath = route.multipath;
   view.backup = route.backup;
+  view.stale = route.stale;
   view.reason = route.why;
   view.refusal = route.refusal;
   view.installed = route.installed;

@@ -130,6 +130,21 @@ struct LocalAs {
   bool replace_as = false;  ///< it stands alone in what we send, without router.asn behind it
 };
 
+/// What becomes of a neighbor's routes while its BGP restarts (RFC 4724).
+struct GracefulRestartConfig {
+  enum class Mode : std::uint8_t {
+    kHelper,  ///< they are kept, if the neighbor asks for it
+    kOff,
+  };
+  Mode mode = Mode::kHelper;
+  /// After a NOTIFICATION or silence, too (RFC 8538); default: if BFD watches the neighbor.
+  std::optional<bool> notifications;
+  std::chrono::seconds restart_limit{120};  ///< the neighbor's own time counts if it is shorter
+  std::chrono::seconds stale_time{360};     ///< for its whole table, once it is back
+
+  friend bool operator==(const GracefulRestartConfig&, const GracefulRestartConfig&) = default;
+};
+
 /// What a neighbor may inherit from its group, and a group from the bgp section.
 struct BgpPeerOptions {
   std::string description;  ///< for people
@@ -149,6 +164,7 @@ struct BgpPeerOptions {
   bool remove_private_as = false;
   bool enforce_first_as = true;  ///< RFC 4271 section 6.3
   MaxPrefixes max_prefixes;
+  GracefulRestartConfig graceful_restart;
   bool shutdown = false;
   std::string shutdown_message;              ///< RFC 9003
   std::string import_policy, export_policy;  ///< names in Config::policies; empty: none
@@ -173,9 +189,10 @@ struct BgpNeighborConfig : BgpPeerOptions {
 };
 
 struct BgpConfig {
-  bool enabled = false;           ///< there is a `bgp` section
-  BgpTimers timers;               ///< what neighbors inherit
-  std::uint8_t allow_own_as = 0;  ///< what neighbors inherit
+  bool enabled = false;                    ///< there is a `bgp` section
+  BgpTimers timers;                        ///< what neighbors inherit
+  std::uint8_t allow_own_as = 0;           ///< what neighbors inherit
+  GracefulRestartConfig graceful_restart;  ///< what neighbors inherit
   unsigned max_paths = 64;
   bool multipath_relax = true;
   bool reject_as_sets = true;  ///< RFC 9774

@@ -197,6 +197,7 @@ BgpNeighborConfig new_neighbor(const BgpConfig& bgp) {
   BgpNeighborConfig neighbor;
   neighbor.timers = bgp.timers;
   neighbor.allow_own_as = bgp.allow_own_as;
+  neighbor.graceful_restart = bgp.graceful_restart;
   return neighbor;
 }
 
@@ -234,6 +235,29 @@ KeysOf<MaxPrefixes> max_prefixes_keys() {
       key("warn-at", &MaxPrefixes::warn_at, number<unsigned>(1, 100))
           .when_absent("75")
           .help("Percent of the limit at which it is logged that it comes near."),
+  };
+}
+
+/// `whose`: "as in the group"; empty in the section that the others inherit from.
+KeysOf<GracefulRestartConfig> graceful_restart_keys(const std::string& whose) {
+  using Restart = GracefulRestartConfig;
+  const auto absent = [&](const char* value) { return whose.empty() ? value : whose; };
+  return {
+      key("mode", &Restart::mode,
+          one_of<Restart::Mode>({{"helper", Restart::Mode::kHelper}, {"off", Restart::Mode::kOff}}))
+          .when_absent(absent("helper"))
+          .help("helper: while a neighbor's BGP restarts, its routes are kept and used, if it asks "
+                "for that in OPEN; off: they go with the session."),
+      key("notifications", &Restart::notifications, toggle())
+          .when_absent(absent("true for a neighbor with bfd, else false"))
+          .help("Keep them, too, when a NOTIFICATION or the hold timer ended the session (RFC "
+                "8538). Without BFD a neighbor that is dead would be used for its restart time."),
+      key("restart-limit", &Restart::restart_limit, whole_seconds(seconds{1}, seconds{4095}))
+          .when_absent(absent("120s"))
+          .help("How long they are kept at most until the neighbor is back."),
+      key("stale-time", &Restart::stale_time, whole_seconds(seconds{1}, seconds{65535}))
+          .when_absent(absent("360s"))
+          .help("How long the neighbor has to announce them again once it is back."),
   };
 }
 
@@ -319,6 +343,10 @@ KeysOf<Owner> peer_option_keys() {
               max_prefixes_keys())
           .when_absent("twice what the forwarding tables hold, action restart")
           .help("What the neighbor may send."),
+      section("graceful-restart",
+              static_cast<GracefulRestartConfig Owner::*>(&Options::graceful_restart),
+              graceful_restart_keys("as in the group, or bgp"))
+          .help("While the neighbor's BGP restarts (RFC 4724)."),
       option<Owner>("shutdown", &Options::shutdown, toggle())
           .when_absent("false")
           .help("Keep the session down."),
@@ -393,12 +421,13 @@ KeysOf<BgpConfig> bgp_keys() {
           .fallback("true")
           .help("Refuse paths with an AS_SET or AS_CONFED_SET, which nobody may send any more "
                 "(RFC 9774)."),
+      section("graceful-restart", &BgpConfig::graceful_restart, graceful_restart_keys(""))
+          .help("For neighbors that set none of their own."),
       named_sections<BgpConfig, BgpGroupConfig>("groups", "NAME", add_group, 256, word(),
                                                 peer_option_keys<BgpGroupConfig>())
           .help("Settings that several neighbors have in common."),
       sections("neighbors", &BgpConfig::neighbors, 4096, neighbor_keys(), new_neighbor)
           .help("The peers."),
-      planned<BgpConfig>("graceful-restart", "RFC 4724."),
   };
 }
 

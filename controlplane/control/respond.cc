@@ -34,6 +34,12 @@ json list(const std::vector<View>& views) {
   return result;
 }
 
+json restart(const GracefulRestartView& view) {
+  return {{"restart_time_s", view.restart_time.count()},
+          {"notifications", view.notifications},
+          {"families", view.families}};
+}
+
 json family(const FibFamilyView& view) {
   return {{"routes", view.routes},
           {"max_routes", view.max_routes},
@@ -131,7 +137,10 @@ json to_json(const NeighborView& neighbor) {
           {"attribute_discard", neighbor.attribute_discard},
           {"last_fault", neighbor.last_fault},
           {"role", neighbor.role},
-          {"remote_role", neighbor.remote_role}};
+          {"remote_role", neighbor.remote_role},
+          {"graceful_restart", or_null(neighbor.graceful_restart, restart)},
+          {"restarting", neighbor.restarting},
+          {"stale", neighbor.stale}};
 }
 
 json to_json(const NextHopView& next_hop) {
@@ -163,7 +172,8 @@ json to_json(const RouteView& route) {
           {"forwarding", route.forwarding},
           {"fib_error", route.fib_error},
           {"advertised_to", route.advertised_to},
-          {"only_to_customer", or_null(route.only_to_customer)}};
+          {"only_to_customer", or_null(route.only_to_customer)},
+          {"stale", route.stale}};
 }
 
 json to_json(const ControlThreadView& control) {

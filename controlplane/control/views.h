@@ -72,6 +72,13 @@ struct OffloadView {
   std::vector<OffloadStepView> steps;
 };
 
+/// What was agreed on with a neighbor for its restarts (RFC 4724, RFC 8538).
+struct GracefulRestartView {
+  std::chrono::seconds restart_time{0};  ///< as it says
+  bool notifications = false;            ///< a NOTIFICATION, or silence, counts as a restart
+  std::vector<std::string> families;     ///< whose routes are kept
+};
+
 /// A BGP neighbor.
 struct NeighborView {
   std::string name;  ///< as in BgpNeighborConfig
@@ -95,6 +102,9 @@ struct NeighborView {
   std::string last_error;               ///< why it was last down; empty if it never was
   /// RFC 9234: what we are to the neighbor, what it says of itself; empty: nothing.
   std::string role, remote_role;
+  std::optional<GracefulRestartView> graceful_restart;  ///< of the session; nullopt: none
+  bool restarting = false;                              ///< its routes are kept without a session
+  std::uint64_t stale = 0;  ///< of `received`: from before its restart, not announced again yet
   /// What RFC 7606 made of broken attributes, and the last reason.
   std::uint64_t treat_as_withdraw = 0;
   std::uint64_t attribute_discard = 0;
@@ -118,6 +128,7 @@ struct RouteView {
   bool best = false;
   bool multipath = false;  ///< forwards beside the best path, or is the best one
   bool backup = false;     ///< forwards when all of these are dead
+  bool stale = false;      ///< kept over the neighbor's restart, not announced again yet
   std::string reason;      ///< the rule that made the path best, or that it lost by
   std::string refusal;     ///< why the path is no candidate; empty if it is one
   std::vector<NextHopView> next_hops;

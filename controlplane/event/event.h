@@ -42,6 +42,7 @@ enum class TimerKind : std::uint8_t {
   kConnectRetry,
   kIdleHold,
   kAdvertisement,
+  kRestart,  // RFC 4724: how long a peer's routes outlive its session
   // BGP, one set for each connection of a peer, because two may be in OpenSent; owner: ConnectionId
   kDelayOpen,
   kHold,
@@ -50,6 +51,8 @@ enum class TimerKind : std::uint8_t {
   // Router advertisements (RFC 4861 section 6.2); owner: PortId
   kRouterAdvertisement,
   kRouterSolicitation,
+  // What a peer has not announced again by then is swept (RFC 4724 section 4.2); owner: PeerId
+  kStaleRoutes,
   // Link-layer resolution; owner: NextHopId
   kResolve,
   // The neighbor of a BFD session; owner: bfd::SessionId

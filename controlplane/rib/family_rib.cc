@@ -172,7 +172,7 @@ void FamilyRib<Address>::candidates(const Record& record, std::vector<Candidate>
   for (std::size_t i = 0; i < paths.size(); ++i) {
     if (paths[i].refusal != Refusal::kNone) continue;
     const Source& source = core_.sources[paths[i].source];
-    if (source.state != SourceState::kActive) continue;
+    if (!source.counts()) continue;
     Candidate candidate;
     candidate.kind = source.kind;
     candidate.external = source.external;

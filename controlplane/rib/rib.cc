@@ -25,6 +25,12 @@ bool is_link_local(const Ipv6Address& address) {
   return address.is_link_local();
 }
 
+constexpr std::array kFamilies{bgp::Family::kIpv4Unicast, bgp::Family::kIpv6Unicast};
+
+constexpr TimerKey stale_timer(bgp::PeerId peer) {
+  return {TimerKind::kStaleRoutes, peer.value()};
+}
+
 DecisionOptions decision_options(const Config& config) {
   DecisionOptions options;
   options.max_paths = std::clamp(config.bgp.max_paths, 1U, kMaxGroupMembers);
@@ -51,6 +57,7 @@ std::vector<Rib::State::PeerConfig> Rib::State::peer_configs(const Config& confi
     peer.enforce_first_as = neighbor.enforce_first_as;
     peer.local_as = neighbor.local_as;
     peer.max_prefixes = neighbor.max_prefixes;
+    peer.stale_time = neighbor.graceful_restart.stale_time;
     peer.import = named(neighbor.import_policy);
     peer.exported = {neighbor.local_as, neighbor.as_override, neighbor.remove_private_as,
                      named(neighbor.export_policy)};
@@ -66,16 +73,18 @@ const Rib::State::PeerConfig& Rib::State::config_of(const Peer& peer) const {
 }
 
 Rib::State::State(const Config& configuration, ForwardingPlane& plane, bgp::PeerOutput& output,
-                  Neighborhood& neighborhood, Timers& timers)
+                  Neighborhood& neighborhood, Timers& timer_queue)
     : own(configuration),
       asn(configuration.router.asn),
       identifier(configuration.router.id),
-      core(configuration.router.mode, decision_options(configuration), plane, neighborhood, timers),
+      core(configuration.router.mode, decision_options(configuration), plane, neighborhood,
+           timer_queue),
       ipv4(core),
       ipv6(core),
       exporter(core, configuration.router.asn, output),
       reject_as_sets(configuration.bgp.reject_as_sets),
-      sessions(output) {
+      sessions(output),
+      timers(timer_queue) {
   const auto source = [&](SourceKind kind) {
     Source s;
     s.kind = kind;
@@ -188,11 +197,6 @@ Rib::State::Peer& Rib::State::peer(bgp::PeerId id) {
   return peers[id.value()];
 }
 
-const Source* Rib::State::source_of(bgp::PeerId id) const {
-  if (id.value() >= peers.size() || !peers[id.value()].source) return nullptr;
-  return &core.sources[*peers[id.value()].source];
-}
-
 /// What the configuration says of a peer whose session is up.
 void Rib::State::take_settings(Peer& peer) const {
   const PeerConfig& config = config_of(peer);
@@ -205,17 +209,22 @@ void Rib::State::take_settings(Peer& peer) const {
 
 void Rib::on_established(bgp::PeerId id, const bgp::Negotiated& negotiated, TimePoint now) {
   State::Peer& peer = state_->peer(id);
-  if (peer.source) on_down(id, "replaced by a new session", now);
+  if (peer.up()) on_down(id, "replaced by a new session", now);
 
+  peer.incarnation = state_->take_over_stale(id, negotiated);
+  peer.restart = negotiated.graceful_restart;
   Source source;
   source.kind = SourceKind::kBgp;
   source.peer = id;
-  source.incarnation = Incarnation{++state_->incarnations};
+  source.incarnation = peer.incarnation;
   source.external = negotiated.external;
   source.asn = negotiated.remote_asn;
   source.identifier = negotiated.remote_identifier;
   source.address = negotiated.remote.address;
-  peer.source = state_->core.sources.add(source);
+  for (const bgp::Family family : kFamilies) {
+    source.family = family;
+    peer.sources[static_cast<std::size_t>(family)] = state_->core.sources.add(source);
+  }
   peer.configured_as = negotiated.configured_as;
   peer.near_limit_said = false;
   const State::PeerConfig& config = state_->config_of(peer);
@@ -246,12 +255,20 @@ void Rib::on_established(bgp::PeerId id, const bgp::Negotiated& negotiated, Time
               config.import == nullptr ? "accepted" : "announced");
   }
   state_->exporter.peer_up(id, peer.name, negotiated, config.exported, state_->ribs());
+  if (!peer.has_stale()) return;
+  log::info("bgp {}: back from its restart; it has {} s to announce its routes again", peer.name,
+            config.stale_time.count());
+  state_->timers.arm(stale_timer(id), config.stale_time);
 }
 
 template <class Address>
 void Rib::State::withdraw(const Peer& from, const std::vector<bgp::Nlri<Address>>& nlri) {
-  for (const bgp::Nlri<Address>& route : nlri)
-    rib<Address>().remove_path(route.prefix, *from.source);
+  FamilyRib<Address>& family = rib<Address>();
+  const std::optional<SourceId>& stale = from.stale_source(FamilyRib<Address>::kFamily);
+  for (const bgp::Nlri<Address>& route : nlri) {
+    family.remove_path(route.prefix, from.source(FamilyRib<Address>::kFamily));
+    if (stale) family.remove_path(route.prefix, *stale);
+  }
 }
 
 /// Gives the path its next hop, or the reason why it has none.
@@ -262,7 +279,7 @@ void Rib::State::point(Path& path, const Peer& from, const tl::expected<HopKey, 
     return;
   }
   HopKey key = *hop;
-  key.session = core.sources[*from.source].incarnation;
+  key.session = from.incarnation;
   const TargetTable::Wish wish{key, weight};
   if (const auto target = core.targets.acquire(std::span(&wish, 1))) {
     path.target = *target;
@@ -310,6 +327,7 @@ const Path& Rib::State::outcome(Incoming& incoming, std::size_t rule) {
 template <class Address>
 void Rib::State::announce(Incoming& incoming, const std::vector<bgp::Nlri<Address>>& nlri) {
   FamilyRib<Address>& family = rib<Address>();
+  const std::optional<SourceId>& stale = incoming.from.stale_source(FamilyRib<Address>::kFamily);
   constexpr std::size_t kAhead = 8;  // index slots asked of memory before they are needed
   const policy::Facts facts{incoming.attributes, policy::Source::kBgp, incoming.from.name,
                             incoming.next_hop};
@@ -325,6 +343,7 @@ void Rib::State::announce(Incoming& incoming, const std::vector<bgp::Nlri<Addres
       }
     }
     family.set_path(nlri[i].prefix, path);
+    if (stale) family.remove_path(nlri[i].prefix, *stale);
   }
 }
 
@@ -333,7 +352,7 @@ void Rib::State::reach(const Peer& from, const bgp::Update::Reach& reach,
   const policy::Policy* policy = from.import_policy.get();
   Incoming incoming{from, policy, attributes, announced_address(reach.next_hop), {}, {}};
   Path& path = incoming.path;
-  path.source = *from.source;
+  path.source = from.source(reach.family);
   path.attributes = core.attributes.intern(attributes);
   path.received_s = whole_seconds(now);
   path.refusal = refusal;
@@ -354,8 +373,8 @@ void Rib::State::reach(const Peer& from, const bgp::Update::Reach& reach,
 /// a peer sends takes memory here even if the forwarding tables refuse it.
 void Rib::State::check_limit(bgp::PeerId id, TimePoint now) {
   Peer& peer = this->peer(id);
-  const Source& source = core.sources[*peer.source];
-  const std::uint64_t count = std::uint64_t{source.received[0]} + source.received[1];
+  std::uint64_t count = 0;
+  for (const bgp::Family f : kFamilies) count += core.sources[peer.source(f)].held;
   MaxPrefixes max = config_of(peer).max_prefixes;
   if (max.limit == 0) {
     if (count <= memory_guard) return;
@@ -380,10 +399,11 @@ void Rib::State::check_limit(bgp::PeerId id, TimePoint now) {
 void Rib::on_update(bgp::PeerId id, bgp::Update& update, TimePoint now) {
   State& s = *state_;
   const State::Peer& peer = s.peer(id);
-  if (!peer.source) return;
+  if (!peer.up()) return;
   for (const bgp::Update::Unreach& unreach : update.unreach) {
     std::visit([&](const auto& nlri) { s.withdraw(peer, nlri); }, unreach.nlri);
   }
+  if (update.end_of_rib) s.end_stale(id, *update.end_of_rib);
   if (update.reach.empty()) return;
   const Refusal refusal = check_attributes(update.attributes, peer.import);
   if (needs_changes(update.attributes, peer.changes)) rib::apply(peer.changes, update.attributes);
@@ -401,14 +421,12 @@ void Rib::on_route_refresh(bgp::PeerId peer, const bgp::RouteRefresh& refresh, T
 void Rib::on_down(bgp::PeerId id, const std::string& /*reason*/, TimePoint /*now*/) {
   State& s = *state_;
   State::Peer& peer = s.peer(id);
-  if (!peer.source) return;
+  if (!peer.up() && !peer.has_stale()) return;
   s.exporter.peer_down(id);
-  Source& source = s.core.sources[*peer.source];
-  source.state = SourceState::kDeparting;
   // Packets move to other next hops now, with one store for each; the tables are cleaned after.
-  s.core.hops.session_ended(source.incarnation);
-  s.departing.push_back(*peer.source);
-  peer.source.reset();
+  s.core.hops.session_ended(peer.incarnation);
+  for (std::optional<SourceId>& source : peer.sources) s.depart(source);
+  s.end_all_stale(id);
   s.finish_departures();
 }
 
@@ -444,6 +462,14 @@ void Rib::on_fib_progressed() {
 }
 
 void Rib::on_timer(const TimerExpired& event, TimePoint /*now*/) {
+  if (event.timer.kind == TimerKind::kStaleRoutes) {
+    const bgp::PeerId id{static_cast<std::uint16_t>(event.timer.owner)};
+    log::warn(
+        "bgp {}: its table is not complete in time; routes from before its restart are removed",
+        state_->peer(id).name);
+    state_->end_all_stale(id);
+    state_->finish_departures();
+  }
   if (event.timer.kind != TimerKind::kResolve) return;
   const auto silent =
       state_->core.hops.resolve_again(NextHopId{static_cast<std::uint16_t>(event.timer.owner)});
@@ -487,7 +513,7 @@ void Rib::State::apply_static_routes(const Config& config) {
 /// One peer whose session is up: its routes are judged and told anew only if that may differ.
 void Rib::State::apply_to(bgp::PeerId id, TimePoint now) {
   Peer& peer = this->peer(id);
-  if (!peer.source) return;
+  if (!peer.up()) return;
   const auto judged_by = [](const Peer& p) {
     return std::tuple(p.import.allow_own_as, p.import.enforce_first_as, p.import.reject_as_sets,
                       p.import.has_policy, p.changes.prepend);
@@ -502,7 +528,7 @@ void Rib::State::apply_to(bgp::PeerId id, TimePoint now) {
                            (was != nullptr && is != nullptr && was->rules() == is->rules());
   peer.import_policy = config.import;
   check_limit(id, now);
-  if (!peer.source || (same_policy && before == judged_by(peer))) return;
+  if (!peer.up() || (same_policy && before == judged_by(peer))) return;
   log::info("bgp {}: another import: asking for its routes again", peer.name);
   if (!peer.can_refresh) {
     sessions.reset(id, bgp::notification(bgp::CeaseReason::kOtherConfigurationChange), now);
@@ -552,7 +578,9 @@ void Rib::State::finish_departures() {
     core.sources.free(id);
     return true;
   });
-  if (departing.empty()) sweeping = false;
+  const bool go_on = std::ranges::any_of(
+      departing, [&](SourceId id) { return core.sources[id].family == sweep_family; });
+  if (!go_on) sweeping = false;
 }
 
 std::size_t Rib::State::sweep(std::size_t limit) {
@@ -560,20 +588,15 @@ std::size_t Rib::State::sweep(std::size_t limit) {
   while (!departing.empty() && done < limit) {
     if (!sweeping) {
       sweeping = true;
-      sweep_family = bgp::Family::kIpv4Unicast;
+      sweep_family = core.sources[departing.front()].family;
       sweep_cursor = 0;
     }
     const std::size_t before = done;
     for_family(sweep_family,
                [&](auto& family) { done += family.sweep(sweep_cursor, limit - done); });
     finish_departures();
-    if (done != before) continue;
-    if (sweep_family == bgp::Family::kIpv4Unicast) {
-      sweep_family = bgp::Family::kIpv6Unicast;
-      sweep_cursor = 0;
-    } else {
-      sweeping = false;  // a session that ended behind the cursor: once more from the start
-    }
+    // The end of the table: another family, or a source that departed behind the cursor.
+    if (done == before) sweeping = false;
   }
   return done;
 }

@@ -46,6 +46,7 @@ class Rib final : public bgp::SessionObserver {
   void on_established(bgp::PeerId peer, const bgp::Negotiated& negotiated, TimePoint now) override;
   void on_update(bgp::PeerId peer, bgp::Update& update, TimePoint now) override;
   void on_route_refresh(bgp::PeerId peer, const bgp::RouteRefresh& refresh, TimePoint now) override;
+  void on_restarting(bgp::PeerId peer, const std::string& reason, TimePoint now) override;
   void on_down(bgp::PeerId peer, const std::string& reason, TimePoint now) override;
   void on_writable(bgp::PeerId peer, TimePoint now) override;
 
@@ -57,7 +58,7 @@ class Rib final : public bgp::SessionObserver {
   void on_neighbor_discovered(PortId port, const std::optional<IpAddress>& address);
   void on_resolution_wanted(const ResolutionWanted& event);
   void on_fib_progressed();
-  /// For timers of TimerKind::kResolve.
+  /// For timers of TimerKind::kResolve and kStaleRoutes.
   void on_timer(const TimerExpired& event, TimePoint now);
 
   /// Announces or withdraws one of our loopbacks or services; it stays a local address either way.

@@ -60,7 +60,7 @@ void Rib::State::append_views(const FamilyRib<Address>& family, const RouteRecor
   for (std::size_t i = 0; i < paths.size(); ++i) {
     const Path& path = paths[i];
     const Source& source = core.sources[path.source];
-    if (source.state != SourceState::kActive) continue;  // about to be swept
+    if (!source.counts()) continue;  // about to be swept
     if (only && (source.kind != SourceKind::kBgp || source.peer != *only)) continue;
 
     RouteView view;
@@ -72,6 +72,7 @@ void Rib::State::append_views(const FamilyRib<Address>& family, const RouteRecor
       view.attributes = core.attributes.attributes(path.attributes);
     }
     view.local_preference = core.attributes.facts(path.attributes).local_preference;
+    view.stale = source.state == SourceState::kStale;
     view.refusal = to_string(path.refusal);
     if (path.refusal == Refusal::kPolicy) {
       view.refusal = explain_refusal(record.prefix, path, source);
@@ -196,9 +197,19 @@ void Rib::walk(RouteCursor& cursor, std::size_t prefixes, TimePoint now,
 
 PeerCounts Rib::counts(bgp::PeerId peer) const {
   PeerCounts counts;
-  if (const Source* source = state_->source_of(peer)) {
-    counts.received = source->received;
-    counts.accepted = source->accepted;
+  const auto add = [](PathCounts& to, const PathCounts& from) {
+    for (unsigned f = 0; f < bgp::kFamilyCount; ++f) to[f] += from[f];
+  };
+  const std::size_t number = peer.value();
+  for (unsigned f = 0; f < bgp::kFamilyCount && number < state_->peers.size(); ++f) {
+    const State::Peer& p = state_->peers[number];
+    for (const std::optional<SourceId>& id : {p.sources[f], p.stale[f]}) {
+      if (!id) continue;
+      const Source& source = state_->core.sources[*id];
+      add(counts.received, source.received);
+      add(counts.accepted, source.accepted);
+      if (id == p.stale[f]) add(counts.stale, source.received);
+    }
   }
   counts.advertised = state_->exporter.advertised(peer);
   return counts;

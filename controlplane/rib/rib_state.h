@@ -1,6 +1,8 @@
 // The inside of Rib, shared by rib.cc (what happens) and rib_show.cc (what is told).
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -27,8 +29,26 @@ struct Rib::State {
   /// What the configuration says of a peer and, while a session is up, what the session is.
   struct Peer {
     std::string name;
-    std::optional<SourceId> source;  ///< while the session is up
-    bgp::PeerId configured_as;       ///< whose settings hold: its own, or a listen range's
+    using Sources = std::array<std::optional<SourceId>, bgp::kFamilyCount>;  ///< by family
+    Sources sources;  ///< all set while the session is up
+    Sources stale;    ///< what the peer's last session has left, while it is kept
+    Incarnation incarnation;
+    std::optional<bgp::GracefulRestart> restart;  ///< what was agreed on with the session
+
+    [[nodiscard]] bool up() const { return sources.front().has_value(); }
+    [[nodiscard]] SourceId source(bgp::Family family) const {
+      return *sources[static_cast<std::size_t>(family)];
+    }
+    [[nodiscard]] std::optional<SourceId>& stale_source(bgp::Family family) {
+      return stale[static_cast<std::size_t>(family)];
+    }
+    [[nodiscard]] const std::optional<SourceId>& stale_source(bgp::Family family) const {
+      return stale[static_cast<std::size_t>(family)];
+    }
+    [[nodiscard]] bool has_stale() const {
+      return std::ranges::any_of(stale, [](const auto& id) { return id.has_value(); });
+    }
+    bgp::PeerId configured_as;  ///< whose settings hold: its own, or a listen range's
     ImportContext import;
     ImportChanges changes;
     /// By which its routes were judged; kept here until all of them are judged by another.
@@ -45,6 +65,7 @@ struct Rib::State {
     LocalAs local_as;
     MaxPrefixes max_prefixes;
     ExportOptions exported;
+    std::chrono::seconds stale_time{0};
     std::shared_ptr<const policy::Policy> import;
   };
   /// The import of one UPDATE: what each rule of the policy that decided about one of its routes
@@ -75,7 +96,6 @@ struct Rib::State {
 
   // Peers.
   Peer& peer(bgp::PeerId id);
-  [[nodiscard]] const Source* source_of(bgp::PeerId id) const;
   template <class Address>
   void withdraw(const Peer& from, const std::vector<bgp::Nlri<Address>>& nlri);
   template <class Address>
@@ -85,6 +105,10 @@ struct Rib::State {
   const Path& outcome(Incoming& incoming, std::size_t rule);
   void point(Path& path, const Peer& from, const tl::expected<HopKey, Refusal>& hop,
              std::uint16_t weight);
+  [[nodiscard]] Incarnation take_over_stale(bgp::PeerId id, const bgp::Negotiated& negotiated);
+  void depart(std::optional<SourceId>& source);
+  void end_stale(bgp::PeerId id, bgp::Family family);
+  void end_all_stale(bgp::PeerId id);
   void check_limit(bgp::PeerId id, TimePoint now);
   [[nodiscard]] const PeerConfig& config_of(const Peer& peer) const;
 
@@ -143,6 +167,7 @@ struct Rib::State {
   std::vector<StaticRouteConfig> static_routes;  ///< that are in the tables
   Announced redistributed = Announced::kNo;
   bgp::PeerOutput& sessions;
+  Timers& timers;
   std::uint32_t incarnations = 0;
 
   /// Sources whose paths are being removed, and where the sweep stands.

@@ -40,6 +40,7 @@ struct RouteView {
   bool best = false;                ///< the one best path
   bool multipath = false;           ///< forwards beside the best one, or is the best one
   bool backup = false;              ///< forwards when every multipath is dead
+  bool stale = false;               ///< kept over the peer's restart, not announced again yet
   std::string refusal;              ///< why the path is not a candidate; empty if it is one
   std::string why;                  ///< the rule that made it best, or that it lost by
   std::vector<NextHopView> next_hops;
@@ -73,6 +74,7 @@ using PathCounts = std::array<std::uint32_t, bgp::kFamilyCount>;
 struct PeerCounts {
   PathCounts received{};    ///< in Adj-RIB-In, refused ones included
   PathCounts accepted{};    ///< candidates for the decision
+  PathCounts stale{};       ///< of `received`: kept over a restart, not announced again yet
   PathCounts advertised{};  ///< in Adj-RIB-Out
 };
 

@@ -1,7 +1,8 @@
-// Who offers paths. Each incarnation of a BGP session is a source of its own: when a session ends,
-// its source *departs*, its paths are swept away in slices, and the next session of the same peer
-// starts with a fresh source that the sweep can't touch. The configuration's routes come from
-// sources that never depart.
+// Who offers paths. Each family of each incarnation of a BGP session is a source of its own: when a
+// session ends, its sources *depart*, their paths are swept away in slices, and the next session of
+// the same peer starts with fresh sources that the sweep can't touch. What a restarting peer had
+// announced *stays* in its old sources until each path has been announced again, or not in time.
+// The configuration's routes come from sources that never depart.
 #pragma once
 
 #include <cstdint>
@@ -17,6 +18,7 @@ namespace lastmile::rib {
 enum class SourceState : std::uint8_t {
   kFree,       ///< the number is not in use
   kActive,     ///< its paths count
+  kStale,      ///< they still do: the peer is about to announce them again, or not
   kDeparting,  ///< its paths are being removed and count for nothing any more
 };
 
@@ -24,6 +26,7 @@ struct Source {
   SourceState state = SourceState::kFree;
   SourceKind kind = SourceKind::kBgp;
   bgp::PeerId peer;  ///< BGP only, like all up to `address`
+  bgp::Family family = bgp::Family::kIpv4Unicast;
   Incarnation incarnation;
   bool external = true;
   bgp::Asn asn;
@@ -31,6 +34,11 @@ struct Source {
   IpAddress address;
   PathCounts received{};
   PathCounts accepted{};
+
+  /// Whether its paths take part in decisions.
+  [[nodiscard]] bool counts() const {
+    return state == SourceState::kActive || state == SourceState::kStale;
+  }
   std::uint32_t held = 0;  ///< paths in the tables; what a sweep has to bring to 0
 };
 

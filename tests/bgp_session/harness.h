@@ -152,6 +152,10 @@ class Recorder final : public SessionObserver {
   void on_route_refresh(PeerId, const RouteRefresh& r, TimePoint) override {
     refreshes.push_back(r);
   }
+  void on_restarting(PeerId peer, const std::string& reason, TimePoint) override {
+    last_reason = reason;
+    log.push_back("restarting " + std::to_string(peer.value()));
+  }
   void on_down(PeerId peer, const std::string& reason, TimePoint) override {
     ++down[peer];
     last_reason = reason;

@@ -129,6 +129,28 @@ TEST(Open, Roles) {
   EXPECT_FALSE(decode_open_body(kHead + "06 02 04 09 02 03 00").has_value());
 }
 
+// RFC 4724 section 3, RFC 8538 section 2.
+TEST(Open, GracefulRestart) {
+  const auto restart = [](const char* capability) {
+    return decoded_open(kHead + capability).capabilities.graceful_restart;
+  };
+  EXPECT_FALSE(restart("00"));
+  EXPECT_EQ(restart("06 02 04 40 02 0000"), GracefulRestart{});
+  GracefulRestart whole{
+      true, true, 120, {{Family::kIpv4Unicast, true}, {Family::kIpv6Unicast, false}}};
+  EXPECT_EQ(restart("0e 02 0c 40 0a c078 0001 01 80 0002 01 00"), whole);
+  whole.restarted = whole.notifications = false;
+  whole.families.pop_back();
+  whole.restart_time_s = 0xfff;
+  EXPECT_EQ(restart("0e 02 0c 40 0a 3fff 0001 01 80 0019 46 80"), whole)
+      << "reserved bits and families of others mean nothing";
+  EXPECT_EQ(restart("0a 02 08 40 02 0001 40 02 0002")->restart_time_s, 2) << "the last one counts";
+  for (const char* bad :
+       {"05 02 03 40 01 00", "07 02 05 40 03 0000 00", "09 02 07 40 05 0000 0001 01"}) {
+    EXPECT_FALSE(decode_open_body(kHead + bad).has_value()) << bad;
+  }
+}
+
 TEST(Open, HostName) {
   const Open open = decoded_open(kHead + "0e 02 0c 49 0a 05 6c65616631 03 6c6162");
   EXPECT_EQ(open.capabilities.hostname, "leaf1");
@@ -159,6 +181,7 @@ Open full_open() {
   capabilities.extended_next_hop = {Family::kIpv4Unicast};
   capabilities.extended_message = true;
   capabilities.roles = {0};
+  capabilities.graceful_restart = {false, true, 90, {{Family::kIpv6Unicast, true}}};
   capabilities.four_octet_asn = open.asn;
   capabilities.hostname = "bms1";
   capabilities.domain_name = "lab.example";

@@ -24,6 +24,7 @@ inline Open sample_open() {
   open.capabilities.extended_next_hop = {Family::kIpv4Unicast};
   open.capabilities.extended_message = true;
   open.capabilities.roles = {3};
+  open.capabilities.graceful_restart = {false, true, 0, {}};
   open.capabilities.four_octet_asn = open.asn;
   open.capabilities.hostname = "bms1";
   open.capabilities.domain_name = "lab.example";

@@ -343,13 +343,14 @@ ports: {up1: {device: d1}, up2: {device: d2}}
 bgp:
   timers: {hold: 30s}
   allow-own-as: 2
+  graceful-restart: {restart-limit: 30s}
   groups:
     leaves: {remote-asn: external, timers: {connect-retry: 7s}, enforce-first-as: no,
              max-prefixes: {limit: 100, action: warning}, description: a leaf,
-             role: customer, role-strict: yes}
+             role: customer, role-strict: yes, graceful-restart: {stale-time: 60s}}
   neighbors:
-    - {port: up1, group: leaves}
-    - {port: up2, group: leaves, remote-asn: 65002, timers: {hold: 12s}, description: the other,
+    - {port: up1, group: leaves, graceful-restart: {notifications: yes}}
+    - {port: up2, graceful-restart: {mode: off}, group: leaves, remote-asn: 65002, timers: {hold: 12s}, description: the other,
        allow-own-as: 0}
     - {listen: 10.9.0.0/16, port: up1, group: leaves, limit: 5, local-as: {asn: 65100, replace-as: on}}
     - {address: 203.0.113.7, remote-asn: 65003, multihop: 3, source: 10.0.1.1}
@@ -367,6 +368,12 @@ bgp:
   EXPECT_EQ(neighbors[0].role, bgp::Role::kCustomer);
   EXPECT_TRUE(neighbors[0].role_strict);
   EXPECT_FALSE(neighbors[3].role);
+  using Mode = GracefulRestartConfig::Mode;
+  EXPECT_EQ(neighbors[0].graceful_restart,
+            (GracefulRestartConfig{Mode::kHelper, true, seconds{30}, seconds{60}}));
+  EXPECT_EQ(neighbors[1].graceful_restart.mode, Mode::kOff);
+  EXPECT_EQ(neighbors[3].graceful_restart,
+            (GracefulRestartConfig{Mode::kHelper, std::nullopt, seconds{30}, seconds{360}}));
   EXPECT_EQ(neighbors[1].remote_asn.number, bgp::Asn{65002});
   EXPECT_EQ(neighbors[1].timers.hold, seconds{12});
   EXPECT_EQ(neighbors[1].timers.keepalive, seconds{4});

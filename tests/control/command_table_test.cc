@@ -96,8 +96,8 @@ TEST_F(Commands, FieldsArePromised) {
   };
   has(data(R"({"verb": "show bgp"})").at("neighbors").at(0),
       {"name", "address", "remote_asn", "state", "uptime_s", "received", "accepted", "advertised",
-       "last_error", "treat_as_withdraw", "attribute_discard", "last_fault", "role",
-       "remote_role"});
+       "last_error", "treat_as_withdraw", "attribute_discard", "last_fault", "role", "remote_role",
+       "graceful_restart", "restarting", "stale"});
   const Json route = data(R"({"verb": "show routes"})").at("routes").at(0);
   has(route, {"prefix", "source", "best", "next_hops", "as_path", "communities"});
   has(route.at("next_hops").at(0), {"port", "address", "weight", "alive"});

@@ -351,10 +351,10 @@ void Connection::close_with(const Notification& notification, TimePoint now) {
   end(std::move(ending));
 }
 
-void Connection::drop(const std::string& reason) {
+void Connection::drop(const std::string& reason, Ending::Cause cause) {
   if (state_ == State::kClosed) return;
   Ending ending;
-  ending.cause = Ending::Cause::kDropped;
+  ending.cause = cause;
   ending.reason = reason;
   end(std::move(ending));
 }

@@ -64,8 +64,9 @@ class Connection {
     enum class Cause : std::uint8_t {
       kNotificationSent,
       kNotificationReceived,
-      kTransport,  ///< the other side closed, or the connection broke
-      kDropped,    ///< we closed without a word: the link is down, or nobody can listen
+      kTransport,   ///< the other side closed, or the connection broke
+      kDropped,     ///< we closed without a word: the link is down, or nobody can listen
+      kSuperseded,  ///< the peer has opened another one, so it has lost this one
     };
     Cause cause = Cause::kDropped;
     State before = State::kClosed;  ///< the state in which it ended
@@ -117,7 +118,7 @@ class Connection {
   /// Ends the connection with a NOTIFICATION.
   void close_with(const Notification& notification, TimePoint now);
   /// Ends it without a word.
-  void drop(const std::string& reason);
+  void drop(const std::string& reason, Ending::Cause cause = Ending::Cause::kDropped);
   /// Sends encoded UPDATEs; Established only.
   void send_updates(std::vector<std::uint8_t> encoded);
   void send_route_refresh(const RouteRefresh& refresh);

@@ -81,6 +81,27 @@ bool roles_fit(const PeerSettings& settings, const std::vector<std::uint8_t>& th
          theirs.front() == static_cast<std::uint8_t>(facts(*settings.role).counterpart);
 }
 
+/// What we say: that we help. No family: our forwarding tables end with this process, so nobody is
+/// to keep our routes when it does (RFC 4724 section 3).
+std::optional<GracefulRestart> announced_restart(const PeerSettings& settings) {
+  if (settings.graceful_restart.mode == GracefulRestartConfig::Mode::kOff) return std::nullopt;
+  GracefulRestart restart;
+  restart.notifications = settings.graceful_restart.notifications.value_or(false);
+  return restart;
+}
+
+/// What the peer asks of us and we agree to.
+std::optional<GracefulRestart> agreed_restart(const Capabilities& ours, const Capabilities& theirs,
+                                              const std::vector<Family>& families) {
+  if (!ours.graceful_restart || !theirs.graceful_restart) return std::nullopt;
+  GracefulRestart restart = *theirs.graceful_restart;
+  std::erase_if(restart.families,
+                [&](const auto& kept) { return !contains(families, kept.family); });
+  if (restart.families.empty()) return std::nullopt;
+  restart.notifications = restart.notifications && ours.graceful_restart->notifications;
+  return restart;
+}
+
 NextHop next_hop_self(const PeerSettings& settings, const IpAddress& local) {
   NextHop own = settings.own_addresses;
   if (const auto* v4 = std::get_if<Ipv4Address>(&local)) {
@@ -106,6 +127,7 @@ Open make_open(const Speaker& speaker, const PeerSettings& settings, const IpAdd
   can.route_refresh = true;
   can.extended_message = true;
   if (std::holds_alternative<Ipv6Address>(local)) can.extended_next_hop = {Family::kIpv4Unicast};
+  can.graceful_restart = announced_restart(settings);
   if (settings.role) can.roles = {static_cast<std::uint8_t>(*settings.role)};
   can.four_octet_asn = open.asn;
   can.hostname = speaker.hostname;
@@ -154,6 +176,7 @@ tl::expected<Negotiated, Notification> negotiate(const Speaker& speaker,
       intersection(intersection(we.extended_next_hop, they.extended_next_hop), result.families);
   result.peer_route_refresh = they.route_refresh;
   if (external) result.role = settings.role;
+  result.graceful_restart = agreed_restart(we, they, result.families);
   result.local = local;
   result.remote = remote;
   result.local_next_hop = next_hop_self(settings, local.address);

@@ -43,6 +43,7 @@ void Peer::shutdown(const std::string& message, TimePoint now) {
     enabled_ = false;
     end_all(administrative_shutdown(message), now);
     stop_seeking();
+    end_restart("administratively down", now);
   });
 }
 
@@ -55,6 +56,7 @@ void Peer::suspend(const Notification& notification, std::optional<Duration> pau
     suspended_ = true;
     end_all(notification, now);
     stop_seeking();
+    end_restart("suspended", now);
     if (pause) ctx_.timers.arm({TimerKind::kIdleHold, id_.value()}, *pause);
   });
 }
@@ -64,6 +66,7 @@ void Peer::retire(const Notification& notification, TimePoint now) {
     enabled_ = false;
     end_all(notification, now);
     stop_seeking();
+    end_restart("no longer configured so", now);
   });
   guard_address("");
 }
@@ -80,6 +83,7 @@ void Peer::link_down(TimePoint now) {
       if (s) s->drop("link is down");
     }
     stop_seeking();
+    end_restart("link is down", now);
   });
 }
 
@@ -108,6 +112,7 @@ void Peer::path_works(TimePoint now) {
 
 void Peer::path_failed(const std::string& reason, TimePoint now) {
   turn(now, [&] {
+    end_restart(reason, now);
     if (furthest() == nullptr) return;
     note_error(reason, now);
     end_all(notification(CeaseReason::kBfdDown), now);
@@ -120,6 +125,7 @@ void Peer::set_discovered(const Ipv6Address& address, TimePoint now) {
     if (address_source_ == AddressSource::kConfigured) return;
     if (established() != nullptr && address_ != IpAddress{address}) return;
     if (address_ != IpAddress{address}) {
+      end_restart("another neighbor has been discovered", now);
       end_all(notification(CeaseReason::kOtherConfigurationChange), now);
       reap(now);
       may_seek() ? rest() : stop_seeking();
@@ -161,7 +167,7 @@ Peer::Welcome Peer::accepted(ConnectionId id, const Endpoint& local, const Endpo
                              TimePoint now) {
   Welcome welcome = Welcome::kRefused;
   turn(now, [&] {
-    const bool collides = established() != nullptr;
+    const bool collides = established() != nullptr && !superseded(now);
     if (collides || !may_seek() || seek_ == Seek::kIdle) {
       // RFC 4271 section 6.8 (Established), RFC 4486 section 4 (Connection Rejected).
       const Notification why = notification(collides ? CeaseReason::kConnectionCollision
@@ -293,6 +299,7 @@ void Peer::on_established(Connection& connection, TimePoint now) {
     other->close_with(notification(CeaseReason::kConnectionCollision), now);
   }
   established_at_ = now;
+  if (std::exchange(restarting_, false)) ctx_.timers.cancel({TimerKind::kRestart, id_.value()});
   send_paused_ = false;
   ++history_.established;
   logged_error_.clear();

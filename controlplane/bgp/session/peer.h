@@ -58,6 +58,9 @@ class Peer final : private ConnectionOwner {
 
   /// Bytes that may wait in the send queue before writable() turns false.
   static constexpr std::size_t kSendMark = 256 * 1024;
+  /// A connection that the peer opens sooner after the session came up is a late collision; later,
+  /// it says that the peer has forgotten the session (RFC 4724 section 5).
+  static constexpr Duration kCollisionWindow = std::chrono::seconds{5};
 
   /// `configured_as`: the PeerId of the configuration that `settings` are of.
   Peer(const Context& context, PeerId id, PeerId configured_as, PeerSettings settings,
@@ -108,7 +111,7 @@ class Peer final : private ConnectionOwner {
   void drained(ConnectionId id, TimePoint now);
   /// A timer of one of the peer's connections.
   void connection_timer_expired(ConnectionId id, TimerKind kind, TimePoint now);
-  /// kConnectRetry or kIdleHold.
+  /// kConnectRetry, kIdleHold or kRestart.
   void timer_expired(TimerKind kind, TimePoint now);
 
   // --- for the routing side and for show ------------------------------------------------------
@@ -119,7 +122,9 @@ class Peer final : private ConnectionOwner {
   [[nodiscard]] SessionState state() const;
   [[nodiscard]] const PeerSettings& settings() const { return settings_; }
   /// No connection, none on its way: a dynamic peer in this state may be forgotten.
-  [[nodiscard]] bool idle() const { return depth_ == 0 && !suspended_ && furthest() == nullptr; }
+  [[nodiscard]] bool idle() const {
+    return depth_ == 0 && !suspended_ && !restarting_ && furthest() == nullptr;
+  }
   [[nodiscard]] PeerId configured_as() const { return configured_as_; }
   [[nodiscard]] PeerStatus status(TimePoint now) const;
 
@@ -151,6 +156,15 @@ class Peer final : private ConnectionOwner {
   std::optional<Aftermath> reap(TimePoint now);
   Aftermath judge(const Connection::Ending& ending);
   void plan(Aftermath aftermath, TimePoint now);
+
+  // graceful restart (RFC 4724, RFC 8538), peer_restart.cc
+  [[nodiscard]] bool is_restart(const Connection::Ending& ending,
+                                const std::optional<GracefulRestart>& agreed) const;
+  void begin_restart(const GracefulRestart& agreed, const std::string& reason, TimePoint now);
+  void end_restart(const std::string& reason, TimePoint now);
+  bool superseded(TimePoint now);
+  [[nodiscard]] static Notification final_word(const Notification& notification,
+                                               const Connection& connection);
 
   // seeking
   void seek(TimePoint now);
@@ -195,7 +209,8 @@ class Peer final : private ConnectionOwner {
   PeerHistory history_;
 
   bool enabled_ = false;
-  bool suspended_ = false;  ///< until IdleHold expires, or start()
+  bool suspended_ = false;   ///< until IdleHold expires, or start()
+  bool restarting_ = false;  ///< until the next session, or kRestart expires
   LinkState link_ = LinkState::kUp;
   bool held_ = false;
   std::optional<Ipv6Address> discovered_;

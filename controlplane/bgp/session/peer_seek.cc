@@ -13,7 +13,9 @@ namespace {
 
 /// Cease subcodes (RFC 4486) after which the peer is willing to go on at once. After all others
 /// section 4 recommends to damp.
-bool invites_return(const Notification& received) {
+bool invites_return(const Notification& notification) {
+  // What a Hard Reset carries is what would have been sent without it.
+  const Notification received = hard_reset_reason(notification).value_or(notification);
   constexpr CeaseReason kMild[] = {
       CeaseReason::kAdministrativeReset,
       CeaseReason::kOtherConfigurationChange,
@@ -89,6 +91,7 @@ void Peer::hold_idle() {
 
 void Peer::timer_expired(TimerKind kind, TimePoint now) {
   turn(now, [&] {
+    if (kind == TimerKind::kRestart) return end_restart("restarts for too long", now);
     if (kind == TimerKind::kIdleHold && std::exchange(suspended_, false)) backoff_.forget();
     if (!may_seek()) return;
     if (kind == TimerKind::kIdleHold && seek_ == Seek::kIdle) {  // event 13
@@ -127,6 +130,7 @@ std::optional<Peer::Aftermath> Peer::reap(TimePoint now) {
   };
   for (auto it = next_closed(); it != slots_.end(); it = next_closed()) {
     const Connection::Ending ending = (*it)->ending();
+    const std::optional<GracefulRestart> agreed = (*it)->negotiated().graceful_restart;
     ctx_.connection_peers.erase((*it)->id());
     it->reset();
     Aftermath aftermath = judge(ending);
@@ -142,7 +146,12 @@ std::optional<Peer::Aftermath> Peer::reap(TimePoint now) {
       ++history_.dropped;
       history_.last_down = ending.reason;
       capability_use_ = CapabilityUse::kAnnounce;
-      ctx_.observer.on_down(id_, ending.reason, now);
+      if (is_restart(ending, agreed)) {
+        aftermath = std::min(aftermath, Aftermath::kRetry);  // it is to find us when it is back
+        begin_restart(*agreed, ending.reason, now);
+      } else {
+        ctx_.observer.on_down(id_, ending.reason, now);
+      }
     }
     worst = std::max(worst.value_or(aftermath), aftermath);
   }
@@ -165,6 +174,8 @@ Peer::Aftermath Peer::judge(const Connection::Ending& ending) {
         return Aftermath::kRetryAtOnce;
       }
       return invites_return(ending.notification) ? Aftermath::kRetry : Aftermath::kDamp;
+    case Cause::kSuperseded:
+      return Aftermath::kRetry;
     case Cause::kDropped:
       break;
   }
@@ -195,7 +206,7 @@ void Peer::plan(Aftermath aftermath, TimePoint now) {
 
 void Peer::end_all(const Notification& notification, TimePoint now) {
   for (Slot& s : slots_) {
-    if (s) s->close_with(notification, now);
+    if (s) s->close_with(final_word(notification, *s), now);
   }
 }
 

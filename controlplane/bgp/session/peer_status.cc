@@ -35,6 +35,7 @@ PeerStatus Peer::status(TimePoint now) const {
   status.state = state();
   status.detail = detail();
   status.since = state_since_;
+  status.restarting = restarting_;
   if (established_at_) status.uptime = now - *established_at_;
   status.history = history_;
   const Connection* best = furthest();
@@ -52,6 +53,7 @@ std::string Peer::detail() const {
   if (!enabled_) return "administratively down";
   if (suspended_) return "suspended: " + history_.last_error;
   if (link_ == LinkState::kDown) return "link is down";
+  if (restarting_) return "restarting, its routes are kept; " + history_.last_error;
   if (held_) return "waiting for BFD";
   if (!address_) return "no neighbor has been discovered on the port";
   return history_.last_error;

@@ -29,6 +29,9 @@ struct Negotiated {
   std::optional<Role> role;  ///< what we are to the peer (RFC 9234)
   Endpoint local;
   Endpoint remote;
+  /// How the peer's routes are kept while it restarts: what it says of itself, for the families of
+  /// this session. Nothing: it doesn't ask for that, or we don't help.
+  std::optional<GracefulRestart> graceful_restart;
   /// Our own addresses on the session's port, for next hop self.
   NextHop local_next_hop;
   /// Whose configuration holds for the peer: its own, or the listen range's that it came by.
@@ -44,7 +47,12 @@ class SessionObserver {
   /// The session has already dealt with the codec's faults; `update` may be moved from.
   virtual void on_update(PeerId peer, Update& update, TimePoint now) = 0;
   virtual void on_route_refresh(PeerId peer, const RouteRefresh& refresh, TimePoint now) = 0;
-  /// The peer's routes are to be forgotten. Called once for each on_established.
+  /// The session has ended, but the peer is expected back: its routes of the families in
+  /// Negotiated::graceful_restart are kept and used (RFC 4724 section 4.2). on_established or
+  /// on_down follows.
+  virtual void on_restarting(PeerId peer, const std::string& reason, TimePoint now) = 0;
+  /// The peer's routes are to be forgotten. Called for each on_established, unless on_restarting
+  /// and another on_established have followed that.
   virtual void on_down(PeerId peer, const std::string& reason, TimePoint now) = 0;
   /// The peer's send queue is empty again; more updates may follow.
   virtual void on_writable(PeerId peer, TimePoint now) = 0;

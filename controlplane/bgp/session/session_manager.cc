@@ -32,6 +32,9 @@ class SessionManager::ObserverSlot final : public SessionObserver {
   void on_route_refresh(PeerId peer, const RouteRefresh& refresh, TimePoint now) override {
     target_->on_route_refresh(peer, refresh, now);
   }
+  void on_restarting(PeerId peer, const std::string& reason, TimePoint now) override {
+    target_->on_restarting(peer, reason, now);
+  }
   void on_down(PeerId peer, const std::string& reason, TimePoint now) override {
     target_->on_down(peer, reason, now);
   }
@@ -150,6 +153,7 @@ bool SessionManager::timer_expired(const TimerExpired& expired, TimePoint now) {
   switch (kind) {
     case TimerKind::kConnectRetry:
     case TimerKind::kIdleHold:
+    case TimerKind::kRestart:
       if (owner < peers_.size() && peers_[owner]) peers_[owner]->timer_expired(kind, now);
       return true;
     case TimerKind::kDelayOpen:

@@ -67,7 +67,9 @@ bool same_session(const PeerSettings& a, const PeerSettings& b) {
   const auto facts = [](const PeerSettings& s) {
     return std::tie(s.port, s.address, s.remote_asn.kind, s.remote_asn.number, s.timers.keepalive,
                     s.timers.hold, s.timers.connect_retry, s.delay_open, s.passive, s.hops,
-                    s.source, s.password, s.local_as, s.role, s.role_strict, s.tcp_port, s.own_addresses, s.listen);
+                    s.source, s.password, s.local_as, s.role, s.role_strict,
+                    s.graceful_restart.mode, s.graceful_restart.notifications,
+                    s.graceful_restart.restart_limit, s.tcp_port, s.own_addresses, s.listen);
   };
   return facts(a) == facts(b);
 }
@@ -90,6 +92,9 @@ std::vector<PeerSettings> peer_settings(const Config& config) {
     peer.role_strict = neighbor.role_strict;
     peer.listen = neighbor.listen;
     peer.limit = neighbor.limit;
+    peer.graceful_restart = neighbor.graceful_restart;
+    auto& notifications = peer.graceful_restart.notifications;
+    if (!notifications) notifications = neighbor.bfd.has_value();
     peer.shutdown = neighbor.shutdown;
     peer.shutdown_message = neighbor.shutdown_message;
     if (!peer.port && peer.address) peer.port = port_towards(config, *peer.address);

@@ -37,6 +37,8 @@ struct PeerSettings {
   std::string password;  ///< TCP MD5 (RFC 2385); empty: none
   /// The AS number that this peer sees in place of ours.
   std::optional<Asn> local_as;
+  /// `notifications` is settled: it has a value.
+  GracefulRestartConfig graceful_restart{.notifications = false};
   std::optional<Role> role;  ///< what we are to the peer (RFC 9234)
   bool role_strict = false;  ///< no session with a peer that does not tell its role
   /// Dynamic neighbors: the settings of whoever connects from here; no peer of its own.

@@ -20,6 +20,7 @@ enum Code : std::uint8_t {
   kExtendedNextHop = 5,
   kExtendedMessage = 6,
   kRole = 9,
+  kGracefulRestart = 64,
   kFourOctetAsn = 65,
   kFqdn = 73,
 };
@@ -122,6 +123,46 @@ void encode_role(const Capabilities& from, OctetWriter& out) {
   }
 }
 
+// RFC 4724 section 3: flags and time in two octets, then AFI, SAFI and flags of each family. Of
+// several instances the last one counts.
+constexpr std::size_t kKeptSize = 4;
+constexpr std::uint16_t kRestarted = 0x8000;
+constexpr std::uint16_t kNotifications = 0x4000;  // RFC 8538 section 2
+constexpr std::uint16_t kRestartTime = 0x0fff;
+constexpr std::uint8_t kForwarding = 0x80;
+void decode_graceful_restart(Octets value, Capabilities& to) {
+  OctetReader in(value);
+  const std::uint16_t head = in.u16();
+  GracefulRestart restart;
+  restart.restarted = (head & kRestarted) != 0;
+  restart.notifications = (head & kNotifications) != 0;
+  restart.restart_time_s = head & kRestartTime;
+  while (!in.empty()) {
+    const std::uint16_t afi = in.u16();
+    const auto family = family_from_codes(afi, in.u8());
+    const bool forwarding = (in.u8() & kForwarding) != 0;
+    if (family && restart.find(*family) == nullptr) {
+      restart.families.push_back({*family, forwarding});
+    }
+  }
+  to.graceful_restart = std::move(restart);
+}
+void encode_graceful_restart(const Capabilities& from, OctetWriter& out) {
+  if (!from.graceful_restart) return;
+  const GracefulRestart& restart = *from.graceful_restart;
+  write(kGracefulRestart, out, 2 + restart.families.size() * kKeptSize, [&] {
+    out.u16(static_cast<std::uint16_t>((restart.restarted ? kRestarted : 0U) |
+                                       (restart.notifications ? kNotifications : 0U) |
+                                       (restart.restart_time_s & kRestartTime)));
+    for (const GracefulRestart::Kept& kept : restart.families) {
+      const FamilyCodes codes = family_codes(kept.family);
+      out.u16(codes.afi);
+      out.u8(codes.safi);
+      out.u8(kept.forwarding ? kForwarding : 0);
+    }
+  });
+}
+
 void decode_four_octet_asn(Octets value, Capabilities& to) {
   if (!to.four_octet_asn) to.four_octet_asn = Asn{OctetReader(value).u32()};
 }
@@ -163,7 +204,7 @@ void encode_fqdn(const Capabilities& from, OctetWriter& out) {
   });
 }
 
-enum class LengthRule : std::uint8_t { kAny, kExactly, kMultipleOf };
+enum class LengthRule : std::uint8_t { kAny, kExactly, kMultipleOf, kTwoAndMultipleOf };
 
 struct CapabilityDescriptor {
   std::uint8_t code;
@@ -187,7 +228,8 @@ constexpr std::array kCapabilities{
     CapabilityDescriptor{7, "bgpsec"},
     CapabilityDescriptor{8, "multiple-labels"},
     CapabilityDescriptor{kRole, "role", LengthRule::kExactly, 1, decode_role, encode_role},
-    CapabilityDescriptor{64, "graceful-restart"},
+    CapabilityDescriptor{kGracefulRestart, "graceful-restart", LengthRule::kTwoAndMultipleOf,
+                         kKeptSize, decode_graceful_restart, encode_graceful_restart},
     CapabilityDescriptor{kFourOctetAsn, "four-octet-asn", LengthRule::kExactly, 4,
                          decode_four_octet_asn, encode_four_octet_asn},
     CapabilityDescriptor{67, "dynamic-capability"},
@@ -218,11 +260,19 @@ bool fits(const CapabilityDescriptor& row, std::size_t length) {
       return length == row.length;
     case LengthRule::kMultipleOf:
       return length % row.length == 0;
+    case LengthRule::kTwoAndMultipleOf:
+      return length >= 2 && (length - 2) % row.length == 0;
   }
   return false;
 }
 
 }  // namespace
+
+const GracefulRestart::Kept* GracefulRestart::find(Family family) const {
+  const auto found = std::find_if(families.begin(), families.end(),
+                                  [&](const Kept& kept) { return kept.family == family; });
+  return found == families.end() ? nullptr : &*found;
+}
 
 bool decode_capabilities(Octets value, Capabilities& to) {
   for (OctetReader in(value); !in.empty();) {

@@ -29,6 +29,24 @@ inline constexpr std::size_t kMaxMessageSize = 4096;    // RFC 4271 section 4.1
 inline constexpr std::size_t kMaxExtendedSize = 65535;  // RFC 8654
 inline constexpr std::uint16_t kBgpPort = 179;
 
+/// What a speaker says of its own restarts (RFC 4724 section 3, RFC 8538 section 2).
+struct GracefulRestart {
+  bool restarted = false;      ///< R: it comes from a restart; nobody is to wait for its End-of-RIB
+  bool notifications = false;  ///< N: a session that a NOTIFICATION ends is one to be resumed
+  std::uint16_t restart_time_s = 0;  ///< until it is back, it thinks; 12 bits
+  struct Kept {
+    Family family = Family::kIpv4Unicast;
+    bool forwarding = false;  ///< F: packets went on being forwarded while it was away
+    friend bool operator==(const Kept&, const Kept&) = default;
+  };
+  /// Whose routes are to be kept while it is away; none: it only helps others. Families that we
+  /// don't carry are left out.
+  std::vector<Kept> families;
+
+  [[nodiscard]] const Kept* find(Family family) const;
+  friend bool operator==(const GracefulRestart&, const GracefulRestart&) = default;
+};
+
 /// What a speaker can do, as announced in OPEN (RFC 5492). Unknown capabilities are kept for
 /// `show`.
 struct Capabilities {
@@ -38,8 +56,9 @@ struct Capabilities {
   bool extended_message = false;          ///< RFC 8654, code 6
   /// RFC 9234, code 9: the distinct codes that the speaker sent; more than one is an error.
   std::vector<std::uint8_t> roles;
-  std::optional<Asn> four_octet_asn;  ///< RFC 6793, code 65
-  std::string hostname, domain_name;  ///< FQDN, code 73 (draft-walton-bgp-hostname)
+  std::optional<GracefulRestart> graceful_restart;  ///< RFC 4724, code 64
+  std::optional<Asn> four_octet_asn;                ///< RFC 6793, code 65
+  std::string hostname, domain_name;                ///< FQDN, code 73 (draft-walton-bgp-hostname)
   struct Unknown {
     std::uint8_t code = 0;
     std::vector<std::uint8_t> value;

@@ -151,8 +151,12 @@ Notification hard_reset(const Notification& reason) {
   return notification(CeaseReason::kHardReset, std::move(data));
 }
 
+bool is_hard_reset(const Notification& notification) {
+  return is_cease(notification, CeaseReason::kHardReset);
+}
+
 std::optional<Notification> hard_reset_reason(const Notification& notification) {
-  if (!is_cease(notification, CeaseReason::kHardReset) || notification.data.size() < 2) {
+  if (!is_hard_reset(notification) || notification.data.size() < 2) {
     return std::nullopt;
   }
   return Notification{notification.data[0],

@@ -113,6 +113,7 @@ enum class RouteRefreshError : std::uint8_t {
 
 /// "No graceful restart this time" around `reason` (RFC 8538 section 3).
 [[nodiscard]] Notification hard_reset(const Notification& reason);
+[[nodiscard]] bool is_hard_reset(const Notification& notification);
 /// What a Hard Reset carries; nullopt if `notification` is not one or carries nothing.
 [[nodiscard]] std::optional<Notification> hard_reset_reason(const Notification& notification);
 
