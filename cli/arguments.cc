@@ -16,7 +16,8 @@ constexpr std::array kVerbs{
     Verb{"show ports", "", "ports, their links and counters"},
     Verb{"show offload", "", "what each port's NIC does by itself"},
     Verb{"show bgp", "", "BGP neighbors"},
-    Verb{"show routes", "[PREFIX|ADDRESS]", "routes: all, of a prefix, or of an address"},
+    Verb{"show routes", "[PREFIX|ADDRESS]",
+         "routes: all, of a prefix, or of an address (--received, ...)"},
     Verb{"show fib", "", "fill of the forwarding tables"},
     Verb{"show neighbors", "", "link-layer neighbors"},
     Verb{"show nexthops", "", "next hops, their liveness and counters"},
@@ -44,6 +45,12 @@ constexpr std::array kRouteOptions{
     RouteOption{"origin", "ORIGIN", "igp, egp or incomplete"},
     RouteOption{"source", "SOURCE", "local, connected, static or bgp"},
     RouteOption{"med", "N", "MULTI_EXIT_DISC"},
+};
+/// One neighbor's part of `show routes`.
+constexpr std::array kSideOptions{
+    RouteOption{"received", "NEIGHBOR", "what it has sent, refused or not"},
+    RouteOption{"accepted", "NEIGHBOR", "what of it takes part in the choice of routes"},
+    RouteOption{"advertised", "NEIGHBOR", "what it has been sent"},
 };
 constexpr const char* kDefaultSocket = "/run/lastmile/lastmile.sock";
 constexpr double kShortestWatch = 0.1;
@@ -112,6 +119,9 @@ std::variant<Invocation, UsageError> with_verb(Invocation invocation,
   if (invocation.limit && invocation.verb != "show routes") {
     return usage("--limit is for \"show routes\" only");
   }
+  if (invocation.side && invocation.verb != "show routes") {
+    return usage(fmt::format("--{} is for \"show routes\" only", invocation.side->first));
+  }
   if (invocation.verb == "policy test") {
     if (invocation.argument.empty()) return usage("\"policy test\" wants the name of a policy");
   } else if (!invocation.options.empty()) {
@@ -160,6 +170,19 @@ std::variant<Invocation, HelpText, UsageError> parse_arguments(
              invocation.options.emplace_back(option.name, value);
            },
            fmt::format("policy test: {}", option.help))
+        ->type_name(option.value);
+  }
+  for (const RouteOption& option : kSideOptions) {
+    app.add_option_function<std::string>(
+           fmt::format("--{}", option.name),
+           [&invocation, &option](const std::string& value) {
+             if (invocation.side) {
+               throw CLI::ValidationError(fmt::format("--{} and --{} exclude each other",
+                                                      invocation.side->first, option.name));
+             }
+             invocation.side.emplace(option.name, value);
+           },
+           fmt::format("show routes: {}", option.help))
         ->type_name(option.value);
   }
   app.set_version_flag("-V,--version", "lastmile " LASTMILE_VERSION);

@@ -28,6 +28,8 @@ struct Invocation {
   std::optional<std::chrono::milliseconds> watch;
   std::chrono::milliseconds timeout{5000};
   std::optional<unsigned> limit;  ///< routes to show at most
+  /// Whose part of the routes: ("received", "up1").
+  std::optional<std::pair<std::string, std::string>> side;
   /// Arguments of `policy test` beyond the policy: ("prefix", "10.0.0.0/8").
   std::vector<std::pair<std::string, std::string>> options;
 };

@@ -95,7 +95,8 @@ std::vector<std::string> wrapped(const std::string& text, std::size_t width) {
 const char* mark(const Json& route) {
   if (route.at("best").get<bool>()) return "*";
   if (route.at("multipath").get<bool>()) return "=";
-  return route.at("backup").get<bool>() ? "+" : "";
+  if (route.at("backup").get<bool>()) return "+";
+  return text_or(route.at("refusal"), "").empty() ? "" : "x";
 }
 
 }  // namespace
@@ -434,13 +435,18 @@ std::string RouteList::page(const Json& data) {
     table_.add({mark(route), std::move(prefix), route.at("source"),
                 hops.empty() ? "-" : next_hop(hops.front()), text_or(route.at("as_path"), "")});
     for (std::size_t i = 1; i < hops.size(); ++i) table_.add({"", "", "", next_hop(hops[i]), ""});
+    if (const std::string refusal = text_or(route.at("refusal"), ""); !refusal.empty()) {
+      table_.note("   refused: " + refusal);
+      refused_ = true;
+    }
   }
   return table_.text();
 }
 
 std::string RouteList::end() const {
   return last_prefix_.empty() ? "no routes\n"
-                              : "\n* best, = used beside it (multipath), + stands by (backup)\n";
+         : refused_ ? "\n* best, = used beside it (multipath), + stands by (backup), x refused\n"
+                    : "\n* best, = used beside it (multipath), + stands by (backup)\n";
 }
 
 }  // namespace lastmile::cli

@@ -39,6 +39,7 @@ class RouteList {
  private:
   TextTable table_;
   std::string last_prefix_;
+  bool refused_ = false;  ///< a refused path was shown
 };
 
 }  // namespace lastmile::cli

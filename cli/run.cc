@@ -119,6 +119,7 @@ class RoutePrinter {
 Result show_routes(Client& client, const Invocation& invocation, std::ostream& out) {
   Json args = Json::object();
   if (!invocation.argument.empty()) args["match"] = invocation.argument;
+  if (invocation.side) args[invocation.side->first] = invocation.side->second;
   std::optional<unsigned> left = invocation.limit;
   std::optional<RoutePrinter> printer;
   std::string cursor;

@@ -92,6 +92,15 @@ std::vector<std::string> names(const Communities& communities) {
   return result;
 }
 
+void describe(const bgp::PathAttributes& attributes, RouteView& view) {
+  view.as_path = to_string(attributes.as_path);
+  view.origin = origin_name(attributes.origin);
+  view.med = attributes.med;
+  view.communities = names(attributes.communities);
+  view.large_communities = names(attributes.large_communities);
+  if (const auto& mark = attributes.only_to_customer) view.only_to_customer = mark->value();
+}
+
 // A page's cursor is "FAMILY:INDEX" of the RIB's walk; opaque to everybody else.
 std::string cursor_text(const rib::RouteCursor& cursor) {
   if (cursor.done) return "";
@@ -298,35 +307,86 @@ RouteView Show::view(const rib::RouteView& route) const {
     view.next_hops.push_back(std::move(next_hop));
   }
   if (route.source == rib::SourceKind::kBgp) {
-    view.as_path = to_string(route.attributes.as_path);
-    view.origin = origin_name(route.attributes.origin);
-    view.med = route.attributes.med;
+    describe(route.attributes, view);
     view.local_preference = route.local_preference;
-    view.communities = names(route.attributes.communities);
-    view.large_communities = names(route.attributes.large_communities);
-    if (const auto& mark = route.attributes.only_to_customer) view.only_to_customer = mark->value();
   }
   view.age = duration_cast<seconds>(route.age);
   return view;
+}
+
+RouteView Show::view(const rib::AdvertisedView& route) const {
+  RouteView view;
+  view.prefix = route.prefix;
+  view.source = to_string(route.source);
+  view.neighbor = route.peer_name;
+  NextHopView next_hop;
+  next_hop.alive = true;
+  const bgp::NextHop& as_announced = route.next_hop;
+  if (as_announced.v4) next_hop.address = *as_announced.v4;
+  if (as_announced.link_local) next_hop.address = *as_announced.link_local;
+  if (as_announced.global) next_hop.address = *as_announced.global;
+  view.next_hops.push_back(std::move(next_hop));
+  describe(route.attributes, view);
+  view.local_preference = route.attributes.local_preference;
+  return view;
+}
+
+std::optional<bgp::PeerId> Show::peer_named(const std::string& name) const {
+  for (const bgp::PeerStatus& status : from_.control.sessions().status(ControlClock::now())) {
+    if (status.name == name) return status.id;
+  }
+  return std::nullopt;
+}
+
+RoutePage Show::advertised(const RouteQuery& query, bgp::PeerId peer) const {
+  const rib::Rib& rib = from_.control.rib();
+  RoutePage page;
+  rib::RouteQuery asked;
+  if (const auto* prefix = std::get_if<IpPrefix>(&query.what)) asked.prefix = *prefix;
+  if (const auto* address = std::get_if<IpAddress>(&query.what)) asked.address = *address;
+  if (asked.prefix || asked.address) {
+    if (const auto route = rib.advertised(peer, asked)) page.routes.push_back(view(*route));
+    return page;
+  }
+  rib::RouteCursor cursor = cursor_of(query.cursor);
+  rib.walk_advertised(cursor, query.limit, peer, [&](const rib::AdvertisedView& route) {
+    page.routes.push_back(view(route));
+  });
+  page.next = cursor_text(cursor);
+  if (query.cursor.empty() && page.next.empty()) {
+    std::ranges::sort(page.routes, {}, &RouteView::prefix);
+  }
+  return page;
 }
 
 RoutePage Show::routes(const RouteQuery& query) const {
   const rib::Rib& rib = from_.control.rib();
   const TimePoint now = ControlClock::now();
   RoutePage page;
+  rib::PathFilter filter;
+  if (query.side != RouteQuery::Side::kAll) {
+    filter.peer = peer_named(query.neighbor);
+    if (!filter.peer) return page;
+    if (query.side == RouteQuery::Side::kAdvertised) return advertised(query, *filter.peer);
+    if (query.side == RouteQuery::Side::kAccepted) filter.paths = rib::PathFilter::Paths::kAccepted;
+  }
   // The best path shows the whole set that packets are spread over: its own next hops and those of
-  // the paths used beside it, which come right behind it.
+  // the paths used beside it, which come right behind it. One neighbor's paths stand for
+  // themselves.
   std::size_t best = 0;
   const auto add = [&](const rib::RouteView& route) {
     page.routes.push_back(view(route));
     const RouteView& added = page.routes.back();
     if (added.best) best = page.routes.size() - 1;
-    if (added.best || !added.multipath || page.routes[best].prefix != added.prefix) return;
+    if (filter.peer || added.best || !added.multipath) return;
+    if (page.routes[best].prefix != added.prefix) return;
     auto& hops = page.routes[best].next_hops;
     hops.insert(hops.end(), added.next_hops.begin(), added.next_hops.end());
   };
 
   rib::RouteQuery asked;
+  asked.peer = filter.peer;
+  asked.paths = filter.paths;
   if (const auto* prefix = std::get_if<IpPrefix>(&query.what)) asked.prefix = *prefix;
   if (const auto* address = std::get_if<IpAddress>(&query.what)) asked.address = *address;
   const bool all = std::holds_alternative<std::monostate>(query.what);
@@ -336,7 +396,7 @@ RoutePage Show::routes(const RouteQuery& query) const {
     return page;
   }
   rib::RouteCursor cursor = cursor_of(query.cursor);
-  rib.walk(cursor, query.limit, now, add);
+  rib.walk(cursor, query.limit, filter, now, add);
   page.next = cursor_text(cursor);
   return page;
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -49,6 +50,9 @@ class Show final : public ShowSource {
  private:
   [[nodiscard]] std::string port_name(PortId port) const;
   [[nodiscard]] RouteView view(const rib::RouteView& route) const;
+  [[nodiscard]] RouteView view(const rib::AdvertisedView& route) const;
+  [[nodiscard]] std::optional<bgp::PeerId> peer_named(const std::string& name) const;
+  [[nodiscard]] RoutePage advertised(const RouteQuery& query, bgp::PeerId peer) const;
   [[nodiscard]] std::vector<std::string> receives(const WorkerConfig& worker) const;
   [[nodiscard]] std::string neighbors_at(PortId port, const MacAddress& mac) const;
 

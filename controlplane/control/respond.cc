@@ -3,6 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
+
+#include "controlplane/config/suggest.h"
 
 namespace lastmile {
 namespace {
@@ -286,10 +289,53 @@ json to_json(const DropView& drop) {
   return {{"reason", drop.reason}, {"help", drop.help}, {"packets", drop.packets}};
 }
 
+namespace {
+
+/// The arguments that ask for one neighbor's part of the table.
+constexpr std::pair<const char*, RouteQuery::Side> kSides[] = {
+    {"received", RouteQuery::Side::kReceived},
+    {"accepted", RouteQuery::Side::kAccepted},
+    {"advertised", RouteQuery::Side::kAdvertised},
+};
+
+tl::expected<void, std::string> read_side(const json& args, RouteQuery& query) {
+  for (const auto& [name, side] : kSides) {
+    const auto neighbor = args.find(name);
+    if (neighbor == args.end()) continue;
+    if (!neighbor->is_string()) {
+      return tl::unexpected(fmt::format("\"{}\" is not text; expected a neighbor's name", name));
+    }
+    if (query.side != RouteQuery::Side::kAll) {
+      return tl::unexpected<std::string>(
+          "more than one of \"received\", \"accepted\" and \"advertised\"; expected one");
+    }
+    query.side = side;
+    query.neighbor = neighbor->get<std::string>();
+  }
+  return {};
+}
+
+/// Says so if there is no such neighbor.
+tl::expected<void, std::string> check_neighbor(const ShowSource& source, const std::string& name) {
+  std::vector<std::string> names;
+  for (const NeighborView& neighbor : source.bgp_neighbors()) {
+    if (neighbor.name == name) return {};
+    names.push_back(neighbor.name);
+  }
+  const auto meant = nearest(name, names);
+  return tl::unexpected(fmt::format("no BGP neighbor \"{}\"; {}", name.substr(0, 100),
+                                    meant           ? fmt::format("did you mean \"{}\"?", *meant)
+                                    : names.empty() ? "there are none"
+                                                    : "see \"show bgp\""));
+}
+
+}  // namespace
+
 tl::expected<RouteQuery, std::string> route_query(const json& args) {
   const auto fault = [](std::string text) { return tl::unexpected(std::move(text)); };
   RouteQuery query;
   query.limit = kMaxRoutesPage;
+  if (auto side = read_side(args, query); !side) return fault(std::move(side.error()));
   if (const auto match = args.find("match"); match != args.end()) {
     if (!match->is_string()) return fault("\"match\" is not text; expected a prefix or an address");
     const auto& text = match->get_ref<const std::string&>();
@@ -336,11 +382,16 @@ void add_show_commands(CommandTable& table, const ShowSource& source) {
     return json{{"neighbors", list(source.bgp_neighbors())}};
   });
   table.add({"show routes",
-             "routes: all, of a prefix, or the longest match of an address",
-             {"match", "cursor", "limit"},
+             "routes: all, of a prefix, or the longest match of an address; all paths, or what a "
+             "BGP neighbor has sent (received, accepted) or been sent (advertised)",
+             {"match", "cursor", "limit", "received", "accepted", "advertised"},
              [&source](Args args) -> CommandResult {
                const auto query = route_query(args);
                if (!query) return tl::unexpected(query.error());
+               if (query->side != RouteQuery::Side::kAll) {
+                 const auto known = check_neighbor(source, query->neighbor);
+                 if (!known) return tl::unexpected(known.error());
+               }
                const RoutePage page = source.routes(*query);
                json data{{"routes", list(page.routes)}};
                if (!page.next.empty()) data["next"] = page.next;

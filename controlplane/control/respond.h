@@ -32,7 +32,8 @@ inline constexpr unsigned kMaxRoutesPage = 256;
 [[nodiscard]] Json to_json(const BfdRefusalView& refusal);
 [[nodiscard]] Json to_json(const BfdStatusView& bfd);
 
-/// Reads the arguments of `show routes`: {"match": PREFIX|ADDRESS, "cursor": TEXT, "limit": N}.
+/// Reads the arguments of `show routes`: {"match": PREFIX|ADDRESS, "cursor": TEXT, "limit": N,
+/// "received"|"accepted"|"advertised": NEIGHBOR}.
 [[nodiscard]] tl::expected<RouteQuery, std::string> route_query(const Json& args);
 
 /// Adds all `show` verbs, `version` and `help`. The table keeps a reference to the source, and

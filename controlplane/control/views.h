@@ -150,6 +150,11 @@ struct RouteView {
 struct RouteQuery {
   /// All routes; a prefix: its paths; an address: the paths of the longest match.
   std::variant<std::monostate, IpPrefix, IpAddress> what;
+  /// All paths to a prefix, or one BGP neighbor's part of the table: the paths that it has sent,
+  /// those of them that take part in the decision, or what it has been sent.
+  enum class Side : std::uint8_t { kAll, kReceived, kAccepted, kAdvertised };
+  Side side = Side::kAll;
+  std::string neighbor;  ///< NeighborView::name; empty for kAll
   /// Where to go on: RoutePage::next of the page before; empty: at the start. Opaque to everyone
   /// but the source, and good even if the table has changed since (no route that was there all the
   /// time is left out or shown twice).

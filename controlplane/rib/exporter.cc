@@ -430,6 +430,38 @@ std::vector<bgp::PeerId> Exporter::told(const Prefix<Address>& prefix) const {
 template std::vector<bgp::PeerId> Exporter::told(const Ipv4Prefix&) const;
 template std::vector<bgp::PeerId> Exporter::told(const Ipv6Prefix&) const;
 
+template <class Address>
+std::optional<Exporter::Told> Exporter::told(bgp::PeerId id, const Prefix<Address>& prefix) const {
+  const auto peer = peers_.find(id);
+  if (peer == peers_.end()) return std::nullopt;
+  const auto& out = std::get<AdjRibOut<Address>>(peer->second.out);
+  const std::uint32_t number = out.told.find(prefix);
+  if (number == HashIndex::kNotFound) return std::nullopt;
+  return Told{out.told[number].attributes, *out.next_hop};
+}
+template std::optional<Exporter::Told> Exporter::told(bgp::PeerId, const Ipv4Prefix&) const;
+template std::optional<Exporter::Told> Exporter::told(bgp::PeerId, const Ipv6Prefix&) const;
+
+template <class Address>
+bool Exporter::walk_told(
+    bgp::PeerId id, std::uint32_t& cursor, std::size_t& limit,
+    const std::function<void(const Prefix<Address>&, const Told&)>& visit) const {
+  const auto peer = peers_.find(id);
+  if (peer == peers_.end()) return true;
+  const auto& out = std::get<AdjRibOut<Address>>(peer->second.out);
+  for (; limit > 0 && cursor < out.told.end(); ++cursor) {
+    const Advertised<Address>& told = out.told[cursor];
+    if (!told.used) continue;
+    --limit;
+    visit(told.prefix, {told.attributes, *out.next_hop});
+  }
+  return cursor >= out.told.end();
+}
+template bool Exporter::walk_told(bgp::PeerId, std::uint32_t&, std::size_t&,
+                                  const std::function<void(const Ipv4Prefix&, const Told&)>&) const;
+template bool Exporter::walk_told(bgp::PeerId, std::uint32_t&, std::size_t&,
+                                  const std::function<void(const Ipv6Prefix&, const Told&)>&) const;
+
 std::size_t Exporter::memory_bytes() const {
   std::size_t bytes = 0;
   for (const auto& [id, peer] : peers_) {

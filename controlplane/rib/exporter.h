@@ -13,6 +13,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -85,6 +86,18 @@ class Exporter {
   [[nodiscard]] bool has_work(const Ribs& ribs) const;
 
   [[nodiscard]] PathCounts advertised(bgp::PeerId peer) const;
+  /// What a peer has been told of a prefix.
+  struct Told {
+    AttributeId attributes;
+    bgp::NextHop next_hop;
+  };
+  template <class Address>
+  [[nodiscard]] std::optional<Told> told(bgp::PeerId peer, const Prefix<Address>& prefix) const;
+  /// Visits at most `limit` prefixes from record number `cursor` on, counts `limit` down, and moves
+  /// `cursor`; true at the end.
+  template <class Address>
+  bool walk_told(bgp::PeerId peer, std::uint32_t& cursor, std::size_t& limit,
+                 const std::function<void(const Prefix<Address>&, const Told&)>& visit) const;
   template <class Address>
   [[nodiscard]] std::vector<bgp::PeerId> told(const Prefix<Address>& prefix) const;
   [[nodiscard]] std::size_t memory_bytes() const;

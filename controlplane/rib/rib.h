@@ -80,9 +80,16 @@ class Rib final : public bgp::SessionObserver {
                                               std::size_t limit = SIZE_MAX) const;
   /// Visits the paths of at most `prefixes` prefixes in table order and moves `cursor` on, for
   /// tables too large for one slice. Prefixes that come or go between calls may be missed; none is
-  /// seen twice unless it was removed and added again.
-  void walk(RouteCursor& cursor, std::size_t prefixes, TimePoint now,
+  /// seen twice unless it was removed and added again. Where the filter passes over most of the
+  /// table a call may visit less, or nothing, and not be at the end.
+  void walk(RouteCursor& cursor, std::size_t prefixes, const PathFilter& filter, TimePoint now,
             const std::function<void(const RouteView&)>& visit) const;
+  /// The same over what a peer has been told.
+  void walk_advertised(RouteCursor& cursor, std::size_t prefixes, bgp::PeerId peer,
+                       const std::function<void(const AdvertisedView&)>& visit) const;
+  /// What a peer has been told of one prefix, or of the longest match of an address.
+  [[nodiscard]] std::optional<AdvertisedView> advertised(bgp::PeerId peer,
+                                                         const RouteQuery& query) const;
   [[nodiscard]] PeerCounts counts(bgp::PeerId peer) const;
   [[nodiscard]] RibSummary summary() const;
 

@@ -5,6 +5,21 @@
 namespace lastmile::rib {
 namespace {
 
+/// Records that a walk may look at and not show, before it lets others have their turn.
+constexpr std::size_t kMostPassedOver = 16384;
+
+/// Goes through both families; `step` tells whether the end of one is reached.
+template <class Step>
+void in_both_families(RouteCursor& cursor, Step&& step) {
+  if (cursor.done) return;
+  if (cursor.family == bgp::Family::kIpv4Unicast) {
+    if (!step(cursor.family)) return;
+    cursor.family = bgp::Family::kIpv6Unicast;
+    cursor.index = 0;
+  }
+  cursor.done = step(cursor.family);
+}
+
 /// "best by shorter AS path", "as good as the best", "lost by lower MED".
 std::string explain(const std::vector<Candidate>& candidates, const Decision& decision,
                     std::size_t of) {
@@ -44,9 +59,22 @@ std::string Rib::State::explain_refusal(const Prefix<Address>& prefix, const Pat
   return "policy " + policy->name() + ": " + policy->explain(rule);
 }
 
+bool Rib::State::passes(const Path& path, const PathFilter& filter) const {
+  const Source& source = core.sources[path.source];
+  if (!source.counts()) return false;  // about to be swept
+  if (filter.paths == PathFilter::Paths::kAccepted && path.refusal != Refusal::kNone) return false;
+  return !filter.peer || (source.kind == SourceKind::kBgp && source.peer == *filter.peer);
+}
+
+template <class Address>
+bool Rib::State::passes(const RouteRecord<Address>& record, const PathFilter& filter) const {
+  return std::ranges::any_of(record.paths.paths(const_cast<PathArena&>(core.arena)),
+                             [&](const Path& path) { return passes(path, filter); });
+}
+
 template <class Address>
 void Rib::State::append_views(const FamilyRib<Address>& family, const RouteRecord<Address>& record,
-                              const std::optional<bgp::PeerId>& only, TimePoint now,
+                              const PathFilter& filter, TimePoint now,
                               std::vector<RouteView>& views) const {
   std::vector<Candidate> candidates;
   std::vector<std::uint16_t> positions;
@@ -60,8 +88,7 @@ void Rib::State::append_views(const FamilyRib<Address>& family, const RouteRecor
   for (std::size_t i = 0; i < paths.size(); ++i) {
     const Path& path = paths[i];
     const Source& source = core.sources[path.source];
-    if (!source.counts()) continue;  // about to be swept
-    if (only && (source.kind != SourceKind::kBgp || source.peer != *only)) continue;
+    if (!passes(path, filter)) continue;
 
     RouteView view;
     view.prefix = record.prefix;
@@ -133,6 +160,7 @@ std::optional<std::uint32_t> Rib::State::longest_match(const FamilyRib<Address>&
 std::vector<RouteView> Rib::routes(const RouteQuery& query, TimePoint now,
                                    std::size_t limit) const {
   const State& s = *state_;
+  const PathFilter filter{query.peer, query.paths};
   std::vector<RouteView> views;
   if (query.prefix) {
     std::visit(
@@ -140,7 +168,7 @@ std::vector<RouteView> Rib::routes(const RouteQuery& query, TimePoint now,
           const FamilyRib<Address>& family = s.rib<Address>();
           const std::uint32_t number = family.table().find(prefix);
           if (number == HashIndex::kNotFound) return;
-          s.append_views(family, family.table()[number], query.peer, now, views);
+          s.append_views(family, family.table()[number], filter, now, views);
         },
         *query.prefix);
   } else if (query.address) {
@@ -148,7 +176,7 @@ std::vector<RouteView> Rib::routes(const RouteQuery& query, TimePoint now,
         [&]<class Address>(const Address& address) {
           const FamilyRib<Address>& family = s.rib<Address>();
           if (const auto number = s.longest_match(family, address)) {
-            s.append_views(family, family.table()[*number], query.peer, now, views);
+            s.append_views(family, family.table()[*number], filter, now, views);
           }
         },
         *query.address);
@@ -162,7 +190,7 @@ std::vector<RouteView> Rib::routes(const RouteQuery& query, TimePoint now,
       std::ranges::sort(numbers, {}, [&](std::uint32_t i) { return family.table()[i].prefix; });
       for (const std::uint32_t i : numbers) {
         if (views.size() >= limit) return;
-        s.append_views(family, family.table()[i], query.peer, now, views);
+        s.append_views(family, family.table()[i], filter, now, views);
       }
     };
     all(s.ipv4);
@@ -172,27 +200,81 @@ std::vector<RouteView> Rib::routes(const RouteQuery& query, TimePoint now,
   return views;
 }
 
-void Rib::walk(RouteCursor& cursor, std::size_t prefixes, TimePoint now,
+void Rib::walk(RouteCursor& cursor, std::size_t prefixes, const PathFilter& filter, TimePoint now,
                const std::function<void(const RouteView&)>& visit) const {
   const State& s = *state_;
   std::vector<RouteView> views;
-  const auto step = [&](const auto& family) {
-    for (; prefixes > 0 && cursor.index < family.table().end(); --prefixes, ++cursor.index) {
-      const auto& record = family.table()[cursor.index];
-      if (!record.used) continue;
-      views.clear();
-      s.append_views(family, record, std::nullopt, now, views);
-      for (const RouteView& view : views) visit(view);
-    }
-    return cursor.index >= family.table().end();
-  };
-  if (cursor.done) return;
-  if (cursor.family == bgp::Family::kIpv4Unicast) {
-    if (!step(s.ipv4)) return;
-    cursor.family = bgp::Family::kIpv6Unicast;
-    cursor.index = 0;
+  std::size_t passed_over = 0;
+  in_both_families(cursor, [&](bgp::Family which) {
+    const auto step = [&](const auto& family) {
+      for (; prefixes > 0 && cursor.index < family.table().end(); ++cursor.index) {
+        const auto& record = family.table()[cursor.index];
+        if (!record.used || !s.passes(record, filter)) {
+          if (++passed_over < kMostPassedOver) continue;
+          ++cursor.index;
+          return false;
+        }
+        --prefixes;
+        views.clear();
+        s.append_views(family, record, filter, now, views);
+        for (const RouteView& view : views) visit(view);
+      }
+      return cursor.index >= family.table().end();
+    };
+    return which == bgp::Family::kIpv4Unicast ? step(s.ipv4) : step(s.ipv6);
+  });
+}
+
+// --- Adj-RIB-Out ---------------------------------------------------------------------------------
+
+template <class Address>
+AdvertisedView Rib::State::advertised_view(const Prefix<Address>& prefix,
+                                           const Exporter::Told& told) const {
+  AdvertisedView view;
+  view.prefix = prefix;
+  view.next_hop = told.next_hop;
+  view.attributes = core.attributes.attributes(told.attributes);
+  if (const Path* path = rib<Address>().announcement(prefix)) {
+    const Source& source = core.sources[path->source];
+    view.source = source.kind;
+    if (source.kind == SourceKind::kBgp) view.peer_name = peers[source.peer.value()].name;
   }
-  cursor.done = step(s.ipv6);
+  return view;
+}
+
+void Rib::walk_advertised(RouteCursor& cursor, std::size_t prefixes, bgp::PeerId peer,
+                          const std::function<void(const AdvertisedView&)>& visit) const {
+  const State& s = *state_;
+  const auto step = [&]<class Address>(const FamilyRib<Address>&) {
+    return s.exporter.walk_told<Address>(
+        peer, cursor.index, prefixes,
+        [&](const Prefix<Address>& prefix, const Exporter::Told& told) {
+          visit(s.advertised_view(prefix, told));
+        });
+  };
+  in_both_families(cursor, [&](bgp::Family which) {
+    return which == bgp::Family::kIpv4Unicast ? step(s.ipv4) : step(s.ipv6);
+  });
+}
+
+std::optional<AdvertisedView> Rib::advertised(bgp::PeerId peer, const RouteQuery& query) const {
+  const State& s = *state_;
+  const auto exactly =
+      [&]<class Address>(const Prefix<Address>& prefix) -> std::optional<AdvertisedView> {
+    const auto told = s.exporter.told(peer, prefix);
+    if (!told) return std::nullopt;
+    return s.advertised_view(prefix, *told);
+  };
+  if (query.prefix) return std::visit(exactly, *query.prefix);
+  if (!query.address) return std::nullopt;
+  return std::visit(
+      [&]<class Address>(const Address& address) -> std::optional<AdvertisedView> {
+        for (unsigned length = Address::kBits + 1; length-- > 0;) {
+          if (auto view = exactly(Prefix<Address>(address, length))) return view;
+        }
+        return std::nullopt;
+      },
+      *query.address);
 }
 
 PeerCounts Rib::counts(bgp::PeerId peer) const {

@@ -141,8 +141,14 @@ struct Rib::State {
   // For show.
   template <class Address>
   void append_views(const FamilyRib<Address>& rib, const RouteRecord<Address>& record,
-                    const std::optional<bgp::PeerId>& only, TimePoint now,
-                    std::vector<RouteView>& views) const;
+                    const PathFilter& filter, TimePoint now, std::vector<RouteView>& views) const;
+  /// Whether append_views() would append anything.
+  template <class Address>
+  [[nodiscard]] bool passes(const RouteRecord<Address>& record, const PathFilter& filter) const;
+  [[nodiscard]] bool passes(const Path& path, const PathFilter& filter) const;
+  template <class Address>
+  [[nodiscard]] AdvertisedView advertised_view(const Prefix<Address>& prefix,
+                                               const Exporter::Told& told) const;
   template <class Address>
   [[nodiscard]] std::string explain_refusal(const Prefix<Address>& prefix, const Path& path,
                                             const Source& source) const;

@@ -53,11 +53,28 @@ struct RouteView {
   std::vector<bgp::PeerId> advertised_to;  ///< filled for the best path
 };
 
+/// Which of the paths to show.
+struct PathFilter {
+  enum class Paths : std::uint8_t { kAll, kAccepted };
+  std::optional<bgp::PeerId> peer;  ///< nullopt: of everybody
+  Paths paths = Paths::kAll;
+};
+
 /// Which routes to show. With nothing set: all.
 struct RouteQuery {
   std::optional<IpPrefix> prefix;    ///< exactly this one
   std::optional<IpAddress> address;  ///< the longest match for this address
   std::optional<bgp::PeerId> peer;   ///< paths of this peer only
+  PathFilter::Paths paths = PathFilter::Paths::kAll;
+};
+
+/// A route as a peer has been told of it.
+struct AdvertisedView {
+  IpPrefix prefix;
+  SourceKind source = SourceKind::kLocal;
+  std::string peer_name;           ///< whom it came from; BGP paths
+  bgp::NextHop next_hop;           ///< as announced
+  bgp::PathAttributes attributes;  ///< as announced
 };
 
 /// Where a walk over all routes stands; a default-made one starts at the beginning.

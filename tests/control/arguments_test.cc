@@ -59,6 +59,17 @@ TEST(Arguments, RoutesTakeWhatTheyAreAskedFor) {
   EXPECT_EQ(invocation.limit, 7U);
 }
 
+TEST(Arguments, OneNeighborsPartOfTheRoutes) {
+  const Invocation invocation = good({"show", "routes", "--received", "up1", "10.0.0.0/8"});
+  EXPECT_EQ(invocation.side, (std::pair<std::string, std::string>{"received", "up1"}));
+  EXPECT_EQ(invocation.argument, "10.0.0.0/8");
+  EXPECT_FALSE(good({"show", "routes"}).side);
+  EXPECT_EQ(bad({"show", "bgp", "--advertised", "up1"}),
+            "--advertised is for \"show routes\" only");
+  EXPECT_NE(bad({"show", "routes", "--received", "up1", "--accepted", "up1"}), "");
+  EXPECT_NE(bad({"show", "routes", "--received"}), "");
+}
+
 TEST(Arguments, ErrorsNameTheNearestVerb) {
   EXPECT_EQ(bad({}), "no verb; expected one such as \"show bgp\" (see --help)");
   EXPECT_EQ(bad({"shwo", "bgp"}), "unknown verb \"shwo bgp\"; did you mean \"show bgp\"?");

@@ -125,6 +125,26 @@ TEST_F(Commands, FieldsArePromised) {
   EXPECT_EQ(data(R"({"verb": "help"})").at("verbs").size(), table_.commands().size());
 }
 
+TEST_F(Commands, OneNeighborsPartOfTheRoutes) {
+  const auto routes = [&](const std::string& args) {
+    return data(R"({"verb": "show routes", "args": {)" + args + "}}").at("routes");
+  };
+  EXPECT_EQ(routes(R"("accepted": "up2")").size(), 2U);
+  const Json received = routes(R"("received": "up2")");
+  ASSERT_EQ(received.size(), 3U);
+  EXPECT_NE(received.at(2).at("refusal"), "");
+  EXPECT_EQ(routes(R"("advertised": "up1")").at(0).at("as_path"), "64512");
+  EXPECT_EQ(routes(R"("received": "up2", "match": "10.0.2.2")").size(), 1U);
+  EXPECT_EQ(error(R"({"verb": "show routes", "args": {"received": "up3"}})"),
+            "no BGP neighbor \"up3\"; did you mean \"up1\"?");
+  EXPECT_EQ(error(R"({"verb": "show routes", "args": {"received": "leaf-of-another-rack"}})"),
+            "no BGP neighbor \"leaf-of-another-rack\"; see \"show bgp\"");
+  EXPECT_EQ(error(R"({"verb": "show routes", "args": {"received": 1}})"),
+            "\"received\" is not text; expected a neighbor's name");
+  EXPECT_NE(error(R"({"verb": "show routes", "args": {"received": "up1", "accepted": "up1"}})"),
+            "");
+}
+
 TEST_F(Commands, WhatIsAbsentIsNull) {
   const Json down = data(R"({"verb": "show bgp"})").at("neighbors").at(1);
   EXPECT_TRUE(down.at("address").is_null());

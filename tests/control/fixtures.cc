@@ -160,13 +160,39 @@ FixedSource::FixedSource(unsigned more_routes) {
 
 // The cursor is the number of prefixes that were given out, which is fit for a table that never
 // changes only.
+// Of a neighbor: its routes, one that is refused among them; what it is told of is the loopback.
+std::vector<RouteView> FixedSource::part(const RouteQuery& query) const {
+  std::vector<RouteView> part;
+  if (query.side == RouteQuery::Side::kAdvertised) {
+    RouteView loopback;
+    loopback.prefix = *parse_ip_prefix("10.0.1.1/32");
+    loopback.source = "local";
+    loopback.next_hops = {{"", parse_ip_address("fe80::5eff:fe10:1"), 1, true, std::nullopt}};
+    loopback.as_path = "64512";
+    loopback.origin = "igp";
+    return {loopback};
+  }
+  for (const RouteView& route : table_) {
+    if (route.neighbor == query.neighbor) part.push_back(route);
+  }
+  if (query.side == RouteQuery::Side::kReceived && query.neighbor == "up2") {
+    RouteView ours = bgp_route("10.0.1.1/32", "up2", kLeaf2, "65002 64512");
+    ours.next_hops.clear();
+    ours.refusal = "equals or is inside one of our own addresses (host guard)";
+    part.push_back(ours);
+  }
+  return part;
+}
+
 RoutePage FixedSource::routes(const RouteQuery& query) const {
   RoutePage page;
   unsigned index = 0;
   const unsigned start = query.cursor.empty() ? 0 : static_cast<unsigned>(std::stoul(query.cursor));
   std::optional<IpPrefix> last;
   unsigned taken = 0;
-  for (const RouteView& route : table_) {
+  const std::vector<RouteView> of_one =
+      query.side == RouteQuery::Side::kAll ? std::vector<RouteView>{} : part(query);
+  for (const RouteView& route : query.side == RouteQuery::Side::kAll ? table_ : of_one) {
     if (const auto* prefix = std::get_if<IpPrefix>(&query.what)) {
       if (route.prefix != *prefix) continue;
     }

@@ -47,6 +47,8 @@ class FixedSource final : public ShowSource {
   [[nodiscard]] ControlThreadView control_thread() const override;
 
  private:
+  [[nodiscard]] std::vector<RouteView> part(const RouteQuery& query) const;
+
   std::vector<RouteView> table_;
 };
 

@@ -60,6 +60,24 @@ def start_bgpd(lab: Lab, node: str) -> None:
     lab.run(node, "vtysh", "-N", space, "-b", check=False)
 
 
+def test_what_a_neighbor_sent_and_was_sent(restarting_lab):
+    lab = restarting_lab
+    wait_for("the other server's route", lambda: len(part(lab, "10.0.2.2/32")) == 2)
+    received = part(lab, "--received", "up1")
+    assert {"10.255.255.1/32", "10.0.2.2/32"} <= {r["prefix"] for r in received}
+    assert {r["neighbor"] for r in received} == {"up1"}
+    # Our own loopback comes back by the other leaf's path, and is refused.
+    refused = [r for r in received if r["refusal"]]
+    accepted = part(lab, "--accepted", "up1")
+    assert len(accepted) + len(refused) == len(received)
+    advertised = part(lab, "--advertised", "up1")
+    assert "10.0.1.1/32" in {r["prefix"] for r in advertised}
+    assert {r["as_path"] for r in advertised} == {"64512"}
+    assert part(lab, "--advertised", "up1", "10.0.1.1/32") == [
+        r for r in advertised if r["prefix"] == "10.0.1.1/32"
+    ]
+
+
 def test_routes_of_a_restarting_leaf_stay(restarting_lab):
     lab = restarting_lab
     wait_for("what was agreed on", lambda: neighbor(lab, "up1")["graceful_restart"] is not None)

@@ -266,7 +266,7 @@ TEST(Show, LongestMatchAllByPeerAndWalk) {
   RouteCursor cursor;
   for (int steps = 0; !cursor.done; ++steps) {
     ASSERT_LT(steps, 100);
-    f.rib->walk(cursor, 2, f.now, [&](const RouteView& v) {
+    f.rib->walk(cursor, 2, {}, f.now, [&](const RouteView& v) {
       EXPECT_TRUE(walked.insert(to_string(v.prefix)).second);
     });
   }
