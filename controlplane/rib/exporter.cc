@@ -90,6 +90,7 @@ void Exporter::peer_up(bgp::PeerId id, const std::string& name, const bgp::Negot
   peer.asn = negotiated.remote_asn;
   peer.local_asn = negotiated.local_asn.value() != 0 ? negotiated.local_asn : own_asn_;
   peer.role = negotiated.role;
+  peer.enhanced_refresh = negotiated.enhanced_refresh;
   peer.options = options;
   peer.variant = variant_of(peer);
   peer.codec = negotiated.codec;
@@ -155,11 +156,16 @@ void Exporter::reconfigure(bgp::PeerId id, const ExportOptions& options) {
 void Exporter::refresh(bgp::PeerId id, bgp::Family family) {
   const auto found = peers_.find(id);
   if (found == peers_.end()) return;
-  const auto restart = [](auto& out) {
+  const auto restart = [&](auto& out) {
     using Out = std::remove_reference_t<decltype(out)>;
     out.walk = Out::Walk::kTable;
     out.cursor = 0;
     out.repeat = true;
+    // Before the End-of-RIB there is no refresh (RFC 7313 section 4). One that is asked for in the
+    // middle of another makes that one longer.
+    if (found->second.enhanced_refresh && !out.end_of_rib_due && out.mark == Out::Mark::kNone) {
+      out.mark = Out::Mark::kBegin;
+    }
   };
   if (family == bgp::Family::kIpv4Unicast) {
     restart(std::get<0>(found->second.out));
@@ -362,16 +368,26 @@ template <class Address>
 std::size_t Exporter::work_family(bgp::PeerId id, Peer& peer, FamilyRib<Address>& rib,
                                   std::size_t limit) {
   auto& out = std::get<AdjRibOut<Address>>(peer.out);
+  using Mark = typename AdjRibOut<Address>::Mark;
+  constexpr bgp::Family kFamily = FamilyRib<Address>::kFamily;
   std::size_t done = 0;
   while (done < limit && due(peer, rib) && output_.writable(id)) {
+    if (out.mark == Mark::kBegin) {
+      output_.send_route_refresh(id, {kFamily, bgp::RouteRefresh::kBegin});
+      out.mark = Mark::kEnd;
+    }
     Batch<Address> batch;
     const std::size_t looked_at = gather(peer, rib, std::min(kBatch, limit - done), batch);
     send(id, peer, batch);
     done += std::max<std::size_t>(looked_at, 1);
+    if (out.mark == Mark::kEnd && out.walk == AdjRibOut<Address>::Walk::kFinished) {
+      output_.send_route_refresh(id, {kFamily, bgp::RouteRefresh::kEnd});
+      out.mark = Mark::kNone;
+    }
     if (out.end_of_rib_due && out.walk == AdjRibOut<Address>::Walk::kFinished &&
         out.position == rib.journal().end() && !rib.awaits_confirmation()) {
       out.end_of_rib_due = false;
-      output_.send_updates(id, bgp::encode_end_of_rib(FamilyRib<Address>::kFamily));
+      output_.send_updates(id, bgp::encode_end_of_rib(kFamily));
     }
   }
   return done;

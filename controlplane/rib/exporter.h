@@ -52,6 +52,9 @@ struct AdjRibOut {
   Walk walk = Walk::kTable;
   std::uint32_t cursor = 0;
   bool repeat = false;  ///< say again what is unchanged: a route refresh (RFC 2918)
+  /// The mark that is due (RFC 7313): before the next routes, behind the last ones.
+  enum class Mark : std::uint8_t { kNone, kBegin, kEnd };
+  Mark mark = Mark::kNone;
   bool end_of_rib_due = true;
   std::uint64_t position = 0;  ///< in the journal
 };
@@ -110,6 +113,7 @@ class Exporter {
     bgp::Asn asn;
     bgp::Asn local_asn;  ///< the one that the peer sees
     std::optional<bgp::Role> role;
+    bool enhanced_refresh = false;  ///< begin and end are marked (RFC 7313)
     ExportOptions options;
     std::uint16_t variant = 0;  ///< in variants_
     bgp::CodecContext codec;

@@ -246,6 +246,13 @@ void Rib::on_established(bgp::PeerId id, const bgp::Negotiated& negotiated, Time
   peer.changes.only_to_customer = marks ? std::optional{negotiated.remote_asn} : std::nullopt;
   peer.can_refresh = negotiated.peer_route_refresh;
   peer.families = negotiated.families;
+  peer.refreshes = {};
+  for (const bgp::Family family : kFamilies) {
+    // RFC 7313 section 4: before the first table of a peer that restarts gracefully there is none.
+    peer.refresh(family) = !negotiated.enhanced_refresh  ? State::Refresh::kNever
+                           : negotiated.graceful_restart ? State::Refresh::kAfterEndOfRib
+                                                         : State::Refresh::kNone;
+  }
   state_->take_settings(peer);
   peer.import_policy = config.import;
   if (state_->core.mode != RouterMode::kHost && negotiated.external &&
@@ -403,7 +410,7 @@ void Rib::on_update(bgp::PeerId id, bgp::Update& update, TimePoint now) {
   for (const bgp::Update::Unreach& unreach : update.unreach) {
     std::visit([&](const auto& nlri) { s.withdraw(peer, nlri); }, unreach.nlri);
   }
-  if (update.end_of_rib) s.end_stale(id, *update.end_of_rib);
+  if (update.end_of_rib) s.end_of_rib(id, *update.end_of_rib);
   if (update.reach.empty()) return;
   const Refusal refusal = check_attributes(update.attributes, peer.import);
   if (needs_changes(update.attributes, peer.changes)) rib::apply(peer.changes, update.attributes);
@@ -411,11 +418,6 @@ void Rib::on_update(bgp::PeerId id, bgp::Update& update, TimePoint now) {
     s.reach(peer, reach, update.attributes, refusal, now);
   }
   s.check_limit(id, now);
-}
-
-void Rib::on_route_refresh(bgp::PeerId peer, const bgp::RouteRefresh& refresh, TimePoint /*now*/) {
-  constexpr std::uint8_t kRequest = 0;  // RFC 7313 section 3.2: 1 and 2 mark begin and end
-  if (refresh.subtype == kRequest) state_->exporter.refresh(peer, refresh.family);
 }
 
 void Rib::on_down(bgp::PeerId id, const std::string& /*reason*/, TimePoint /*now*/) {
@@ -465,7 +467,7 @@ void Rib::on_timer(const TimerExpired& event, TimePoint /*now*/) {
   if (event.timer.kind == TimerKind::kStaleRoutes) {
     const bgp::PeerId id{static_cast<std::uint16_t>(event.timer.owner)};
     log::warn(
-        "bgp {}: its table is not complete in time; routes from before its restart are removed",
+        "bgp {}: its table is not complete in time; what it has not announced again is removed",
         state_->peer(id).name);
     state_->end_all_stale(id);
     state_->finish_departures();
@@ -534,7 +536,9 @@ void Rib::State::apply_to(bgp::PeerId id, TimePoint now) {
     sessions.reset(id, bgp::notification(bgp::CeaseReason::kOtherConfigurationChange), now);
     return;
   }
-  for (const bgp::Family family : peer.families) sessions.request_refresh(id, family);
+  for (const bgp::Family family : peer.families) {
+    sessions.send_route_refresh(id, {family, bgp::RouteRefresh::kRequest});
+  }
 }
 
 void Rib::apply(const Config& config, const std::vector<bgp::PeerId>& ids, TimePoint now) {

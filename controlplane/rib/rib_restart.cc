@@ -4,6 +4,9 @@
 // alone. The session that follows takes up the incarnation of the one before, so a route that is
 // announced again as it was has the same next hop, the same group, and costs the forwarding tables
 // nothing. What is left in the stale sources at the End-of-RIB departs.
+//
+// A refresh whose begin and end are marked (RFC 7313) is the same within a session: what was
+// announced before the begin is stale, and what has not been announced again at the end departs.
 #include "controlplane/rib/rib_state.h"
 
 namespace lastmile::rib {
@@ -28,6 +31,9 @@ void Rib::State::end_all_stale(bgp::PeerId id) {
   Peer& peer = this->peer(id);
   if (!peer.has_stale()) return;
   for (std::optional<SourceId>& source : peer.stale) depart(source);
+  for (Refresh& refresh : peer.refreshes) {
+    if (refresh == Refresh::kUnderWay) refresh = Refresh::kNone;
+  }
   timers.cancel({TimerKind::kStaleRoutes, id.value()});
 }
 
@@ -50,6 +56,50 @@ Incarnation Rib::State::take_over_stale(bgp::PeerId id, const bgp::Negotiated& n
   core.hops.session_ended(peer.incarnation);
   finish_departures();
   return Incarnation{++incarnations};
+}
+
+void Rib::State::end_of_rib(bgp::PeerId id, bgp::Family family) {
+  Refresh& refresh = peer(id).refresh(family);
+  if (refresh == Refresh::kUnderWay) return;  // of no table that was asked for
+  if (refresh == Refresh::kAfterEndOfRib) refresh = Refresh::kNone;
+  end_stale(id, family);
+}
+
+/// RFC 7313 section 4. A second begin before the end changes nothing: what was announced since the
+/// first is as good as what follows.
+void Rib::State::begin_refresh(bgp::PeerId id, bgp::Family family) {
+  Peer& peer = this->peer(id);
+  if (!peer.up() || peer.refresh(family) != Refresh::kNone) return;
+  peer.refresh(family) = Refresh::kUnderWay;
+  depart(peer.stale_source(family));
+  const SourceId before = peer.source(family);
+  Source source = core.sources[before];
+  source.received = source.accepted = {};
+  source.held = 0;
+  core.sources[before].state = SourceState::kStale;
+  peer.stale_source(family) = before;
+  peer.sources[static_cast<std::size_t>(family)] = core.sources.add(source);
+  timers.arm({TimerKind::kStaleRoutes, id.value()}, config_of(peer).stale_time);
+}
+
+void Rib::State::end_refresh(bgp::PeerId id, bgp::Family family) {
+  Peer& peer = this->peer(id);
+  if (!peer.up() || peer.refresh(family) != Refresh::kUnderWay) return;
+  peer.refresh(family) = Refresh::kNone;
+  end_stale(id, family);
+}
+
+void Rib::on_route_refresh(bgp::PeerId id, const bgp::RouteRefresh& refresh, TimePoint /*now*/) {
+  switch (refresh.subtype) {
+    case bgp::RouteRefresh::kRequest:
+      return state_->exporter.refresh(id, refresh.family);
+    case bgp::RouteRefresh::kBegin:
+      return state_->begin_refresh(id, refresh.family);
+    case bgp::RouteRefresh::kEnd:
+      return state_->end_refresh(id, refresh.family);
+    default:
+      return;
+  }
 }
 
 void Rib::on_restarting(bgp::PeerId id, const std::string& /*reason*/, TimePoint /*now*/) {

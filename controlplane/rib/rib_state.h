@@ -26,6 +26,14 @@ struct Rib::State {
   State(const Config& configuration, ForwardingPlane& plane, bgp::PeerOutput& output,
         Neighborhood& neighborhood, Timers& timers);
 
+  /// Where a family of a session stands with RFC 7313.
+  enum class Refresh : std::uint8_t {
+    kNever,          ///< the peer doesn't mark begin and end
+    kAfterEndOfRib,  ///< not before its initial table is complete
+    kNone,
+    kUnderWay,  ///< what it had announced before is stale
+  };
+
   /// What the configuration says of a peer and, while a session is up, what the session is.
   struct Peer {
     std::string name;
@@ -55,6 +63,11 @@ struct Rib::State {
     std::shared_ptr<const policy::Policy> import_policy;
     bool near_limit_said = false;
     bool can_refresh = false;
+    std::array<Refresh, bgp::kFamilyCount> refreshes{};
+
+    [[nodiscard]] Refresh& refresh(bgp::Family family) {
+      return refreshes[static_cast<std::size_t>(family)];
+    }
     std::vector<bgp::Family> families;
   };
   /// What the configuration says of a neighbor or a listen range.
@@ -109,6 +122,9 @@ struct Rib::State {
   void depart(std::optional<SourceId>& source);
   void end_stale(bgp::PeerId id, bgp::Family family);
   void end_all_stale(bgp::PeerId id);
+  void end_of_rib(bgp::PeerId id, bgp::Family family);
+  void begin_refresh(bgp::PeerId id, bgp::Family family);
+  void end_refresh(bgp::PeerId id, bgp::Family family);
   void check_limit(bgp::PeerId id, TimePoint now);
   [[nodiscard]] const PeerConfig& config_of(const Peer& peer) const;
 

@@ -118,6 +118,13 @@ TEST(Roles, AreAnnouncedAndMustFit) {
   EXPECT_FALSE(meet(unnumbered(0), theirs)->role);
 }
 
+TEST(EnhancedRefresh, OnlyIfBothAnnounceIt) {
+  EXPECT_FALSE(meet(unnumbered(0), peer_open())->enhanced_refresh);
+  Open theirs = peer_open();
+  theirs.capabilities.enhanced_route_refresh = true;
+  EXPECT_TRUE(meet(unnumbered(0), theirs)->enhanced_refresh);
+}
+
 TEST(Identifier, SameAsOursOnlyAcrossAsBorders) {
   EXPECT_TRUE(meet(unnumbered(0), peer_open(kOurId)));
   const auto internal = meet(expecting(RemoteAsn::Kind::kInternal), peer_open(kOurId, kOurAsn));

@@ -180,6 +180,7 @@ Open full_open() {
   capabilities.route_refresh = true;
   capabilities.extended_next_hop = {Family::kIpv4Unicast};
   capabilities.extended_message = true;
+  capabilities.enhanced_route_refresh = true;
   capabilities.roles = {0};
   capabilities.graceful_restart = {false, true, 90, {{Family::kIpv6Unicast, true}}};
   capabilities.four_octet_asn = open.asn;

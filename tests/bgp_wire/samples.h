@@ -23,6 +23,7 @@ inline Open sample_open() {
   open.capabilities.route_refresh = true;
   open.capabilities.extended_next_hop = {Family::kIpv4Unicast};
   open.capabilities.extended_message = true;
+  open.capabilities.enhanced_route_refresh = true;
   open.capabilities.roles = {3};
   open.capabilities.graceful_restart = {false, true, 0, {}};
   open.capabilities.four_octet_asn = open.asn;

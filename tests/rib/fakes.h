@@ -217,6 +217,8 @@ class FakeOutput final : public bgp::PeerOutput {
     bool writable = true;
     std::map<IpPrefix, std::pair<bgp::PathAttributes, bgp::NextHop>> routes;
     std::vector<bgp::Family> end_of_rib;
+    /// Begin and end of refreshes, and how many routes had been announced then.
+    std::vector<std::pair<bgp::RouteRefresh, unsigned>> marks;
     unsigned announced = 0, withdrawn = 0, sends = 0;
     std::size_t room = SIZE_MAX;  ///< sends until the queue is full
   };
@@ -246,8 +248,12 @@ class FakeOutput final : public bgp::PeerOutput {
                std::optional<Duration> pause, TimePoint) override {
     suspended.push_back({peer, notification, pause});
   }
-  void request_refresh(bgp::PeerId peer, bgp::Family family) override {
-    refreshes.push_back({peer, family});
+  void send_route_refresh(bgp::PeerId peer, const bgp::RouteRefresh& refresh) override {
+    if (refresh.subtype == bgp::RouteRefresh::kRequest) {
+      refreshes.push_back({peer, refresh.family});
+    } else {
+      peers[peer].marks.push_back({refresh, peers[peer].announced});
+    }
   }
   std::vector<std::pair<bgp::PeerId, bgp::Family>> refreshes;
   struct Suspended {

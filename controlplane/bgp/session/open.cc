@@ -125,6 +125,7 @@ Open make_open(const Speaker& speaker, const PeerSettings& settings, const IpAdd
   Capabilities& can = open.capabilities;
   can.multiprotocol.assign(std::begin(kOurFamilies), std::end(kOurFamilies));
   can.route_refresh = true;
+  can.enhanced_route_refresh = true;
   can.extended_message = true;
   if (std::holds_alternative<Ipv6Address>(local)) can.extended_next_hop = {Family::kIpv4Unicast};
   can.graceful_restart = announced_restart(settings);
@@ -175,6 +176,7 @@ tl::expected<Negotiated, Notification> negotiate(const Speaker& speaker,
   result.codec.extended_next_hop =
       intersection(intersection(we.extended_next_hop, they.extended_next_hop), result.families);
   result.peer_route_refresh = they.route_refresh;
+  result.enhanced_refresh = we.enhanced_route_refresh && they.enhanced_route_refresh;
   if (external) result.role = settings.role;
   result.graceful_restart = agreed_restart(we, they, result.families);
   result.local = local;

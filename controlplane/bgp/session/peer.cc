@@ -71,8 +71,8 @@ void Peer::retire(const Notification& notification, TimePoint now) {
   guard_address("");
 }
 
-void Peer::request_refresh(Family family) {
-  if (Connection* connection = established()) connection->send_route_refresh({family, 0});
+void Peer::send_route_refresh(const RouteRefresh& refresh) {
+  if (Connection* connection = established()) connection->send_route_refresh(refresh);
 }
 
 void Peer::link_down(TimePoint now) {

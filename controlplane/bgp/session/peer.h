@@ -117,7 +117,7 @@ class Peer final : private ConnectionOwner {
   // --- for the routing side and for show ------------------------------------------------------
 
   void send_updates(std::vector<std::uint8_t> encoded);
-  void request_refresh(Family family);
+  void send_route_refresh(const RouteRefresh& refresh);
   [[nodiscard]] bool writable() const;
   [[nodiscard]] SessionState state() const;
   [[nodiscard]] const PeerSettings& settings() const { return settings_; }

@@ -26,7 +26,8 @@ struct Negotiated {
   CodecContext codec;            ///< for decoding what the peer sends and encoding what we send
   std::vector<Family> families;  ///< that both sides announced
   bool peer_route_refresh = false;
-  std::optional<Role> role;  ///< what we are to the peer (RFC 9234)
+  bool enhanced_refresh = false;  ///< begin and end of a refresh are marked (RFC 7313)
+  std::optional<Role> role;       ///< what we are to the peer (RFC 9234)
   Endpoint local;
   Endpoint remote;
   /// How the peer's routes are kept while it restarts: what it says of itself, for the families of
@@ -64,8 +65,9 @@ class PeerOutput {
   virtual ~PeerOutput() = default;
   /// Sends encoded UPDATE messages. Ignored if the peer is not Established.
   virtual void send_updates(PeerId peer, std::vector<std::uint8_t> encoded) = 0;
-  /// Asks an Established peer to send its routes again (RFC 2918).
-  virtual void request_refresh(PeerId peer, Family family) = 0;
+  /// Asks an Established peer to send its routes again (RFC 2918), or marks where ours begin and
+  /// end that it has asked for (RFC 7313).
+  virtual void send_route_refresh(PeerId peer, const RouteRefresh& refresh) = 0;
   /// False while the send queue is above its mark; on_writable follows.
   [[nodiscard]] virtual bool writable(PeerId peer) const = 0;
   /// Ends the session with a NOTIFICATION (a RIB limit, a policy's verdict).

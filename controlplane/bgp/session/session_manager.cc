@@ -428,8 +428,8 @@ void SessionManager::suspend(PeerId peer, const Notification& notification,
   at(peer).suspend(notification, pause, now);
 }
 
-void SessionManager::request_refresh(PeerId peer, Family family) {
-  at(peer).request_refresh(family);
+void SessionManager::send_route_refresh(PeerId peer, const RouteRefresh& refresh) {
+  at(peer).send_route_refresh(refresh);
 }
 
 const PeerSettings& SessionManager::settings(PeerId peer) const {

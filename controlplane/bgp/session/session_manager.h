@@ -71,7 +71,7 @@ class SessionManager final : public PeerOutput {
   void reset(PeerId peer, const Notification& notification, TimePoint now) override;
   void suspend(PeerId peer, const Notification& notification, std::optional<Duration> pause,
                TimePoint now) override;
-  void request_refresh(PeerId peer, Family family) override;
+  void send_route_refresh(PeerId peer, const RouteRefresh& refresh) override;
 
   [[nodiscard]] std::size_t peer_count() const { return peers_.size(); }
   [[nodiscard]] const PeerSettings& settings(PeerId peer) const;

@@ -22,6 +22,7 @@ enum Code : std::uint8_t {
   kRole = 9,
   kGracefulRestart = 64,
   kFourOctetAsn = 65,
+  kEnhancedRouteRefresh = 70,
   kFqdn = 73,
 };
 
@@ -163,6 +164,13 @@ void encode_graceful_restart(const Capabilities& from, OctetWriter& out) {
   });
 }
 
+void decode_enhanced_route_refresh(Octets, Capabilities& to) {
+  to.enhanced_route_refresh = true;
+}
+void encode_enhanced_route_refresh(const Capabilities& from, OctetWriter& out) {
+  if (from.enhanced_route_refresh) write(kEnhancedRouteRefresh, out, 0, [] {});
+}
+
 void decode_four_octet_asn(Octets value, Capabilities& to) {
   if (!to.four_octet_asn) to.four_octet_asn = Asn{OctetReader(value).u32()};
 }
@@ -235,7 +243,8 @@ constexpr std::array kCapabilities{
     CapabilityDescriptor{67, "dynamic-capability"},
     CapabilityDescriptor{68, "multisession"},
     CapabilityDescriptor{69, "add-path"},
-    CapabilityDescriptor{70, "enhanced-route-refresh"},
+    CapabilityDescriptor{kEnhancedRouteRefresh, "enhanced-route-refresh", LengthRule::kExactly, 0,
+                         decode_enhanced_route_refresh, encode_enhanced_route_refresh},
     CapabilityDescriptor{71, "long-lived-graceful-restart"},
     CapabilityDescriptor{kFqdn, "fqdn", LengthRule::kAny, 0, decode_fqdn, encode_fqdn},
     CapabilityDescriptor{74, "bfd-strict-mode"},

@@ -54,6 +54,7 @@ struct Capabilities {
   bool route_refresh = false;             ///< RFC 2918, code 2
   std::vector<Family> extended_next_hop;  ///< RFC 8950, code 5: family with IPv6 next hop
   bool extended_message = false;          ///< RFC 8654, code 6
+  bool enhanced_route_refresh = false;    ///< RFC 7313, code 70
   /// RFC 9234, code 9: the distinct codes that the speaker sent; more than one is an error.
   std::vector<std::uint8_t> roles;
   std::optional<GracefulRestart> graceful_restart;  ///< RFC 4724, code 64
@@ -173,8 +174,13 @@ struct RouteRefresh {
   /// ignores it (RFC 2918 section 4, RFC 7313 section 5). MessageReader skips such messages.
   static constexpr std::uint8_t kIgnored = 255;
 
+  // RFC 7313 section 3.2.
+  static constexpr std::uint8_t kRequest = 0;
+  static constexpr std::uint8_t kBegin = 1;  ///< BoRR: the sender's routes follow, all of them
+  static constexpr std::uint8_t kEnd = 2;    ///< EoRR: these were they
+
   Family family = Family::kIpv4Unicast;
-  std::uint8_t subtype = 0;  ///< RFC 7313: 0 request, 1 begin, 2 end; or kIgnored
+  std::uint8_t subtype = kRequest;  ///< one of the above
   friend bool operator==(const RouteRefresh&, const RouteRefresh&) = default;
 };
 

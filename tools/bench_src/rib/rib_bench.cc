@@ -68,7 +68,7 @@ class NoOutput final : public bgp::PeerOutput {
   void send_updates(bgp::PeerId, std::vector<std::uint8_t>) override {}
   bool writable(bgp::PeerId) const override { return true; }
   void reset(bgp::PeerId, const bgp::Notification&, TimePoint) override {}
-  void request_refresh(bgp::PeerId, bgp::Family) override {}
+  void send_route_refresh(bgp::PeerId, const bgp::RouteRefresh&) override {}
   void suspend(bgp::PeerId, const bgp::Notification&, std::optional<Duration>, TimePoint) override {
   }
 };
