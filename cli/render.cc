@@ -415,6 +415,10 @@ std::string render_route_details(const Json& data) {
       if (!route.at(key).empty())
         out += fmt::format("    {} {}\n", name, joined(route.at(key), " "));
     }
+    if (const Json& bandwidth = route.at("link_bandwidth"); bandwidth.is_number()) {
+      // Links are spoken of in bits.
+      out += fmt::format("    link bandwidth {:g} Mbit/s\n", bandwidth.get<double>() * 8 / 1e6);
+    }
     if (const Json& marked_by = route.at("only_to_customer"); marked_by.is_number()) {
       out += fmt::format("    only to customers, says AS {}\n", marked_by.get<std::uint32_t>());
     }

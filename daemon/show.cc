@@ -309,6 +309,7 @@ RouteView Show::view(const rib::RouteView& route) const {
   if (route.source == rib::SourceKind::kBgp) {
     describe(route.attributes, view);
     view.local_preference = route.local_preference;
+    if (route.link_bandwidth > 0) view.link_bandwidth = route.link_bandwidth;
   }
   view.age = duration_cast<seconds>(route.age);
   return view;

@@ -195,7 +195,8 @@ struct BgpConfig {
   GracefulRestartConfig graceful_restart;  ///< what neighbors inherit
   unsigned max_paths = 64;
   bool multipath_relax = true;
-  bool reject_as_sets = true;  ///< RFC 9774
+  bool use_link_bandwidth = true;  ///< draft-ietf-idr-link-bandwidth
+  bool reject_as_sets = true;      ///< RFC 9774
   std::vector<BgpGroupConfig> groups;
   std::vector<BgpNeighborConfig> neighbors;
 };

@@ -20,7 +20,7 @@ auto facts(const HostConfig& host) {
   return std::tuple(host.interface, host.mtu, host.default_route_metric);
 }
 auto decision(const BgpConfig& bgp) {
-  return std::tuple(bgp.enabled, bgp.max_paths, bgp.multipath_relax);
+  return std::tuple(bgp.enabled, bgp.max_paths, bgp.multipath_relax, bgp.use_link_bandwidth);
 }
 
 bool same(const PortConfig& a, const PortConfig& b) {
@@ -49,7 +49,8 @@ std::vector<std::string> restart_needed(const Config& running, const Config& wan
   check(running.loopbacks == wanted.loopbacks, "loopbacks");
   check(same(running.ports, wanted.ports), "ports");
   check(same(running.services, wanted.services), "services");
-  check(decision(running.bgp) == decision(wanted.bgp), "bgp.max-paths or bgp.multipath-relax");
+  check(decision(running.bgp) == decision(wanted.bgp),
+        "bgp.max-paths, bgp.multipath-relax or bgp.link-bandwidth");
   check(facts(running.dataplane) == facts(wanted.dataplane), "dataplane");
   check(facts(running.control) == facts(wanted.control), "control");
   check(facts(running.host) == facts(wanted.host), "host");

@@ -413,6 +413,11 @@ KeysOf<BgpConfig> bgp_keys() {
           .fallback("true")
           .help("Paths of the same length are equal though their AS numbers differ, as they do "
                 "where every leaf has an AS of its own."),
+      key("link-bandwidth", &BgpConfig::use_link_bandwidth, toggle())
+          .fallback("true")
+          .help("Where all equal paths of a route carry the link bandwidth community, flows are "
+                "shared as the bandwidths are to each other; a weight that an import policy sets "
+                "stands above it."),
       key("allow-own-as", &BgpConfig::allow_own_as, number<std::uint8_t>(0, 10))
           .fallback("0")
           .help("How often our own AS number may stand in a path that we accept. 1 where servers "

@@ -176,7 +176,8 @@ json to_json(const RouteView& route) {
           {"fib_error", route.fib_error},
           {"advertised_to", route.advertised_to},
           {"only_to_customer", or_null(route.only_to_customer)},
-          {"stale", route.stale}};
+          {"stale", route.stale},
+          {"link_bandwidth", or_null(route.link_bandwidth)}};
 }
 
 json to_json(const ControlThreadView& control) {

@@ -139,6 +139,7 @@ struct RouteView {
   std::vector<std::string> communities;
   std::vector<std::string> large_communities;
   std::optional<std::uint32_t> only_to_customer;  ///< AS number (RFC 9234)
+  std::optional<double> link_bandwidth;           ///< bytes a second, as on the wire
   std::optional<std::chrono::seconds> age;
   bool installed = false;                  ///< the prefix was given to the forwarding tables
   bool forwarding = false;                 ///< ... and workers are known to see it

@@ -22,6 +22,13 @@ AttributeFacts facts_of(const bgp::PathAttributes& a) {
   facts.path_length = clamp16(a.as_path.length());
   facts.cluster_length = clamp16(a.cluster_list.size());
   facts.origin = a.origin;
+  for (const bgp::ExtendedCommunity community : a.extended_communities) {
+    // Of several the lowest; the draft leaves it open.
+    const float bandwidth = bgp::link_bandwidth(community).value_or(0);
+    if (facts.bandwidth == 0 || (bandwidth != 0 && bandwidth < facts.bandwidth)) {
+      facts.bandwidth = bandwidth;
+    }
+  }
   return facts;
 }
 

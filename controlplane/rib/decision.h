@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "controlplane/rib/attribute_pool.h"
+#include "controlplane/rib/link_bandwidth.h"
 #include "controlplane/rib/show.h"
 #include "dataplane/net/ip.h"
 
@@ -63,6 +64,7 @@ struct DecisionOptions {
   unsigned max_paths = 64;  ///< at least 1
   /// Equal cost is enough for multipath; else the AS paths must be the same, too.
   bool multipath_relax = true;
+  LinkBandwidth link_bandwidth = LinkBandwidth::kWeight;
 };
 
 /// Positions in the candidates given to decide().

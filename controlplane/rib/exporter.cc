@@ -252,9 +252,15 @@ AttributeId Exporter::make_outgoing(AttributeId attributes, const Variant& varia
     out.med.reset();               // RFC 4271 section 5.1.4: not to be passed on
     out.originator_id.reset();     // RFC 4456 section 8
     out.cluster_list.clear();
+    // RFC 4360 section 6.
+    std::erase_if(out.extended_communities,
+                  [](bgp::ExtendedCommunity c) { return !bgp::is_transitive(c); });
     if (variant.remove_private_as) remove_private(out.as_path);
     if (variant.peer_asn.value() != 0) replace(out.as_path, variant.peer_asn, own_asn_);
   }
+  // Of a link that is not ours: the next hop is us.
+  std::erase_if(out.extended_communities,
+                [](bgp::ExtendedCommunity c) { return bgp::link_bandwidth(c).has_value(); });
   if (variant.policy != nullptr) variant.policy->apply(rule, own_asn_, out);
   if (!out.only_to_customer) out.only_to_customer = variant.only_to_customer;  // egress 1
   if (variant.external) {

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cassert>
+#include <tuple>
+#include <utility>
 
 namespace lastmile::rib {
 namespace {
@@ -13,6 +15,22 @@ constexpr unsigned index_of(bgp::Family family) {
 bool same_content(const Path& a, const Path& b) {
   return a.attributes == b.attributes && a.target == b.target && a.refusal == b.refusal &&
          a.announced == b.announced;
+}
+
+/// Sets: the same members in another order are the same group.
+void sort_primaries(ForwardingChoice& choice) {
+  if (choice.weights.empty()) {
+    std::ranges::sort(choice.primaries);
+    return;
+  }
+  std::vector<std::pair<TargetId, std::uint16_t>> members;
+  for (std::size_t i = 0; i < choice.primaries.size(); ++i) {
+    members.emplace_back(choice.primaries[i], choice.weights[i]);
+  }
+  std::ranges::sort(members);
+  for (std::size_t i = 0; i < members.size(); ++i) {
+    std::tie(choice.primaries[i], choice.weights[i]) = members[i];
+  }
 }
 
 }  // namespace
@@ -186,6 +204,23 @@ void FamilyRib<Address>::candidates(const Record& record, std::vector<Candidate>
   }
 }
 
+template <class Address>
+std::vector<std::uint16_t> FamilyRib<Address>::bandwidth_shares(
+    std::span<const Path> paths, std::span<const Candidate> candidates,
+    std::span<const std::uint16_t> positions, const Decision& decision) const {
+  if (core_.options.link_bandwidth == LinkBandwidth::kIgnore) return {};
+  std::vector<float> bandwidths;
+  for (const std::uint16_t i : decision.primaries) {
+    // What a policy has set stands above what a neighbor says.
+    const auto& members = core_.targets.members(paths[positions[i]].target);
+    if (candidates[i].facts.bandwidth == 0 || members.size() != 1 || members[0].weight != 1) {
+      return {};
+    }
+    bandwidths.push_back(candidates[i].facts.bandwidth);
+  }
+  return bandwidth_weights(bandwidths);
+}
+
 /// Fills choice_ and puts the best path first. False if there is no candidate.
 template <class Address>
 bool FamilyRib<Address>::choose(Record& record) {
@@ -195,6 +230,7 @@ bool FamilyRib<Address>::choose(Record& record) {
 
   const std::span<Path> paths = record.paths.paths(core_.arena);
   choice_.primaries.clear();
+  choice_.weights.clear();
   choice_.backups.clear();
   for (const std::uint16_t i : decision_.primaries) {
     choice_.primaries.push_back(paths[positions_[i]].target);
@@ -206,10 +242,12 @@ bool FamilyRib<Address>::choose(Record& record) {
       choice_.backups.push_back(paths[positions_[i]].target);
     }
   }
-  std::swap(paths.front(), paths[positions_[decision_.primaries.front()]]);
-  // Sets: the same members in another order are the same group.
-  if (choice_.primaries.size() > 1) std::ranges::sort(choice_.primaries);
+  if (choice_.primaries.size() > 1) {
+    choice_.weights = bandwidth_shares(paths, candidates_, positions_, decision_);
+    sort_primaries(choice_);
+  }
   if (choice_.backups.size() > 1) std::ranges::sort(choice_.backups);
+  std::swap(paths.front(), paths[positions_[decision_.primaries.front()]]);
   return true;
 }
 
@@ -233,6 +271,7 @@ void FamilyRib<Address>::install(Record& record) {
   if (!wanted && choice_.primaries.size() + choice_.backups.size() > 1) {
     // Better one next hop than none.
     choice_.primaries = {record.paths.paths(core_.arena).front().target};
+    choice_.weights.clear();
     choice_.backups.clear();
     wanted = core_.groups.acquire(choice_, record.forwarding);
   }

@@ -11,6 +11,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <span>
 #include <unordered_map>
 #include <vector>
 
@@ -80,6 +81,11 @@ class FamilyRib {
   /// The candidates of a record and which of its paths they are.
   void candidates(const Record& record, std::vector<Candidate>& candidates,
                   std::vector<std::uint16_t>& positions) const;
+  /// By how much the primaries of a decision share flows, where their links' bandwidths say so;
+  /// else empty. `candidates` and `positions` as candidates() gives them.
+  [[nodiscard]] std::vector<std::uint16_t> bandwidth_shares(
+      std::span<const Path> paths, std::span<const Candidate> candidates,
+      std::span<const std::uint16_t> positions, const Decision& decision) const;
   [[nodiscard]] const FibError* fib_error(const Prefix<Address>& prefix) const;
   [[nodiscard]] std::size_t failures() const { return failed_.size(); }
   [[nodiscard]] std::uint32_t installed() const { return installed_; }

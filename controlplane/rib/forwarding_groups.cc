@@ -13,15 +13,16 @@ ForwardingGroups::~ForwardingGroups() {
 
 GroupSpec ForwardingGroups::spec(const ForwardingChoice& choice, std::vector<HopId>& hops) const {
   GroupSpec spec;
-  for (const TargetId target : choice.primaries) {
-    for (const TargetMember& member : targets_.members(target)) {
+  for (std::size_t i = 0; i < choice.primaries.size(); ++i) {
+    for (const TargetMember& member : targets_.members(choice.primaries[i])) {
       const NextHopId next_hop = hops_.next_hop(member.hop);
       if (spec.primaries.size() == kMaxGroupMembers) break;
       if (std::ranges::find(spec.primaries, next_hop, &GroupMember::next_hop) !=
           spec.primaries.end()) {
         continue;
       }
-      spec.primaries.push_back({next_hop, member.weight});
+      spec.primaries.push_back(
+          {next_hop, choice.weights.empty() ? member.weight : choice.weights[i]});
       hops.push_back(member.hop);
     }
   }

@@ -26,6 +26,8 @@ inline constexpr ForwardingId kNotForwarded{0};
 /// What a prefix forwards by, best first.
 struct ForwardingChoice {
   std::vector<TargetId> primaries;
+  /// Of the primaries, one by one, in place of those in their targets; empty: as the targets say.
+  std::vector<std::uint16_t> weights;
   std::vector<TargetId> backups;
 
   friend auto operator<=>(const ForwardingChoice&, const ForwardingChoice&) = default;

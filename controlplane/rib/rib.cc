@@ -35,6 +35,8 @@ DecisionOptions decision_options(const Config& config) {
   DecisionOptions options;
   options.max_paths = std::clamp(config.bgp.max_paths, 1U, kMaxGroupMembers);
   options.multipath_relax = config.bgp.multipath_relax;
+  options.link_bandwidth =
+      config.bgp.use_link_bandwidth ? LinkBandwidth::kWeight : LinkBandwidth::kIgnore;
   return options;
 }
 

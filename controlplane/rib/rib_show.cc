@@ -84,6 +84,10 @@ void Rib::State::append_views(const FamilyRib<Address>& family, const RouteRecor
 
   const std::size_t first = views.size();
   const std::span<const Path> paths = record.paths.paths(const_cast<PathArena&>(core.arena));
+  std::vector<std::uint16_t> shares;
+  if (decision.primaries.size() > 1) {
+    shares = family.bandwidth_shares(paths, candidates, positions, decision);
+  }
   const bool all_applied = core.plane.applied() >= core.submitted;
   for (std::size_t i = 0; i < paths.size(); ++i) {
     const Path& path = paths[i];
@@ -99,6 +103,7 @@ void Rib::State::append_views(const FamilyRib<Address>& family, const RouteRecor
       view.attributes = core.attributes.attributes(path.attributes);
     }
     view.local_preference = core.attributes.facts(path.attributes).local_preference;
+    view.link_bandwidth = core.attributes.facts(path.attributes).bandwidth;
     view.stale = source.state == SourceState::kStale;
     view.refusal = to_string(path.refusal);
     if (path.refusal == Refusal::kPolicy) {
@@ -122,6 +127,10 @@ void Rib::State::append_views(const FamilyRib<Address>& family, const RouteRecor
       };
       view.best = decision.primaries.front() == candidate;
       view.multipath = is_in(decision.primaries);
+      for (std::size_t p = 0; p < shares.size(); ++p) {
+        if (decision.primaries[p] != candidate) continue;
+        for (NextHopView& hop : view.next_hops) hop.weight = shares[p];
+      }
       const SourceKind best_kind = candidates[decision.primaries.front()].kind;
       view.backup = is_in(decision.backups) && best_kind > SourceKind::kConnected;
       view.why = explain(candidates, decision, candidate);

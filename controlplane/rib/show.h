@@ -46,6 +46,7 @@ struct RouteView {
   std::vector<NextHopView> next_hops;
   bgp::PathAttributes attributes;          ///< BGP paths
   std::uint32_t local_preference = 100;    ///< the one that the decision used
+  float link_bandwidth = 0;                ///< bytes a second; 0: not said
   Duration age{0};                         ///< since the path took this form
   bool installed = false;                  ///< the prefix was given to the forwarding tables
   bool forwarding = false;                 ///< … and workers are known to see it

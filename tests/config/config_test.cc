@@ -415,7 +415,7 @@ TEST(Differences, OnlyWhatNeedsARestartIsNamed) {
                               "bgp: {neighbors: [{port: up1, remote-asn: 65001, import: p}]}")),
             Keys{});
   EXPECT_EQ(config::restart_needed(running, with("bgp: {max-paths: 2}\nhost: {mtu: 9000}", "d2")),
-            (Keys{"ports", "bgp.max-paths or bgp.multipath-relax", "host"}));
+            (Keys{"ports", "bgp.max-paths, bgp.multipath-relax or bgp.link-bandwidth", "host"}));
 }
 
 }  // namespace

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
+#include <cmath>
 
 #include <fmt/format.h>
 
@@ -115,6 +117,15 @@ std::string to_string(Community community) {
     if (known.value == community.value) return known.name;
   }
   return fmt::format("{}:{}", community.value >> 16, community.value & 0xffff);
+}
+
+std::optional<float> link_bandwidth(ExtendedCommunity community) {
+  // Of an AS with two octets, in its first form and in the transitive one that some send.
+  const std::uint64_t kind = community.value >> 48;
+  if (kind != 0x4004 && kind != 0x0004) return std::nullopt;
+  const auto bandwidth = std::bit_cast<float>(static_cast<std::uint32_t>(community.value));
+  if (!std::isfinite(bandwidth) || bandwidth <= 0) return std::nullopt;
+  return bandwidth;
 }
 
 std::string to_string(LargeCommunity community) {

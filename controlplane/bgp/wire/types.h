@@ -91,6 +91,14 @@ struct ExtendedCommunity {
   std::uint64_t value = 0;
   friend auto operator<=>(const ExtendedCommunity&, const ExtendedCommunity&) = default;
 };
+/// RFC 4360 section 2: whether it stays within an AS.
+[[nodiscard]] constexpr bool is_transitive(ExtendedCommunity community) {
+  return (community.value >> 62 & 1) == 0;
+}
+/// Link bandwidth (draft-ietf-idr-link-bandwidth) in bytes a second; nullopt if it is something
+/// else, or no number greater than 0.
+[[nodiscard]] std::optional<float> link_bandwidth(ExtendedCommunity community);
+
 /// RFC 8092.
 struct LargeCommunity {
   std::uint32_t global = 0, local1 = 0, local2 = 0;
