@@ -112,9 +112,10 @@ ConfigError syntax_error(const std::string& file, std::string_view text,
             "a tab in front of a key; expected spaces"};
   }
   // From yaml-cpp 0.8 on the anchor's name follows; line and column show it, too.
-  const bool anchor = error.msg.starts_with(YAML::ErrorMsg::UNKNOWN_ANCHOR);
+  constexpr std::string_view kAnchor = "the referenced anchor is not defined";
+  const bool anchor = error.msg.starts_with(kAnchor);
   return {file, line + 1, static_cast<unsigned>(error.mark.column) + 1,
-          (anchor ? YAML::ErrorMsg::UNKNOWN_ANCHOR : error.msg) + "; expected valid YAML"};
+          (anchor ? std::string{kAnchor} : error.msg) + "; expected valid YAML"};
 }
 
 }  // namespace

@@ -157,7 +157,8 @@ LASTMILE_AVX512 void bulk_lookup_ipv6_avx512(const FibView<std::uint32_t>& view,
                                              unsigned count, std::uint16_t default_group) {
   const __m512i otherwise = _mm512_set1_epi32(default_group);
   DeepIpv6 deep;
-  const auto prefetch = [&](unsigned begin) {
+  // always_inline: see bulk_lookup.cc.
+  const auto prefetch = [&](unsigned begin) __attribute__((always_inline)) {
     const unsigned end = std::min(begin + kIpv6StepBlock, count);
     for (unsigned i = begin; i < end; ++i) {
       std::uint32_t word = 0;
