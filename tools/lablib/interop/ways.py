@@ -67,7 +67,13 @@ def we_ask(s: Session) -> None:
     s.us.config["policies"] = {"better": {"rules": [{"set": {"local-preference": 150}}]}}
     s.us.neighbor["import"] = "better"
     s.us.reload()
-    wait_for("the routes again", lambda: s.us.route(s.sent)["local_preference"] == 150, PATIENCE)
+
+    def better():
+        if not (route := s.us.route(s.sent)):
+            raise LabError(f"the route went away: {s.us.ask('show', 'routes', s.sent)}")
+        return route["local_preference"] == 150
+
+    wait_for("the routes again", better, PATIENCE)
     if s.us.session()["established_count"] != before:
         raise LabError("the session was reset")
 
@@ -152,6 +158,7 @@ class Way:
 
 
 LISTEN_V4 = {"listen": "192.0.2.0/30", "limit": 2}
+LISTEN_V6 = {"listen": "2001:db8:ff::/64", "limit": 2}
 LISTEN_LL = {"listen": "fe80::/10", "port": "up1"}
 MARK = {"marked": {"rules": [{"set": {"add-large-communities": [OUR_LARGE]}}]}}
 
@@ -169,6 +176,7 @@ WAYS = [
     Way("refresh-peer", "route refresh, Lastmile asks", "v4", we_ask),
     Way("large", "large communities, both ways", "v4", large_communities, top={"policies": MARK}, neighbor={"export": "marked"}),
     Way("dynamic", "dynamic", "v4", neighbor=LISTEN_V4),
+    Way("dynamic-v6", "dynamic, IPv6", "v6", neighbor=LISTEN_V6),
     Way("dynamic-ll", "dynamic, link-local", "link-local", neighbor=LISTEN_LL),
     Way("dynamic-md5", "dynamic with TCP MD5", "v4", md5=True, neighbor=LISTEN_V4),
     Way("role", "role: the peer is the provider", "v4", provider, role="provider", neighbor={"role": "customer"}),
@@ -225,7 +233,7 @@ def attempt(peer: Peer, way: Way, verbose: bool) -> str:
         if way.check:
             way.check(session)
         return WORKS
-    except LabError as error:
+    except Exception as error:  # noqa: BLE001: whatever goes wrong is this cell's result, and the others go on
         if verbose:
             explain(error, place, us, peer)
         return f"no: {error}".splitlines()[0][:60]
@@ -233,7 +241,7 @@ def attempt(peer: Peer, way: Way, verbose: bool) -> str:
         place.remove()
 
 
-def explain(error: LabError, place: Place, us: Lastmile, peer: Peer) -> None:
+def explain(error: Exception, place: Place, us: Lastmile, peer: Peer) -> None:
     print(f"--- {error}", file=sys.stderr)
     for log in sorted(place.folder.glob("*.log")):
         print(f"--- {log.name}\n{log.read_text(errors='replace')[-3000:]}", file=sys.stderr)
@@ -241,5 +249,5 @@ def explain(error: LabError, place: Place, us: Lastmile, peer: Peer) -> None:
     print(us.command("show", "routes"), file=sys.stderr)
     try:
         print(peer.show(OWN_V4), peer.told()[-3000:], file=sys.stderr)
-    except (LabError, AttributeError) as second:
+    except (LabError, AttributeError) as second:  # it has not got as far as that
         print(second, file=sys.stderr)
