@@ -72,7 +72,7 @@ class Fabric:
         self.prepare_leaf()
         node = topology.node(SERVER)
         if self.kind == "lastmile":
-            lastmile.start(self.lab, node, bfd=self.detection.bfd)
+            lastmile.start(self.lab, node, bfd=self.detection.bfd, scheduling="realtime")
         else:
             self.servers.start(node)
             self.use_bfd(SERVER)

@@ -13,7 +13,7 @@ BUILD = Path(os.environ.get("LASTMILE_BUILD", TOP / "build"))
 TWIN_PREFIX = "lm-"  # the kernel twin of port up1 is lm-up1
 
 
-def configuration(node: topology.Node, folder: Path, bfd: str = "") -> str:
+def configuration(node: topology.Node, folder: Path, bfd: str = "", scheduling: str = "fair") -> str:
     """The same for every server but for one line: the loopback. `bfd` is a BFD profile for the uplinks."""
     uplinks = [own for own, _, _ in topology.uplinks(node.name)]
     ports = "\n".join(
@@ -38,18 +38,18 @@ host: {{mtu: {topology.FABRIC_MTU}}}
   timers: {{keepalive: 3s, hold: 9s, connect-retry: 1s}}
   neighbors:
 {neighbors}
-dataplane: {{workers: 1, idle: adaptive}}
+dataplane: {{workers: 1, idle: adaptive, scheduling: {scheduling}}}
 control: {{socket: {folder}/lastmile.sock}}
 """
 
 
-def start(lab: Lab, node: topology.Node, bfd: str = "") -> None:
+def start(lab: Lab, node: topology.Node, bfd: str = "", scheduling: str = "fair") -> None:
     """Starts lastmiled in the node's namespace and waits until its control socket answers."""
     binary = BUILD / "lastmiled"
     if not binary.exists():
         raise LabError(f"{binary} is not there; run: tools/build")
     folder = lab.folder(node.name)
-    (folder / "server.yaml").write_text(configuration(node, folder, bfd))
+    (folder / "server.yaml").write_text(configuration(node, folder, bfd, scheduling))
     process = lab.start(node.name, "lastmiled", [str(binary), str(folder / "server.yaml")])
 
     def answers() -> bool:
