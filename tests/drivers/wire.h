@@ -24,14 +24,14 @@ class Wire {
  public:
   explicit Wire(const std::string& interface);
   void send(const Frame& frame) const;
-  /// A frame that `wanted` approves of, or nullopt after a second.
+  /// A frame that `wanted` approves of, or nullopt after some seconds.
   [[nodiscard]] std::optional<Frame> receive(const std::function<bool(const Frame&)>& wanted) const;
 
  private:
   FileDescriptor socket_;
 };
 
-/// What a DPDK port receives: the first frame that `wanted` approves of, within a second.
+/// What a DPDK port receives: the first frame that `wanted` approves of, within some seconds.
 [[nodiscard]] std::optional<Frame> receive_at(std::uint16_t ethdev,
                                               const std::function<bool(const Frame&)>& wanted);
 /// Takes what waits in a queue of a DPDK port and counts the IPv4 fragments.

@@ -4,11 +4,15 @@
 #include <gtest/gtest.h>
 #include <poll.h>
 
+#include <chrono>
+
 #include "tests/support/private_network.h"
 
 namespace lastmile {
 namespace {
 
+using namespace std::chrono_literals;
+using test::eventually;
 using test::shell;
 
 constexpr PortId kLeft{0};
@@ -25,6 +29,11 @@ class KernelNeighborhoodTest : public ::testing::Test {
               "ip link add left address 02:00:00:00:00:01 type veth "
               "peer name right address 02:00:00:00:00:02 && ip link set left up && ip link set "
               "right up"));
+    for (const std::string end : {"left", "right"}) {
+      ASSERT_TRUE(
+          eventually("ip -6 address show dev " + end + " up scope link -tentative | grep -q inet6"))
+          << end << " has no address to send from";
+    }
     auto opened = KernelNeighborhood::open(
         {{kLeft, "left", kLeftMac}, {kRight, "right", kRightMac}},
         [this](decltype(Event::what) what) { events_.push_back(std::move(what)); });
@@ -32,10 +41,11 @@ class KernelNeighborhoodTest : public ::testing::Test {
     neighborhood_ = std::make_unique<KernelNeighborhood>(std::move(*opened));
   }
 
-  // Reads until an event of type T satisfies the condition; nullptr if none does in two seconds.
+  // Reads until an event of type T satisfies the condition; nullptr if none does in time.
   template <class T, class Condition>
-  const T* wait_for(Condition condition) {
-    for (int round = 0; round < 200; ++round) {
+  const T* wait_for(Condition condition, std::chrono::milliseconds patience = 10s) {
+    const auto deadline = std::chrono::steady_clock::now() + patience;
+    while (std::chrono::steady_clock::now() < deadline) {
       for (const auto& event : events_) {
         if (const auto* found = std::get_if<T>(&event); found != nullptr && condition(*found)) {
           return found;
@@ -63,8 +73,9 @@ TEST_F(KernelNeighborhoodTest, AdvertisementsReachTheOtherEndOnly) {
   EXPECT_EQ(heard->source, kLeftMac.link_local());
   EXPECT_EQ(heard->source_link_layer, kLeftMac);
   EXPECT_EQ(heard->router_lifetime.count(), 0);
-  EXPECT_EQ(wait_for<RouterAdvertisementHeard>([](const auto& h) { return h.port == kLeft; }),
-            nullptr)
+  EXPECT_EQ(
+      wait_for<RouterAdvertisementHeard>([](const auto& h) { return h.port == kLeft; }, 500ms),
+      nullptr)
       << "our own multicast came back";
 }
 

@@ -20,4 +20,15 @@ inline bool shell(const std::string& command) {
   return std::system(command.c_str()) == 0;
 }
 
+/// Repeats a shell command until it succeeds; false if it has not within ten seconds. The kernel
+/// tells of a new carrier and of an address up to a second late: a test that sends once must wait
+/// for both.
+inline bool eventually(const std::string& command) {
+  for (int attempt = 0; attempt < 1000; ++attempt) {
+    if (shell(command)) return true;
+    usleep(10'000);
+  }
+  return false;
+}
+
 }  // namespace lastmile::test
