@@ -108,9 +108,10 @@ void ControlPlane::start(TimePoint now) {
 }
 
 void ControlPlane::apply(const Config& wanted, TimePoint now) {
-  const std::vector<bgp::PeerId> ids = sessions_.apply(peer_settings(wanted, ports_), now);
+  const std::vector<bgp::PeerSettings> peers = peer_settings(wanted, ports_);
+  const std::vector<bgp::PeerId> ids = sessions_.apply(peers, now);
   rib_.apply(wanted, ids, now);
-  bfd_.apply(wanted, bgp::peer_settings(wanted), ids, now);
+  bfd_.apply(wanted, peers, ids, now);
   hold_for_bfd(ids);
   for (const Port& port : ports_) {
     if (const auto neighbor = discovery_.neighbor(port.id)) {

@@ -310,8 +310,7 @@ Type<IpPrefix> single_address() {
                            fmt::format("expected {}/{}", parts->address, all));
             }
             if (auto wrong = unfit(parts->address); !wrong.empty()) return fault(std::move(wrong));
-            const auto* v6 = std::get_if<Ipv6Address>(&parts->address);
-            if (v6 != nullptr && v6->is_link_local()) {
+            if (is_ipv6_link_local(parts->address)) {
               return fault("is a link-local address", "expected one that can be announced");
             }
             return covering(parts->address, all);

@@ -18,13 +18,6 @@ std::uint32_t whole_seconds(TimePoint at) {
       std::chrono::duration_cast<std::chrono::seconds>(at.time_since_epoch()).count());
 }
 
-bool is_link_local(const Ipv4Address&) {
-  return false;  // 169.254.0.0/16 numbers links like any other subnet
-}
-bool is_link_local(const Ipv6Address& address) {
-  return address.is_link_local();
-}
-
 constexpr std::array kFamilies{bgp::Family::kIpv4Unicast, bgp::Family::kIpv6Unicast};
 
 constexpr TimerKey stale_timer(bgp::PeerId peer) {
@@ -139,17 +132,13 @@ void Rib::State::add_local_routes(const Config& config) {
   }
   for (const PortConfig& port : config.ports) {
     for (const PortConfig::InterfaceAddress& own_address : port.addresses) {
-      add_route(host_prefix(own_address.address), local, Announced::kNo,
-                one(NextHopKind::kLocalPort, port.id));
-      std::visit(
-          [&]<class Address>(const Address& address) {
-            // Every link has the link-local prefix: a route for it would lead to one of them.
-            if (own_address.length < Address::kBits && !is_link_local(address)) {
-              add_route(Prefix<Address>(address, own_address.length), connected, redistributed,
-                        one(NextHopKind::kGlean, port.id));
-            }
-          },
-          own_address.address);
+      const IpPrefix whole = host_prefix(own_address.address);
+      add_route(whole, local, Announced::kNo, one(NextHopKind::kLocalPort, port.id));
+      // Every link has the link-local prefix: a route for it would lead to one of them.
+      if (own_address.length < length_of(whole) && !is_ipv6_link_local(own_address.address)) {
+        add_route(own_address.subnet(), connected, redistributed,
+                  one(NextHopKind::kGlean, port.id));
+      }
     }
   }
   for (const StaticRouteConfig& route : config.routes) add_static_route(route);

@@ -29,23 +29,6 @@ std::size_t scale(std::uint32_t hash, std::size_t count) {
   return static_cast<std::size_t>((std::uint64_t{hash} * count) >> 32);
 }
 
-}  // namespace
-
-GroupTable::GroupTable(unsigned capacity) {
-  if (capacity < 2 || capacity > kMaxCapacity) {
-    throw std::invalid_argument("group table: capacity must be 2 to 32768");
-  }
-  groups_ = std::vector<Group>(capacity);
-}
-
-GroupTable::~GroupTable() {
-  for (std::size_t i = 0; i < groups_.size(); ++i) {
-    reclaim(GroupId{static_cast<GroupId::Representation>(i)});
-  }
-}
-
-namespace {
-
 /// First pass over a vector: no branch on the packet; who needs repair is written down.
 template <class Choose, class Repair>
 void choose_all(std::span<NextHopId> chosen, const NextHopTable& next_hops, Choose choose,
@@ -69,6 +52,19 @@ void choose_all(std::span<NextHopId> chosen, const NextHopTable& next_hops, Choo
 }
 
 }  // namespace
+
+GroupTable::GroupTable(unsigned capacity) {
+  if (capacity < 2 || capacity > kMaxCapacity) {
+    throw std::invalid_argument("group table: capacity must be 2 to 32768");
+  }
+  groups_ = std::vector<Group>(capacity);
+}
+
+GroupTable::~GroupTable() {
+  for (std::size_t i = 0; i < groups_.size(); ++i) {
+    reclaim(GroupId{static_cast<GroupId::Representation>(i)});
+  }
+}
 
 void GroupTable::select(std::span<const std::uint16_t> groups,
                         std::span<const std::uint32_t> hashes, const NextHopTable& next_hops,

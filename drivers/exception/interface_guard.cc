@@ -13,11 +13,6 @@
 namespace lastmile {
 namespace {
 
-bool is_link_local(const InterfaceAddress& address) {
-  const auto* v6 = std::get_if<Ipv6Address>(&address.address);
-  return v6 != nullptr && v6->is_link_local();
-}
-
 LinkInfo link_of(const GuardState& state) {
   LinkInfo link;
   link.index = state.index;
@@ -27,7 +22,7 @@ LinkInfo link_of(const GuardState& state) {
 
 Result<void> take_addresses(Netlink& netlink, const std::string& port, const GuardState& now) {
   for (const InterfaceAddress& address : now.addresses) {
-    if (!is_link_local(address)) {
+    if (!is_ipv6_link_local(address.address)) {
       log::warn(
           "port {}: taking address {} (and the kernel's routes by it) off interface '{}', which "
           "now "

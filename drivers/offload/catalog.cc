@@ -2,16 +2,12 @@
 
 #include <fmt/format.h>
 
+#include "dataplane/bfd/wire.h"
 #include "dataplane/net/format.h"
+#include "dataplane/net/headers.h"
 
 namespace lastmile::offload {
 namespace {
-
-constexpr std::uint16_t kEtherTypeArp = 0x0806;
-constexpr std::uint8_t kTcp = 6;
-constexpr std::uint8_t kUdp = 17;
-constexpr std::uint8_t kIcmpv6 = 58;
-constexpr std::uint16_t kBfdEchoPort = 3785;
 
 // Most NICs know no other priority than 0.
 constexpr std::uint32_t kLastPriority = 1;
@@ -26,11 +22,12 @@ struct Service {
   std::uint16_t port;
 };
 constexpr std::array kServices{
-    Service{"bfd", kUdp, Side::kDestination, 3784},  // RFC 5881 section 4
-    Service{"bfd-echo", kUdp, Side::kDestination, kBfdEchoPort},
-    Service{"bfd-multihop", kUdp, Side::kDestination, 4784},  // RFC 5883 section 5
-    Service{"bgp", kTcp, Side::kDestination, 179},            // they opened the connection
-    Service{"bgp-reply", kTcp, Side::kSource, 179},           // we did
+    Service{"bfd", protocol::kUdp, Side::kDestination, bfd::kControlPort},
+    Service{"bfd-echo", protocol::kUdp, Side::kDestination, bfd::kEchoPort},
+    Service{"bfd-multihop", protocol::kUdp, Side::kDestination, bfd::kMultihopPort},
+    // Connections that they open, and ours.
+    Service{"bgp", protocol::kTcp, Side::kDestination, protocol::kBgpPort},
+    Service{"bgp-reply", protocol::kTcp, Side::kSource, protocol::kBgpPort},
 };
 
 /// Neighbor discovery (RFC 4861 section 4): types of ICMPv6.
@@ -47,7 +44,7 @@ constexpr std::array kDiscovery{
 
 Match port_match(std::uint8_t protocol, std::optional<std::uint16_t> source,
                  std::optional<std::uint16_t> destination) {
-  if (protocol == kTcp) return MatchTcp{source, destination};
+  if (protocol == lastmile::protocol::kTcp) return MatchTcp{source, destination};
   return MatchUdp{source, destination};
 }
 
@@ -79,7 +76,7 @@ Wish over_ipv6(const Service& service, std::uint16_t queue) {
 Wish discovery(const DiscoveryMessage& message, std::uint16_t queue) {
   return {std::string{message.name},
           {Rule{{MatchEthernet{}, MatchIpv6{}, MatchIcmpv6{message.type}}, {ToQueue{queue}}},
-           Rule{{MatchEthernet{}, MatchIpv6{.next_header = kIcmpv6}}, {ToQueue{queue}}}}};
+           Rule{{MatchEthernet{}, MatchIpv6{.next_header = protocol::kIcmpv6}}, {ToQueue{queue}}}}};
 }
 
 template <class Prefix>
@@ -111,7 +108,8 @@ std::vector<Wish> steering(std::uint16_t queue) {
   for (const DiscoveryMessage& message : kDiscovery) {
     wishes.push_back(discovery(message, queue));
   }
-  wishes.push_back({"arp", {Rule{{MatchEthernet{.ether_type = kEtherTypeArp}}, {ToQueue{queue}}}}});
+  wishes.push_back(
+      {"arp", {Rule{{MatchEthernet{.ether_type = ethernet::kArp}}, {ToQueue{queue}}}}});
   return wishes;
 }
 
@@ -125,7 +123,7 @@ std::vector<Wish> reflection(const std::vector<EchoPeer>& peers,
   // Ours before theirs: in both the neighbor's MAC address is the source.
   constexpr std::uint32_t kOurs = 0;
   constexpr std::uint32_t kTheirs = 1;
-  const MatchUdp echo{.destination_port = kBfdEchoPort};
+  const MatchUdp echo{.destination_port = bfd::kEchoPort};
   std::vector<Wish> wishes;
   for (const IpAddress& address : own_addresses) {
     wishes.push_back(
@@ -170,7 +168,7 @@ Wish drop(const DropMatch& match) {
 DropMatch drop_probe() {
   return {.source = *parse_ip_prefix("192.0.2.1/32"),
           .destination = *parse_ip_prefix("198.51.100.1/32"),
-          .protocol = kUdp,
+          .protocol = protocol::kUdp,
           .source_port = 53,
           .destination_port = 53};
 }

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lablib import fabric, lastmile, topology
+from lablib import fabric, lastmile
 from lablib.netns import Lab, wait_for
 
 
@@ -25,13 +25,7 @@ def lab():
     fabric_lab.remove()
     try:
         fabric.up(fabric_lab)
-        for node in topology.servers():
-            lastmile.start(fabric_lab, node)
-        for node in topology.servers():
-            wait_for(
-                f"{node.name}: sessions",
-                lambda node=node: lastmile.established(fabric_lab, node.name) == {"up1", "up2"},
-            )
+        lastmile.start_servers(fabric_lab)
         yield fabric_lab
     finally:
         fabric_lab.remove()

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from lablib import fabric, frr, lastmile, measure, topology
+from lablib import fabric, frr, lastmile, measure
 from lablib.netns import Lab, wait_for
 
 
@@ -18,11 +18,6 @@ def part(lab: Lab, *words: str) -> list[dict]:
     return json.loads(lastmile.command(lab, "bms1", "show", "routes", "--json", *words))["routes"]
 
 
-def configure(lab: Lab, node: str, *lines: str) -> None:
-    words = [word for line in ("configure terminal", *lines) for word in ("-c", line)]
-    lab.run(node, "vtysh", "-N", lab.namespace(node), *words)
-
-
 @pytest.fixture(scope="module")
 def restarting_lab():
     """The fabric with one server; leaf 1 wants its routes kept while it restarts."""
@@ -30,16 +25,10 @@ def restarting_lab():
     lab.remove()
     try:
         fabric.up(lab)
-        configure(lab, "leaf1", "router bgp 65001", "bgp graceful-restart",
-                  "bgp graceful-restart preserve-fw-state")  # fmt: skip
-        lab.run("leaf1", "vtysh", "-N", lab.namespace("leaf1"), "-c", "write memory")
-        for node in topology.servers():
-            lastmile.start(lab, node)
-        for node in topology.servers():
-            wait_for(
-                f"{node.name}: sessions",
-                lambda node=node: lastmile.established(lab, node.name) == {"up1", "up2"},
-            )
+        frr.configure(lab, "leaf1", "router bgp 65001", "bgp graceful-restart",
+                      "bgp graceful-restart preserve-fw-state")  # fmt: skip
+        frr.vtysh(lab, "leaf1", "write memory")
+        lastmile.start_servers(lab)
         yield lab
     finally:
         lab.remove()
@@ -47,12 +36,7 @@ def restarting_lab():
 
 def start_bgpd(lab: Lab, node: str) -> None:
     space = lab.namespace(node)
-    lab.start(
-        node,
-        "bgpd",
-        [str(frr.DAEMONS / "bgpd"), "-N", space, "-A", "127.0.0.1", "-P", "0",
-         "--log", f"file:{lab.folder(node)}/bgpd.frr.log"],
-    )  # fmt: skip
+    frr.start_daemon(lab, node, "bgpd")
     # vtysh -b waits for the daemon, but complains if it is not there yet.
     wait_for(f"{node}: bgpd", lambda: subprocess.run(
         lab.in_node(node) + ["vtysh", "-N", space, "-d", "bgpd", "-c", "show bgp summary"],

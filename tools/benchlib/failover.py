@@ -82,20 +82,14 @@ class Fabric:
         self.end_feed()
         self.lab.remove()
 
-    def configure(self, node: str, *lines: str) -> None:
-        words = ["vtysh", "-N", self.lab.namespace(node), "-c", "configure terminal"]
-        for line in lines:
-            words += ["-c", line]
-        self.lab.run(node, *words)
-
     def use_bfd(self, node: str) -> None:
         if self.detection.leaf_bfd_ms != 0:
             frr.watch(self.lab, topology.node(node), ["FABRIC"], self.detection.leaf_bfd_ms)
 
     def prepare_leaf(self) -> None:
         """Leaf 1 takes the feed's table and tells bms1 alone of it."""
-        self.configure(
-            LEAF,
+        frr.configure(
+            self.lab, LEAF,
             f"bgp as-path access-list feed permit _{FEED_ASN}_",
             "route-map no-feed deny 10", "match as-path feed", "exit",
             "route-map no-feed permit 20", "exit",

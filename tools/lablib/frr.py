@@ -83,13 +83,20 @@ def watch(
 ) -> None:
     """BFD with these neighbors (interfaces or peer groups). It runs with who answers; a neighbor without BFD
     is a neighbor still."""
-    lines = [
-        "configure terminal", "bfd", "profile lab", f"receive-interval {interval_ms}",
+    configure(
+        lab, node.name, "bfd", "profile lab", f"receive-interval {interval_ms}",
         f"transmit-interval {interval_ms}", f"detect-multiplier {topology.BFD_MULTIPLIER}", "exit", "exit",
         f"router bgp {node.asn}", *(f"neighbor {n} bfd profile lab" for n in neighbors),
-    ]  # fmt: skip
-    words = [word for line in lines for word in ("-c", line)]
-    lab.run(node.name, "vtysh", "-N", lab.namespace(node.name), *words)
+    )  # fmt: skip
+
+
+def start_daemon(lab: Lab, node: str, daemon: str) -> None:
+    lab.start(
+        node,
+        daemon,
+        [str(DAEMONS / daemon), "-N", lab.namespace(node), "-A", "127.0.0.1", "-P", "0",
+         "--log", f"file:{lab.folder(node)}/{daemon}.frr.log"],
+    )  # fmt: skip
 
 
 def start(lab: Lab, node: topology.Node, addresses: list[str]) -> None:
@@ -112,12 +119,7 @@ def start(lab: Lab, node: topology.Node, addresses: list[str]) -> None:
     for daemon in ("mgmtd", "zebra", "bgpd", "bfdd"):
         if not (DAEMONS / daemon).exists():
             continue
-        lab.start(
-            node.name,
-            daemon,
-            [str(DAEMONS / daemon), "-N", space, "-A", "127.0.0.1", "-P", "0",
-             "--log", f"file:{log}/{daemon}.frr.log"],
-        )  # fmt: skip
+        start_daemon(lab, node.name, daemon)
         wait_for(f"{node.name}: {daemon} starts", (RUN / space / f"{daemon}.vty").exists, 20)
     lab.run(node.name, "vtysh", "-N", space, "-b")
 
@@ -128,8 +130,14 @@ def remove(lab: Lab, node: str) -> None:
         shutil.rmtree(top / lab.namespace(node), ignore_errors=True)
 
 
-def vtysh(lab: Lab, node: str, command: str) -> str:
-    return lab.run(node, "vtysh", "-N", lab.namespace(node), "-c", command)
+def vtysh(lab: Lab, node: str, *commands: str) -> str:
+    words = [word for command in commands for word in ("-c", command)]
+    return lab.run(node, "vtysh", "-N", lab.namespace(node), *words)
+
+
+def configure(lab: Lab, node: str, *lines: str) -> None:
+    """Changes the running configuration, as if typed behind `configure terminal`."""
+    vtysh(lab, node, "configure terminal", *lines)
 
 
 def show(lab: Lab, node: str, command: str) -> dict:

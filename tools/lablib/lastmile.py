@@ -61,6 +61,16 @@ def start(lab: Lab, node: topology.Node, bfd: str = "", scheduling: str = "fair"
     wait_for(f"{node.name}: lastmiled starts", answers, 20)
 
 
+def start_servers(lab: Lab, bfd: dict[str, str] | None = None, scheduling: str = "fair") -> None:
+    """Starts lastmiled on all servers and waits until the sessions of all uplinks are Established. `bfd`: the
+    profile of each server, by its name."""
+    for node in topology.servers():
+        start(lab, node, (bfd or {}).get(node.name, ""), scheduling)
+    for node in topology.servers():
+        uplinks = {own for own, _, _ in topology.uplinks(node.name)}
+        wait_for(f"{node.name}: sessions", lambda n=node.name, u=uplinks: established(lab, n) == u)
+
+
 def command(lab: Lab, node: str, *words: str) -> str:
     socket = lab.folder(node) / "lastmile.sock"
     return lab.run(node, str(BUILD / "lastmile"), "--socket", str(socket), *words)

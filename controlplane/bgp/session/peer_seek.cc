@@ -52,9 +52,8 @@ void Peer::seek(TimePoint now) {
 
 void Peer::dial(TimePoint) {
   if (!may_dial() || slot(Connection::Origin::kOutgoing) || past_open()) return;
-  const auto* v6 = std::get_if<Ipv6Address>(&*address_);
   Endpoint remote{*address_, settings_.tcp_port, std::nullopt};
-  if (v6 != nullptr && v6->is_link_local()) remote.port = settings_.port;
+  if (is_ipv6_link_local(*address_)) remote.port = settings_.port;
   dialing_ = ctx_.transport.connect(remote, {settings_.source, settings_.hops, settings_.password});
   ctx_.connection_peers.insert_or_assign(*dialing_, id_);
   seek_ = Seek::kConnect;
