@@ -413,7 +413,7 @@ template <class Address>
 std::size_t FamilyRib<Address>::memory_bytes() const {
   return table_.memory_bytes() + dirty_.capacity() * sizeof(std::uint32_t) +
          unconfirmed_.size() * sizeof(Unconfirmed) +
-         journal_.entries.capacity() * sizeof(journal_.entries[0]);
+         journal_.entries.size() * sizeof(Prefix<Address>);
 }
 
 template <class Address>

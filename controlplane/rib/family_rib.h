@@ -93,7 +93,7 @@ class FamilyRib {
 
   /// Prefixes whose announcement may have changed, in order. Position 0 was the first ever.
   struct Journal {
-    std::vector<Prefix<Address>> entries;
+    std::deque<Prefix<Address>> entries;
     std::uint64_t start = 0;  ///< position of entries[0]
 
     [[nodiscard]] std::uint64_t end() const { return start + entries.size(); }

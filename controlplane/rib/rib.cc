@@ -76,7 +76,7 @@ Rib::State::State(const Config& configuration, ForwardingPlane& plane, bgp::Peer
            timer_queue),
       ipv4(core),
       ipv6(core),
-      exporter(core, configuration.router.asn, output),
+      exporter({core, configuration.router.asn, output, timer_queue}, ipv4, ipv6),
       reject_as_sets(configuration.bgp.reject_as_sets),
       sessions(output),
       timers(timer_queue) {
@@ -252,7 +252,7 @@ void Rib::on_established(bgp::PeerId id, const bgp::Negotiated& negotiated, Time
               config.import == nullptr ? "import" : "export",
               config.import == nullptr ? "accepted" : "announced");
   }
-  state_->exporter.peer_up(id, peer.name, negotiated, config.exported, state_->ribs());
+  state_->exporter.peer_up(id, peer.name, negotiated, config.exported);
   if (!peer.has_stale()) return;
   log::info("bgp {}: back from its restart; it has {} s to announce its routes again", peer.name,
             config.stale_time.count());
@@ -514,7 +514,6 @@ void Rib::State::apply_to(bgp::PeerId id, TimePoint now) {
   const auto before = judged_by(peer);
   take_settings(peer);
   const PeerConfig& config = config_of(peer);
-  exporter.reconfigure(id, config.exported);
   const policy::Policy* was = peer.import_policy.get();
   const policy::Policy* is = config.import.get();
   const bool same_policy = (was == nullptr && is == nullptr) ||
@@ -546,6 +545,11 @@ void Rib::apply(const Config& config, const std::vector<bgp::PeerId>& ids, TimeP
   for (std::size_t i = 0; i < s.peers.size(); ++i) {
     s.apply_to(bgp::PeerId{static_cast<std::uint16_t>(i)}, now);
   }
+  Exporter::NewOptions exported;
+  for (std::size_t i = 0; i < s.peers.size(); ++i) {
+    exported.emplace(static_cast<std::uint16_t>(i), s.config_of(s.peers[i]).exported);
+  }
+  s.exporter.reconfigure(exported);
 }
 
 // --- work --------------------------------------------------------------------------------------
@@ -596,7 +600,7 @@ std::size_t Rib::State::sweep(std::size_t limit) {
   return done;
 }
 
-bool Rib::work(std::size_t routes, TimePoint /*now*/) {
+bool Rib::work(std::size_t routes, TimePoint now) {
   State& s = *state_;
   // A sweep goes on even while a full table comes in from elsewhere.
   const std::size_t for_decisions = s.departing.empty() ? routes : routes - routes / 4;
@@ -604,7 +608,7 @@ bool Rib::work(std::size_t routes, TimePoint /*now*/) {
   done += s.ipv6.decide_dirty(for_decisions - done);
   if (done < routes) done += s.sweep(routes - done);
   // Announcements have a budget of their own: they must not wait for the end of a full table.
-  s.exporter.work(s.ribs(), routes);
+  s.exporter.work(routes, now);
   s.take_answers();
   return has_work();
 }
@@ -612,7 +616,7 @@ bool Rib::work(std::size_t routes, TimePoint /*now*/) {
 bool Rib::has_work() const {
   State& s = *state_;
   return s.ipv4.undecided() + s.ipv6.undecided() != 0 || !s.departing.empty() ||
-         s.exporter.has_work(s.ribs());
+         s.exporter.has_work();
 }
 
 Rib::Rib(const Config& config, ForwardingPlane& plane, bgp::PeerOutput& output,

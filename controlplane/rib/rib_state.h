@@ -152,7 +152,6 @@ struct Rib::State {
   [[nodiscard]] const FamilyRib<Address>& rib() const {
     return const_cast<State&>(*this).rib<Address>();
   }
-  [[nodiscard]] Exporter::Ribs ribs() { return {ipv4, ipv6}; }
 
   // For show.
   template <class Address>

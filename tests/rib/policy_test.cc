@@ -63,7 +63,7 @@ TEST(ImportPolicy, RejectsWithTheRulesNameAndSetsWhatItSays) {
   f.down(0);
   f.down(1);
   f.settle();
-  EXPECT_EQ(f.rib->summary().attribute_sets, 2U) << "only our own, here and as announced, are left";
+  EXPECT_EQ(f.rib->summary().attribute_sets, 1U) << "only our own is left: nobody is told";
 }
 
 TEST(ImportPolicy, LiftsNoGuardOfHostMode) {

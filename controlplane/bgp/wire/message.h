@@ -193,6 +193,8 @@ struct CodecContext {
       true;  ///< eBGP: LOCAL_PREF and the like are discarded (RFC 7606 section 7.5)
   bool extended_message = false;
   std::vector<Family> extended_next_hop;  ///< families for which an IPv6 next hop is allowed
+
+  friend bool operator==(const CodecContext&, const CodecContext&) = default;
 };
 
 /// Cuts a byte stream into messages and decodes them. Taking a message out moves no bytes, and
@@ -230,5 +232,21 @@ class MessageReader {
 /// any message are withdrawn (RFC 4271 section 9.2). `faults` are not encoded.
 [[nodiscard]] std::vector<std::uint8_t> encode(const Update& update, const CodecContext& context);
 [[nodiscard]] std::vector<std::uint8_t> encode_end_of_rib(Family family);
+
+/// Encoded UPDATEs one behind the other, and where a next hop stands in them: the same messages
+/// serve each peer, whatever the address is that it sees us under.
+struct UpdateStream {
+  std::vector<std::uint8_t> octets;
+  std::vector<std::uint32_t> next_hops;  ///< offsets of their first octets
+};
+/// encode(), behind what is in the stream already.
+void append(const Update& update, const CodecContext& context, UpdateStream& stream);
+/// Whether the messages for the one next hop, octets of the next hop aside, are those for the
+/// other.
+[[nodiscard]] bool same_form(Family family, const NextHop& a, const NextHop& b);
+/// The messages for another next hop of the same form. All that is reachable in `stream` is of one
+/// family and has one next hop.
+[[nodiscard]] std::vector<std::uint8_t> with_next_hop(const UpdateStream& stream, Family family,
+                                                      const NextHop& next_hop);
 
 }  // namespace lastmile::bgp

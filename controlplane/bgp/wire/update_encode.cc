@@ -41,16 +41,21 @@ void write_attribute(std::uint8_t flags, std::uint8_t code, Octets value, OctetW
 
 // All attributes but those that hold NLRI, in ascending order of code (RFC 4271 section 5). Unknown
 // ones are merged in where they belong.
-std::vector<std::uint8_t> encode_attributes(const EncodeSource& source) {
+struct EncodedAttributes {
+  std::vector<std::uint8_t> octets;
+  std::size_t next_hop = 0;  // where NEXT_HOP's value stands, if there is one
+};
+
+EncodedAttributes encode_attributes(const EncodeSource& source) {
   std::vector<const PathAttributes::Unknown*> unknown;
   for (const auto& attribute : source.attributes.unknown) unknown.push_back(&attribute);
   std::sort(unknown.begin(), unknown.end(),
             [](const auto* a, const auto* b) { return a->code < b->code; });
   auto next_unknown = unknown.begin();
 
-  std::vector<std::uint8_t> attributes;
+  EncodedAttributes attributes;
   std::vector<std::uint8_t> value;
-  OctetWriter out(attributes);
+  OctetWriter out(attributes.octets);
   const auto write_unknown_below = [&](unsigned code) {
     for (; next_unknown != unknown.end() && (*next_unknown)->code < code; ++next_unknown) {
       write_attribute((*next_unknown)->flags, (*next_unknown)->code, (*next_unknown)->value, out);
@@ -65,16 +70,40 @@ std::vector<std::uint8_t> encode_attributes(const EncodeSource& source) {
     const bool partial = row.partial != nullptr && source.attributes.partial.*row.partial;
     write_attribute(static_cast<std::uint8_t>(row.flags | (partial ? kFlagPartial : 0)),
                     static_cast<std::uint8_t>(row.code), value, out);
+    if (row.code == AttributeCode::kNextHop) attributes.next_hop = out.size() - value.size();
   }
   write_unknown_below(256);
   return attributes;
 }
 
+/// Whether the next hop goes into NEXT_HOP; else it goes into MP_REACH_NLRI.
+bool is_classic(Family family, const NextHop& next_hop) {
+  const bool v6_next_hop = next_hop.global.has_value() || next_hop.link_local.has_value();
+  return family == Family::kIpv4Unicast && (next_hop.v4 || !v6_next_hop);
+}
+
+/// 4, 16 or 32 of them.
+std::vector<std::uint8_t> next_hop_octets(Family family, const NextHop& next_hop) {
+  std::vector<std::uint8_t> octets;
+  OctetWriter out(octets);
+  if (is_classic(family, next_hop)) {
+    out.u32(next_hop.v4.value_or(Ipv4Address{}).value());
+  } else {
+    encode_mp_next_hop(next_hop, out);
+    octets.erase(octets.begin());  // the length
+  }
+  return octets;
+}
+
 // Appends UPDATE messages to `out`, each filled up to the limit with prefixes of one list.
 class UpdatePacker {
  public:
-  UpdatePacker(std::vector<std::uint8_t>& octets, const CodecContext& context)
-      : octets_(octets), out_(octets), context_(context), limit_(message_limit(context)) {}
+  UpdatePacker(UpdateStream& stream, const CodecContext& context)
+      : stream_(stream),
+        octets_(stream.octets),
+        out_(stream.octets),
+        context_(context),
+        limit_(message_limit(context)) {}
 
   void withdraw(const std::vector<Nlri<Ipv4Address>>& list) {
     pack(list, [&](auto fill) {
@@ -131,25 +160,19 @@ class UpdatePacker {
   template <class Address>
   void announce_list(const Update::Reach& reach, const std::vector<Nlri<Address>>& list,
                      const PathAttributes& attributes) {
-    const NextHop& next_hop = reach.next_hop;
-    const bool v6_next_hop = next_hop.global.has_value() || next_hop.link_local.has_value();
-    const bool classic = std::is_same_v<Address, Ipv4Address> && (next_hop.v4 || !v6_next_hop);
-    const Ipv4Address v4 = next_hop.v4.value_or(Ipv4Address{});
-    const std::vector<std::uint8_t> encoded =
+    const bool classic = is_classic(reach.family, reach.next_hop);
+    const Ipv4Address v4 = reach.next_hop.v4.value_or(Ipv4Address{});
+    const EncodedAttributes encoded =
         encode_attributes({attributes, context_, classic ? &v4 : nullptr});
+    const std::vector<std::uint8_t> next_hop = next_hop_octets(reach.family, reach.next_hop);
 
-    std::vector<std::uint8_t> mp_next_hop;
-    OctetWriter mp_next_hop_out(mp_next_hop);
-    if (!classic) encode_mp_next_hop(next_hop, mp_next_hop_out);
-    // Flags, code, length, AFI, SAFI, next hop, reserved.
-    const std::size_t mp_overhead = classic ? 0 : 4 + 3 + mp_next_hop.size() + 1;
-    if (kUpdateOverhead + mp_overhead + encoded.size() + kMaxNlriSize < Address >> limit_) {
+    // Flags, code, length, AFI, SAFI, the next hop and its length, reserved.
+    const std::size_t mp_overhead = classic ? 0 : 4 + 3 + 1 + next_hop.size() + 1;
+    if (kUpdateOverhead + mp_overhead + encoded.octets.size() + kMaxNlriSize < Address >> limit_) {
       // A route that fits into no message is not advertised (RFC 4271 section 9.2), and what the
       // peer had before is no longer true.
       return withdraw(list);
     }
-    octets_.reserve(octets_.size() + encoded.size() + kUpdateOverhead + mp_overhead +
-                    list.size() * kMaxNlriSize<Address>);
     pack(list, [&](auto fill) {
       out_.u16(0);
       const std::size_t total = out_.hold_u16();
@@ -158,17 +181,26 @@ class UpdatePacker {
         // attribute (RFC 7606 section 5.1).
         const std::size_t length =
             begin_mp(AttributeCode::kMpReachNlri, family_codes(reach.family));
-        out_.octets(mp_next_hop);
+        out_.u8(static_cast<std::uint8_t>(next_hop.size()));
+        note_next_hop(out_.size());
+        out_.octets(next_hop);
         out_.u8(0);
-        fill(encoded.size());
+        fill(encoded.octets.size());
         out_.fill_u16(length);
+      } else {
+        note_next_hop(out_.size() + encoded.next_hop);
       }
-      out_.octets(encoded);
+      out_.octets(encoded.octets);
       out_.fill_u16(total);
       if (classic) fill(0);
     });
   }
 
+  void note_next_hop(std::size_t at) {
+    stream_.next_hops.push_back(static_cast<std::uint32_t>(at));
+  }
+
+  UpdateStream& stream_;
   std::vector<std::uint8_t>& octets_;
   OctetWriter out_;
   const CodecContext& context_;
@@ -177,9 +209,8 @@ class UpdatePacker {
 
 }  // namespace
 
-std::vector<std::uint8_t> encode(const Update& update, const CodecContext& context) {
-  std::vector<std::uint8_t> octets;
-  UpdatePacker packer(octets, context);
+void append(const Update& update, const CodecContext& context, UpdateStream& stream) {
+  UpdatePacker packer(stream, context);
   // IPv4 withdrawals are classic even where reachable routes go through MP_REACH_NLRI: they have no
   // next hop, so RFC 8950 changes nothing about them, and every receiver takes them.
   for (const Update::Unreach& unreach : update.unreach) {
@@ -188,7 +219,26 @@ std::vector<std::uint8_t> encode(const Update& update, const CodecContext& conte
   for (const Update::Reach& reach : update.reach) packer.announce(reach, update.attributes);
   if (update.end_of_rib) {
     const std::vector<std::uint8_t> end = encode_end_of_rib(*update.end_of_rib);
-    octets.insert(octets.end(), end.begin(), end.end());
+    stream.octets.insert(stream.octets.end(), end.begin(), end.end());
+  }
+}
+
+std::vector<std::uint8_t> encode(const Update& update, const CodecContext& context) {
+  UpdateStream stream;
+  append(update, context, stream);
+  return std::move(stream.octets);
+}
+
+bool same_form(Family family, const NextHop& a, const NextHop& b) {
+  return next_hop_octets(family, a).size() == next_hop_octets(family, b).size();
+}
+
+std::vector<std::uint8_t> with_next_hop(const UpdateStream& stream, Family family,
+                                        const NextHop& next_hop) {
+  std::vector<std::uint8_t> octets = stream.octets;
+  const std::vector<std::uint8_t> other = next_hop_octets(family, next_hop);
+  for (const std::uint32_t at : stream.next_hops) {
+    std::copy(other.begin(), other.end(), octets.begin() + at);
   }
   return octets;
 }

@@ -1,0 +1,537 @@
+#include "controlplane/rib/update_group.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace lastmile::rib {
+namespace {
+
+/// Prefixes in one round of UPDATEs.
+constexpr std::size_t kBatch = 1024;
+
+template <class Address>
+bgp::NlriList nlri_list(std::vector<bgp::Nlri<Address>> nlri) {
+  return bgp::NlriList{std::move(nlri)};
+}
+
+}  // namespace
+
+template <class Address>
+UpdateGroup<Address>::UpdateGroup(const GroupContext& context, FamilyRib<Address>& rib,
+                                  ExportKind kind, std::uint32_t number)
+    : context_(context),
+      rib_(rib),
+      view_(context.core, context.own_asn, std::move(kind)),
+      timer_{TimerKind::kRibWork, number},
+      position_(rib.journal().end()) {}
+
+template <class Address>
+UpdateGroup<Address>::~UpdateGroup() {
+  context_.timers.cancel(timer_);
+  for (std::uint32_t i = 0; i < told_.end(); ++i) {
+    if (told_[i].used) context_.core.attributes.release(told_[i].attributes);
+  }
+}
+
+// --- members -------------------------------------------------------------------------------------
+
+template <class Address>
+void UpdateGroup<Address>::join(Member newcomer) {
+  members_.push_back(std::move(newcomer));
+  begin_lap(members_.back());
+}
+
+template <class Address>
+void UpdateGroup<Address>::adopt(Member member) {
+  members_.push_back(std::move(member));
+  // Records have other numbers here.
+  if (members_.back().lap) begin_lap(members_.back());
+}
+
+template <class Address>
+std::optional<UpdateGroupMember<Address>> UpdateGroup<Address>::leave(bgp::PeerId id) {
+  const auto found = std::ranges::find(members_, id, &Member::id);
+  if (found == members_.end()) return std::nullopt;
+  Member member = std::move(*found);
+  members_.erase(found);
+  return member;
+}
+
+template <class Address>
+bool UpdateGroup<Address>::has(bgp::PeerId id) const {
+  return std::ranges::find(members_, id, &Member::id) != members_.end();
+}
+
+template <class Address>
+void UpdateGroup<Address>::refresh(bgp::PeerId id) {
+  const auto member = std::ranges::find(members_, id, &Member::id);
+  if (member == members_.end()) return;
+  // Before the End-of-RIB there is no marked refresh (RFC 7313 section 4). One that is asked for in
+  // the middle of another makes that one longer.
+  if (member->marks_refreshes && !member->end_of_rib_due && !member->mark_due) {
+    context_.output.send_route_refresh(id, {kFamily, bgp::RouteRefresh::kBegin});
+    member->mark_due = true;
+  }
+  begin_lap(*member);
+}
+
+// --- the kind ------------------------------------------------------------------------------------
+
+template <class Address>
+void UpdateGroup<Address>::change(ExportKind kind) {
+  view_.change(std::move(kind));
+  walk_again();
+}
+
+template <class Address>
+std::unique_ptr<UpdateGroup<Address>> UpdateGroup<Address>::split(ExportKind kind,
+                                                                  std::uint32_t number) const {
+  auto other = std::make_unique<UpdateGroup>(context_, rib_, std::move(kind), number);
+  for (std::uint32_t i = 0; i < told_.end(); ++i) {
+    if (!told_[i].used) continue;
+    Advertised<Address>& copy = other->told_[other->told_.find_or_insert(told_[i].prefix).first];
+    copy.attributes = told_[i].attributes;
+    copy.from = told_[i].from;
+    context_.core.attributes.add_reference(copy.attributes);
+  }
+  other->told_from_ = told_from_;
+  other->position_ = position_;
+  return other;
+}
+
+template <class Address>
+bool UpdateGroup<Address>::settled() const {
+  return !changes_due() && std::ranges::none_of(members_, [](const Member& m) {
+    return m.behind || m.lap || m.lap_due;
+  });
+}
+
+template <class Address>
+AdjRibOut<Address> UpdateGroup<Address>::take_told() {
+  told_from_.clear();
+  return std::exchange(told_, {});
+}
+
+// --- changes -------------------------------------------------------------------------------------
+
+/// Around the table from where the cursor stands, or from its start.
+template <class Address>
+void UpdateGroup<Address>::walk_again() {
+  if (walk_ != Walk::kTable) cursor_ = 0;
+  walk_ = Walk::kTable;
+  walk_start_ = cursor_;
+  walk_turned_ = false;
+}
+
+template <class Address>
+bool UpdateGroup<Address>::changes_due() const {
+  return walk_ != Walk::kFinished || position_ < rib_.journal().end();
+}
+
+template <class Address>
+void UpdateGroup<Address>::count(bgp::PeerId from, int sign) {
+  if (from == kNobody) return;
+  if (from.value() >= told_from_.size()) told_from_.resize(from.value() + std::size_t{1});
+  told_from_[from.value()] += static_cast<std::uint32_t>(sign);
+}
+
+template <class Address>
+void UpdateGroup<Address>::untell(std::uint32_t number, Batch& batch) {
+  const Advertised<Address>& told = told_[number];
+  batch.withdraw.push_back({told.prefix, {told.from, Audience::Who::kOthers}});
+  if (told.from != kNobody) batch.named.push_back(told.from);
+  count(told.from, -1);
+  context_.core.attributes.release(told.attributes);
+  told_.erase(number);
+}
+
+template <class Address>
+void UpdateGroup<Address>::tell(const Prefix<Address>& prefix, const Path* path, Batch& batch) {
+  using Who = Audience::Who;
+  std::optional<AttributeId> attributes;
+  if (path != nullptr) attributes = view_.outgoing(prefix, *path);
+  if (!attributes) {
+    const std::uint32_t known = told_.find(prefix);
+    if (known != HashIndex::kNotFound) untell(known, batch);
+    return;
+  }
+  const Source& source = context_.core.sources[path->source];
+  const bgp::PeerId from = source.kind == SourceKind::kBgp ? source.peer : kNobody;
+  const auto [number, fresh] = told_.find_or_insert(prefix);
+  Advertised<Address>& told = told_[number];
+  if (!fresh && told.attributes == *attributes && told.from == from) return;
+
+  const bgp::PeerId before = fresh ? from : told.from;
+  const bool other_attributes = fresh || told.attributes != *attributes;
+  if (before != from) {
+    if (before != kNobody) batch.named.push_back(before);
+    // What this one had been told came from elsewhere; now it is its own.
+    if (from != kNobody) batch.withdraw.push_back({prefix, {from, Who::kAlone}});
+  }
+  if (from != kNobody) batch.named.push_back(from);
+  // With the same attributes only the one that had not been told hears something new.
+  if (other_attributes) {
+    batch.announce.push_back({*attributes, prefix, {from, Who::kOthers}, fresh});
+  } else if (before != kNobody) {
+    batch.announce.push_back({*attributes, prefix, {before, Who::kAlone}, true});
+  }
+  if (!fresh) count(before, -1);
+  count(from, 1);
+  context_.core.attributes.add_reference(*attributes);
+  if (!fresh) context_.core.attributes.release(told.attributes);
+  told.attributes = *attributes;
+  told.from = from;
+}
+
+/// Looks at up to `limit` prefixes; puts what is to be said into `batch`.
+template <class Address>
+std::size_t UpdateGroup<Address>::gather(std::size_t limit, Batch& batch) {
+  const auto& journal = rib_.journal();
+  if (position_ < journal.start) {  // it did not wait for us
+    position_ = journal.end();
+    walk_again();
+  }
+  std::size_t done = 0;
+  while (done < limit && walk_ == Walk::kTable) {
+    if (cursor_ >= rib_.table().end()) {
+      cursor_ = 0;
+      walk_turned_ = true;
+    }
+    if (walk_turned_ && cursor_ >= walk_start_) {
+      walk_ = Walk::kTold;
+      cursor_ = 0;
+      break;
+    }
+    ++done;
+    const auto& record = rib_.table()[cursor_++];
+    if (const Path* path = rib_.announcement(record)) tell(record.prefix, path, batch);
+  }
+  for (; done < limit && walk_ == Walk::kTold; ++done) {
+    if (cursor_ >= told_.end()) {
+      walk_ = Walk::kFinished;
+      break;
+    }
+    const std::uint32_t number = cursor_++;
+    if (told_[number].used && rib_.announcement(told_[number].prefix) == nullptr) {
+      untell(number, batch);
+    }
+  }
+  for (; done < limit && position_ < journal.end(); ++done) {
+    const Prefix<Address> prefix = journal.entries[position_++ - journal.start];
+    tell(prefix, rib_.announcement(prefix), batch);
+  }
+  return done;
+}
+
+template <class Address>
+std::size_t UpdateGroup<Address>::tell_changes(std::size_t limit, TimePoint now) {
+  const auto in_step = [](const Member& m) { return !m.behind; };
+  if (!changes_due() || !may_send(in_step, changes_blocked_, now)) return 0;
+  Batch batch;
+  const std::size_t looked_at = gather(std::min(kBatch, limit), batch);
+  for (Member& member : members_) {
+    if (member.behind) note_missed(batch, member);
+  }
+  deliver(batch, in_step);
+  return std::max<std::size_t>(looked_at, 1);
+}
+
+// --- laps ----------------------------------------------------------------------------------------
+
+template <class Address>
+void UpdateGroup<Address>::begin_lap(Member& member) {
+  member.lap.reset();
+  member.lap_due = member.behind;
+  if (member.behind) return;
+  if (lap_goal() == 0) lap_cursor_ = 0;
+  member.lap = {lap_cursor_, told_.end(), false};
+}
+
+/// As far as somebody has to go before the next turn.
+template <class Address>
+std::uint32_t UpdateGroup<Address>::lap_goal() const {
+  std::uint32_t goal = 0;
+  for (const Member& member : members_) {
+    if (member.lap) goal = std::max(goal, member.lap->goal());
+  }
+  return goal;
+}
+
+template <class Address>
+std::size_t UpdateGroup<Address>::go_round(std::size_t limit, TimePoint now) {
+  const auto on_lap = [](const Member& m) { return m.lap.has_value(); };
+  if (std::ranges::none_of(members_, on_lap) || !may_send(on_lap, lap_blocked_, now)) return 0;
+  Batch batch;
+  std::size_t done = 0;
+  const std::uint32_t goal = lap_goal();
+  for (const std::size_t most = std::min(kBatch, limit); done < most && lap_cursor_ < goal;
+       ++done) {
+    const Advertised<Address>& told = told_[lap_cursor_++];
+    if (!told.used) continue;
+    batch.announce.push_back({told.attributes, told.prefix, {told.from, Audience::Who::kOthers}});
+    if (told.from != kNobody) batch.named.push_back(told.from);
+  }
+  deliver(batch, on_lap);
+  finish_laps();
+  if (lap_cursor_ >= lap_goal()) {
+    lap_cursor_ = 0;
+    for (Member& member : members_) {
+      if (member.lap) member.lap->turned = true;
+    }
+    finish_laps();
+  }
+  return std::max<std::size_t>(done, 1);
+}
+
+template <class Address>
+void UpdateGroup<Address>::finish_laps() {
+  for (Member& member : members_) {
+    if (!member.lap || !member.lap->turned || lap_cursor_ < member.lap->start) continue;
+    member.lap.reset();
+    if (!std::exchange(member.mark_due, false)) continue;
+    context_.output.send_route_refresh(member.id, {kFamily, bgp::RouteRefresh::kEnd});
+  }
+}
+
+// --- slow members --------------------------------------------------------------------------------
+
+template <class Address>
+template <class Which>
+bool UpdateGroup<Address>::all_writable(Which which) const {
+  return std::ranges::all_of(
+      members_, [&](const Member& m) { return !which(m) || context_.output.writable(m.id); });
+}
+
+/// Whether all members that are meant can be sent to. Those that keep others waiting for too long
+/// are not meant any more.
+template <class Address>
+template <class Which>
+bool UpdateGroup<Address>::may_send(Which which, BlockedSince& blocked, TimePoint now) {
+  const auto is_full = [&](const Member& m) { return !context_.output.writable(m.id); };
+  if (all_writable(which)) {
+    blocked.reset();
+    return true;
+  }
+  const bool somebody_waits =
+      std::ranges::any_of(members_, [&](const Member& m) { return which(m) && !is_full(m); });
+  if (!somebody_waits) {
+    blocked.reset();
+    return false;
+  }
+  if (!blocked) {
+    blocked = now;
+    context_.timers.arm(timer_, kPatience);
+  }
+  if (now - *blocked < kPatience) return false;
+  blocked.reset();
+  for (Member& member : members_) {
+    if (which(member) && is_full(member)) fall_behind(member);
+  }
+  return true;
+}
+
+template <class Address>
+void UpdateGroup<Address>::fall_behind(Member& member) {
+  member.behind = true;
+  if (member.lap) begin_lap(member);  // all of it, later
+}
+
+template <class Address>
+void UpdateGroup<Address>::note_missed(const Batch& batch, Member& member) {
+  for (const Announce& entry : batch.announce) {
+    if (entry.to.includes(member.id)) member.missed.try_emplace(entry.prefix, !entry.fresh);
+  }
+  for (const Withdraw& entry : batch.withdraw) {
+    if (entry.to.includes(member.id)) member.missed.try_emplace(entry.prefix, true);
+  }
+}
+
+/// A member that is behind and reads again is told what it has missed.
+template <class Address>
+std::size_t UpdateGroup<Address>::catch_up(Member& member, std::size_t limit) {
+  if (!member.behind || !context_.output.writable(member.id)) return 0;
+  Batch batch;
+  std::size_t done = 0;
+  for (const std::size_t most = std::min(kBatch, limit); done < most && !member.missed.empty();
+       ++done) {
+    const auto [prefix, was_told] = *member.missed.begin();
+    member.missed.erase(member.missed.begin());
+    const std::uint32_t number = told_.find(prefix);
+    if (number != HashIndex::kNotFound && told_[number].from != member.id) {
+      batch.announce.push_back({told_[number].attributes, prefix, {}});
+    } else if (was_told) {
+      batch.withdraw.push_back({prefix, {}});
+    }
+  }
+  deliver(batch, [&](const Member& m) { return m.id == member.id; });
+  if (member.missed.empty()) {
+    member.behind = false;
+    if (member.lap_due) begin_lap(member);
+  }
+  return std::max<std::size_t>(done, 1);
+}
+
+// --- sending -------------------------------------------------------------------------------------
+
+/// The messages for one member, next hop included.
+template <class Address>
+bgp::UpdateStream UpdateGroup<Address>::encode(const Batch& batch, const Member& member) const {
+  bgp::UpdateStream stream;
+  std::vector<bgp::Nlri<Address>> nlri;
+  for (const Withdraw& entry : batch.withdraw) {
+    if (entry.to.includes(member.id)) nlri.push_back({entry.prefix, 0});
+  }
+  if (!nlri.empty()) {
+    bgp::Update update;
+    update.unreach.push_back({kFamily, nlri_list(std::move(nlri))});
+    append(update, member.codec, stream);
+  }
+  for (auto at = batch.announce.begin(); at != batch.announce.end();) {
+    const AttributeId attributes = at->attributes;
+    nlri = {};
+    for (; at != batch.announce.end() && at->attributes == attributes; ++at) {
+      if (at->to.includes(member.id)) nlri.push_back({at->prefix, 0});
+    }
+    if (nlri.empty()) continue;
+    bgp::Update update;
+    update.attributes = context_.core.attributes.attributes(attributes);
+    update.reach.push_back({kFamily, member.next_hop, nlri_list(std::move(nlri))});
+    append(update, member.codec, stream);
+  }
+  return stream;
+}
+
+/// Sends a batch to members whose queues have room.
+template <class Address>
+template <class Which>
+void UpdateGroup<Address>::deliver(Batch& batch, Which which) {
+  if (batch.withdraw.empty() && batch.announce.empty()) return;
+  std::ranges::stable_sort(batch.announce, {}, &Announce::attributes);
+  std::ranges::sort(batch.named);
+
+  // The same messages serve all who speak BGP in the same way.
+  struct Shared {
+    const Member* first;
+    bgp::UpdateStream stream;
+  };
+  std::vector<Shared> shared;
+  for (const Member& member : members_) {
+    if (!which(member)) continue;
+    if (std::ranges::binary_search(batch.named, member.id)) {
+      bgp::UpdateStream own = encode(batch, member);
+      if (!own.octets.empty()) context_.output.send_updates(member.id, std::move(own.octets));
+      continue;
+    }
+    auto found = std::ranges::find_if(shared, [&](const Shared& s) {
+      return s.first->codec == member.codec &&
+             same_form(kFamily, s.first->next_hop, member.next_hop);
+    });
+    if (found == shared.end()) {
+      shared.push_back({&member, encode(batch, member)});
+      found = shared.end() - 1;
+    }
+    if (found->stream.octets.empty()) continue;
+    context_.output.send_updates(member.id, with_next_hop(found->stream, kFamily, member.next_hop));
+  }
+}
+
+template <class Address>
+bool UpdateGroup<Address>::complete(const Member& member) const {
+  return !changes_due() && !member.behind && !member.lap && !member.lap_due &&
+         !rib_.awaits_confirmation();
+}
+
+template <class Address>
+void UpdateGroup<Address>::end_initial_tables() {
+  for (Member& member : members_) {
+    if (!member.end_of_rib_due || !complete(member) || !context_.output.writable(member.id)) {
+      continue;
+    }
+    member.end_of_rib_due = false;
+    context_.output.send_updates(member.id, bgp::encode_end_of_rib(kFamily));
+  }
+}
+
+// --- work ----------------------------------------------------------------------------------------
+
+template <class Address>
+std::size_t UpdateGroup<Address>::work(std::size_t limit, TimePoint now) {
+  view_.tidy();
+  std::size_t done = 0;
+  for (std::size_t before = SIZE_MAX; done < limit && done != before;) {
+    before = done;
+    done += tell_changes(limit - done, now);
+    if (done < limit) done += go_round(limit - done, now);
+    for (Member& member : members_) {
+      if (done < limit) done += catch_up(member, limit - done);
+    }
+  }
+  end_initial_tables();
+  return done;
+}
+
+template <class Address>
+bool UpdateGroup<Address>::has_work() const {
+  const auto in_step = [](const Member& m) { return !m.behind; };
+  const auto on_lap = [](const Member& m) { return m.lap.has_value(); };
+  if (changes_due() && all_writable(in_step)) return true;
+  if (std::ranges::any_of(members_, on_lap) && all_writable(on_lap)) return true;
+  return std::ranges::any_of(members_, [&](const Member& m) {
+    return (m.behind || (m.end_of_rib_due && complete(m))) && context_.output.writable(m.id);
+  });
+}
+
+// --- for show ------------------------------------------------------------------------------------
+
+template <class Address>
+const Advertised<Address>* UpdateGroup<Address>::told(bgp::PeerId id,
+                                                      const Prefix<Address>& prefix) const {
+  const std::uint32_t number = told_.find(prefix);
+  if (number == HashIndex::kNotFound || told_[number].from == id) return nullptr;
+  return &told_[number];
+}
+
+template <class Address>
+std::uint32_t UpdateGroup<Address>::advertised(bgp::PeerId id) const {
+  const std::uint32_t own = id.value() < told_from_.size() ? told_from_[id.value()] : 0;
+  return static_cast<std::uint32_t>(told_.size()) - own;
+}
+
+template <class Address>
+std::size_t UpdateGroup<Address>::memory_bytes() const {
+  std::size_t missed = 0;
+  for (const Member& member : members_) missed += member.missed.size();
+  return told_.memory_bytes() + missed * (sizeof(Prefix<Address>) + 4 * sizeof(void*));
+}
+
+template class UpdateGroup<Ipv4Address>;
+template class UpdateGroup<Ipv6Address>;
+
+// --- what is left of groups ----------------------------------------------------------------------
+
+template <class Address>
+std::size_t Remains<Address>::work(std::size_t limit) {
+  std::size_t done = 0;
+  while (!told_.empty() && done < limit) {
+    AdjRibOut<Address>& told = told_.front();
+    for (; cursor_ < told.end() && done < limit; ++cursor_, ++done) {
+      if (told[cursor_].used) core_.attributes.release(told[cursor_].attributes);
+    }
+    if (cursor_ < told.end()) break;
+    told_.pop_front();
+    cursor_ = 0;
+  }
+  return done;
+}
+
+template <class Address>
+std::size_t Remains<Address>::memory_bytes() const {
+  std::size_t bytes = 0;
+  for (const AdjRibOut<Address>& told : told_) bytes += told.memory_bytes();
+  return bytes;
+}
+
+template class Remains<Ipv4Address>;
+template class Remains<Ipv6Address>;
+
+}  // namespace lastmile::rib

@@ -1,0 +1,244 @@
+// One family of the Adj-RIB-Out, kept once for all peers that are told the same: an update group.
+//
+//   journal of changed prefixes ─┐
+//   the whole table, at first ───┴─> differs from Adj-RIB-Out? ──> batch by attribute set ──>
+//   UPDATEs,
+//                                                       made once, a copy for each member ┘
+//
+// Peers of one kind (export_view.h) are told the same but for two things. The next hop is put into
+// each copy. A path is not told to the peer that it came from: who that is stands in the
+// Adj-RIB-Out, and a batch that names a member is made for that member separately.
+//
+// A newcomer hears of changes at once, and of everything else in a lap around the Adj-RIB-Out; all
+// who are on a lap (newcomers, route refreshes) share it, wherever each of them has joined it.
+//
+// The members go in step, as fast as the slowest one reads, so that each message is made once. One
+// that keeps others waiting for longer than kPatience falls behind: what it misses is written down
+// by prefix, and when it reads again it is told how those prefixes stand by then. So it hears
+// outcomes, not history, costs the others nothing, and is back in step afterwards.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <unordered_map>
+#include <vector>
+
+#include "controlplane/bgp/session/session_events.h"
+#include "controlplane/event/effects.h"
+#include "controlplane/rib/export_view.h"
+#include "controlplane/rib/family_rib.h"
+
+namespace lastmile::rib {
+
+/// In place of a peer: a path that did not come from any.
+inline constexpr bgp::PeerId kNobody{0xffff};
+
+/// What the members have been told of one prefix.
+template <class Address>
+struct Advertised {
+  Prefix<Address> prefix;
+  AttributeId attributes;      ///< as announced
+  bgp::PeerId from = kNobody;  ///< whom the path came from; this one has not been told
+  bool used = false;           ///< PrefixTable's
+};
+
+template <class Address>
+using AdjRibOut = PrefixTable<Advertised<Address>>;
+
+/// What a group does with its surroundings; all of it outlives the group.
+struct GroupContext {
+  RibCore& core;
+  bgp::Asn own_asn;
+  bgp::PeerOutput& output;
+  Timers& timers;
+};
+
+/// Who hears of a change: all members but one, or that one alone.
+struct Audience {
+  bgp::PeerId peer = kNobody;
+  enum class Who : std::uint8_t { kOthers, kAlone };
+  Who who = Who::kOthers;
+
+  [[nodiscard]] bool includes(bgp::PeerId id) const { return (id == peer) == (who == Who::kAlone); }
+};
+
+/// One family of one peer, as its group sees it.
+template <class Address>
+struct UpdateGroupMember {
+  bgp::PeerId id;
+  bgp::CodecContext codec;
+  bgp::NextHop next_hop;
+  bool marks_refreshes = false;  ///< their begin and end (RFC 7313)
+  bool end_of_rib_due = true;    ///< the initial table is not complete (RFC 4724 section 2)
+  bool mark_due = false;         ///< the end of a refresh that was begun
+
+  /// What is left for a member that is on a lap: from where it joined to what was the end then
+  /// (what has come since is a change, and was told as one), then from the start to where it
+  /// joined.
+  struct Lap {
+    std::uint32_t start = 0;
+    std::uint32_t end = 0;
+    bool turned = false;  ///< has come by the end
+
+    [[nodiscard]] std::uint32_t goal() const { return turned ? start : end; }
+  };
+  std::optional<Lap> lap;
+  bool lap_due = false;  ///< when it is in step again
+
+  /// Not waited for any more. What it has missed, and whether it had been told of the prefix.
+  bool behind = false;
+  std::unordered_map<Prefix<Address>, bool> missed;
+};
+
+template <class Address>
+class UpdateGroup {
+ public:
+  using Member = UpdateGroupMember<Address>;
+  static constexpr bgp::Family kFamily = FamilyRib<Address>::kFamily;
+  /// How long members wait for one whose send queue is full.
+  static constexpr Duration kPatience = std::chrono::milliseconds{200};
+
+  /// `number` is the group's own among all groups of both families; it names its timer.
+  UpdateGroup(const GroupContext& context, FamilyRib<Address>& rib, ExportKind kind,
+              std::uint32_t number);
+  ~UpdateGroup();
+  UpdateGroup(const UpdateGroup&) = delete;
+  UpdateGroup& operator=(const UpdateGroup&) = delete;
+
+  // --- members ---
+  /// A peer that has been told nothing yet.
+  void join(Member newcomer);
+  /// A peer that has been told what this group's members have been.
+  void adopt(Member member);
+  std::optional<Member> leave(bgp::PeerId id);
+  [[nodiscard]] const std::vector<Member>& members() const { return members_; }
+  [[nodiscard]] bool has(bgp::PeerId id) const;
+  /// Everything once more for one member (RFC 2918).
+  void refresh(bgp::PeerId id);
+
+  // --- the kind ---
+  [[nodiscard]] const ExportKind& kind() const { return view_.kind(); }
+  /// The members are told what differs for peers of that kind.
+  void change(ExportKind kind);
+  /// A group of another kind whose members-to-be have been told what this one's have.
+  [[nodiscard]] std::unique_ptr<UpdateGroup> split(ExportKind kind, std::uint32_t number) const;
+  /// All members have been told all there is: two such groups of one kind hold the same.
+  [[nodiscard]] bool settled() const;
+  /// Takes the Adj-RIB-Out of a group that is about to go; whoever has it releases the attributes.
+  [[nodiscard]] AdjRibOut<Address> take_told();
+
+  // --- work ---
+  /// Looks at no more than `limit` prefixes; returns how many.
+  std::size_t work(std::size_t limit, TimePoint now);
+  /// Whether work() would do anything. Waiting for a peer is not work.
+  [[nodiscard]] bool has_work() const;
+  /// Of the journal: what is before it is no longer needed.
+  [[nodiscard]] std::uint64_t position() const { return position_; }
+
+  // --- for show ---
+  [[nodiscard]] const AdjRibOut<Address>& told() const { return told_; }
+  /// What the member has been told, or null.
+  [[nodiscard]] const Advertised<Address>* told(bgp::PeerId id,
+                                                const Prefix<Address>& prefix) const;
+  [[nodiscard]] std::uint32_t advertised(bgp::PeerId id) const;
+  [[nodiscard]] std::size_t memory_bytes() const;
+
+ private:
+  struct Announce {
+    AttributeId attributes;
+    Prefix<Address> prefix;
+    Audience to;
+    bool fresh = false;  ///< nobody had been told of the prefix
+  };
+  struct Withdraw {
+    Prefix<Address> prefix;
+    Audience to;
+  };
+  /// What is to be said at one time.
+  struct Batch {
+    std::vector<Withdraw> withdraw;
+    std::vector<Announce> announce;
+    std::vector<bgp::PeerId> named;  ///< who hears something else than the others
+  };
+  enum class Walk : std::uint8_t {
+    kTable,     ///< around all routes: what is to be told
+    kTold,      ///< over Adj-RIB-Out: what is no longer true
+    kFinished,  ///< from here on the journal is enough
+  };
+  /// Who keeps the others waiting, and since when.
+  using BlockedSince = std::optional<TimePoint>;
+
+  void walk_again();
+  [[nodiscard]] bool changes_due() const;
+  std::size_t tell_changes(std::size_t limit, TimePoint now);
+  std::size_t gather(std::size_t limit, Batch& batch);
+  void tell(const Prefix<Address>& prefix, const Path* path, Batch& batch);
+  void untell(std::uint32_t number, Batch& batch);
+  void count(bgp::PeerId from, int sign);
+
+  void begin_lap(Member& member);
+  std::size_t go_round(std::size_t limit, TimePoint now);
+  [[nodiscard]] std::uint32_t lap_goal() const;
+  void finish_laps();
+  std::size_t catch_up(Member& member, std::size_t limit);
+  void fall_behind(Member& member);
+  void end_initial_tables();
+  [[nodiscard]] bool complete(const Member& member) const;
+
+  template <class Which>
+  [[nodiscard]] bool may_send(Which which, BlockedSince& blocked, TimePoint now);
+  template <class Which>
+  [[nodiscard]] bool all_writable(Which which) const;
+  template <class Which>
+  void deliver(Batch& batch, Which which);
+  [[nodiscard]] bgp::UpdateStream encode(const Batch& batch, const Member& member) const;
+  static void note_missed(const Batch& batch, Member& member);
+
+  GroupContext context_;
+  FamilyRib<Address>& rib_;
+  ExportView view_;
+  TimerKey timer_;
+  std::vector<Member> members_;
+  AdjRibOut<Address> told_;
+  std::vector<std::uint32_t> told_from_;  ///< how many of them came from a peer, by PeerId
+
+  Walk walk_ = Walk::kTable;
+  std::uint32_t cursor_ = 0;
+  std::uint32_t walk_start_ = 0;
+  bool walk_turned_ = false;
+  std::uint64_t position_;  ///< in the journal
+  std::uint32_t lap_cursor_ = 0;
+  BlockedSince changes_blocked_, lap_blocked_;
+};
+
+extern template class UpdateGroup<Ipv4Address>;
+extern template class UpdateGroup<Ipv6Address>;
+
+/// The Adj-RIB-Outs of groups that are gone, whose attributes are released bit by bit.
+template <class Address>
+class Remains {
+ public:
+  explicit Remains(RibCore& core) : core_(core) {}
+  ~Remains() { work(SIZE_MAX); }
+  Remains(const Remains&) = delete;
+  Remains& operator=(const Remains&) = delete;
+
+  void add(AdjRibOut<Address> told) { told_.push_back(std::move(told)); }
+  /// Looks at no more than `limit` prefixes; returns how many.
+  std::size_t work(std::size_t limit);
+  [[nodiscard]] bool empty() const { return told_.empty(); }
+  [[nodiscard]] std::size_t memory_bytes() const;
+
+ private:
+  RibCore& core_;
+  std::deque<AdjRibOut<Address>> told_;
+  std::uint32_t cursor_ = 0;
+};
+
+extern template class Remains<Ipv4Address>;
+extern template class Remains<Ipv6Address>;
+
+}  // namespace lastmile::rib
