@@ -8,6 +8,9 @@ namespace {
 
 /// Prefixes in one round of UPDATEs.
 constexpr std::size_t kBatch = 1024;
+/// What it costs to send a round to one member, in prefixes looked at: the system call, and often
+/// the way through the kernel to the other end.
+constexpr std::size_t kSendCost = 64;
 
 template <class Address>
 bgp::NlriList nlri_list(std::vector<bgp::Nlri<Address>> nlri) {
@@ -232,8 +235,7 @@ std::size_t UpdateGroup<Address>::tell_changes(std::size_t limit, TimePoint now)
   for (Member& member : members_) {
     if (member.behind) note_missed(batch, member);
   }
-  deliver(batch, in_step);
-  return std::max<std::size_t>(looked_at, 1);
+  return std::max<std::size_t>(looked_at + deliver(batch, in_step), 1);
 }
 
 // --- laps ----------------------------------------------------------------------------------------
@@ -271,7 +273,7 @@ std::size_t UpdateGroup<Address>::go_round(std::size_t limit, TimePoint now) {
     batch.announce.push_back({told.attributes, told.prefix, {told.from, Audience::Who::kOthers}});
     if (told.from != kNobody) batch.named.push_back(told.from);
   }
-  deliver(batch, on_lap);
+  const std::size_t sent = deliver(batch, on_lap);
   finish_laps();
   if (lap_cursor_ >= lap_goal()) {
     lap_cursor_ = 0;
@@ -280,7 +282,7 @@ std::size_t UpdateGroup<Address>::go_round(std::size_t limit, TimePoint now) {
     }
     finish_laps();
   }
-  return std::max<std::size_t>(done, 1);
+  return std::max<std::size_t>(done + sent, 1);
 }
 
 template <class Address>
@@ -363,7 +365,7 @@ std::size_t UpdateGroup<Address>::catch_up(Member& member, std::size_t limit) {
       batch.withdraw.push_back({prefix, {}});
     }
   }
-  deliver(batch, [&](const Member& m) { return m.id == member.id; });
+  done += deliver(batch, [&](const Member& m) { return m.id == member.id; });
   if (member.missed.empty()) {
     member.behind = false;
     if (member.lap_due) begin_lap(member);
@@ -401,11 +403,11 @@ bgp::UpdateStream UpdateGroup<Address>::encode(const Batch& batch, const Member&
   return stream;
 }
 
-/// Sends a batch to members whose queues have room.
+/// Sends a batch to members whose queues have room; returns what that has cost.
 template <class Address>
 template <class Which>
-void UpdateGroup<Address>::deliver(Batch& batch, Which which) {
-  if (batch.withdraw.empty() && batch.announce.empty()) return;
+std::size_t UpdateGroup<Address>::deliver(Batch& batch, Which which) {
+  if (batch.withdraw.empty() && batch.announce.empty()) return 0;
   std::ranges::stable_sort(batch.announce, {}, &Announce::attributes);
   std::ranges::sort(batch.named);
 
@@ -415,8 +417,10 @@ void UpdateGroup<Address>::deliver(Batch& batch, Which which) {
     bgp::UpdateStream stream;
   };
   std::vector<Shared> shared;
+  std::size_t cost = 0;
   for (const Member& member : members_) {
     if (!which(member)) continue;
+    cost += kSendCost;
     if (std::ranges::binary_search(batch.named, member.id)) {
       bgp::UpdateStream own = encode(batch, member);
       if (!own.octets.empty()) context_.output.send_updates(member.id, std::move(own.octets));
@@ -433,6 +437,7 @@ void UpdateGroup<Address>::deliver(Batch& batch, Which which) {
     if (found->stream.octets.empty()) continue;
     context_.output.send_updates(member.id, with_next_hop(found->stream, kFamily, member.next_hop));
   }
+  return cost;
 }
 
 template <class Address>

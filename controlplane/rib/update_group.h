@@ -131,7 +131,8 @@ class UpdateGroup {
   [[nodiscard]] AdjRibOut<Address> take_told();
 
   // --- work ---
-  /// Looks at no more than `limit` prefixes; returns how many.
+  /// Looks at no more than `limit` prefixes; returns how many. Sending counts, too: about as many
+  /// as could be looked at in the time.
   std::size_t work(std::size_t limit, TimePoint now);
   /// Whether work() would do anything. Waiting for a peer is not work.
   [[nodiscard]] bool has_work() const;
@@ -193,7 +194,7 @@ class UpdateGroup {
   template <class Which>
   [[nodiscard]] bool all_writable(Which which) const;
   template <class Which>
-  void deliver(Batch& batch, Which which);
+  [[nodiscard]] std::size_t deliver(Batch& batch, Which which);
   [[nodiscard]] bgp::UpdateStream encode(const Batch& batch, const Member& member) const;
   static void note_missed(const Batch& batch, Member& member);
 
