@@ -15,6 +15,7 @@ BUILD = Path(os.environ.get("LASTMILE_BUILD", TOP / "build"))
 FEED = BUILD / "tools" / "feed_src" / "lastmile-feed"
 
 ROUTER = "10.98.0.254"
+LOOPBACK = "10.0.1.1"
 FIRST_PEER = "10.98.0.1"
 FIRST_ASN = 65001
 MTU = 9000
@@ -36,12 +37,13 @@ def run(*command: str, check: bool = True) -> str:
 
 
 class Bed:
-    """`with Bed() as bed:` makes namespaces named after this process and removes them."""
+    """`with Bed() as bed:` makes namespaces named after this process and removes them. `echo`: the feed's end
+    forwards what is for the router's loopback, so that echo packets (RFC 9747) come back."""
 
-    def __init__(self, offloads: bool):
+    def __init__(self, offloads: bool, echo: bool = False):
         self.prefix = f"lmb{os.getpid()}"
         self.router, self.peers = f"{self.prefix}-dut", f"{self.prefix}-feed"
-        self.offloads = offloads
+        self.offloads, self.echo = offloads, echo
         self.folder = Path(tempfile.mkdtemp(prefix="lastmile-bench-"))
 
     def __enter__(self):
@@ -68,6 +70,10 @@ class Bed:
             run(*inside(space), "ip", "link", "set", interface, "up")
         for n in range(64):
             run(*inside(self.peers), "ip", "address", "add", f"{peer_address(n)}/24", "dev", "feed0")
+        if self.echo:
+            run(*inside(self.peers), "sysctl", "-qw", "net.ipv4.ip_forward=1", "net.ipv4.conf.all.send_redirects=0",
+                "net.ipv4.conf.feed0.send_redirects=0")  # fmt: skip
+            run(*inside(self.peers), "ip", "route", "add", f"{LOOPBACK}/32", "via", ROUTER)
 
     def remove(self) -> None:
         for space in (self.router, self.peers):

@@ -77,9 +77,12 @@ class Lastmile(Router):
     offloads = False
 
     def start(self, peers: int, routes: int, tells: bool = False) -> None:
-        policies = ", import: all, export: all" if tells else ""
+        options = ", import: all, export: all" if tells else ""
+        watched = self.bed.echo
+        if watched:
+            options += ", bfd: fast"
         neighbors = "\n".join(
-            f"    - {{address: {peer_address(n)}, remote-asn: {FIRST_ASN + n}{policies}}}" for n in range(peers)
+            f"    - {{address: {peer_address(n)}, remote-asn: {FIRST_ASN + n}{options}}}" for n in range(peers)
         )
         config = self.bed.folder / "server.yaml"
         self.socket = self.bed.folder / "lastmile.sock"
@@ -93,7 +96,8 @@ bgp:
   timers: {{keepalive: 1s, hold: 3s, connect-retry: 1s}}
   neighbors:
 {neighbors}
-dataplane: {{workers: 1, idle: adaptive, max-routes: {{ipv4: {max(1 << 20, 2 * routes)}}}}}
+bfd: {{profiles: {{fast: {{interval: 10ms, multiplier: 3, echo: unaffiliated}}}}}}
+dataplane: {{workers: 1, idle: adaptive, scheduling: {"realtime" if watched else "fair"}, max-routes: {{ipv4: {max(1 << 20, 2 * routes)}}}}}
 control: {{socket: {self.socket}}}
 """)
         process = self.launch(str(BUILD / "lastmiled"), str(config))
@@ -106,8 +110,17 @@ control: {{socket: {self.socket}}}
                 break
             except OSError:
                 time.sleep(0.05)
-        self.base = self.ask("show control")["heap_bytes"]
         self.slowest_answer = 0.0
+
+    def bfd(self) -> dict | None:
+        """How the BFD sessions have fared; None if there are none."""
+        if not self.bed.echo:
+            return None
+        sessions = self.ask("show bfd")["sessions"]
+        return {"sessions": len(sessions), "up": sum(s["state"] == "up" for s in sessions),
+                "failures": sum(s["failures"] for s in sessions),
+                "echo_returned": sum(s["echo_returned"] for s in sessions),
+                "longest_gap_us": max(s["longest_gap_us"] for s in sessions)}  # fmt: skip
 
     def ask(self, verb: str) -> dict:
         began = time.monotonic()
