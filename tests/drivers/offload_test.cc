@@ -166,6 +166,16 @@ std::map<std::uint16_t, unsigned> send_and_count(const Wire& wire, const DeviceF
   return arrivals(port);
 }
 
+/// Until frames come through: a link takes its time to come up, an emulated one seconds.
+void await_link(const Wire& wire, const DeviceFacts& port) {
+  const Frame probe = frame_of({0x0800, 17, 49152, 53}, port.mac, 1);
+  for (int attempt = 0; attempt < 60; ++attempt) {
+    if (wire.try_send(probe) && !arrivals(port).empty()) return;
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  }
+  ADD_FAILURE() << "nothing comes over the wire";
+}
+
 /// Packets that each rule is for, and some that no rule is for.
 const std::map<std::string, Packet> kPackets{
     {"bfd ipv4", {0x0800, 17, 49152, 3784}},
@@ -233,6 +243,7 @@ TEST(Offload, SteeredPacketsArriveOnThePriorityQueue) {
         }
       }
     };
+    await_link(wire, port->facts());
     check(steering(**offload));
     for (const auto& [name, packet] : kOthers) {
       auto counts = send_and_count(wire, port->facts(), packet);
@@ -245,6 +256,7 @@ TEST(Offload, SteeredPacketsArriveOnThePriorityQueue) {
     ASSERT_TRUE((*offload)->restart(*port));
     EXPECT_EQ(steering(**offload).rules.size(), before);
     fmt::print("STEER after a restart of the port:\n");
+    await_link(wire, port->facts());
     check(steering(**offload));
 
     // Taken out at exit, so that the next instance finds the table empty.
@@ -279,6 +291,7 @@ TEST(Offload, WithoutSteeringThePortKeepsEveryFrame) {
     EXPECT_EQ(steering(**offload).reason, "the test says so");
     shell("ip link set lmtap up");
     const Wire wire("lmtap");
+    await_link(wire, port->facts());
     for (const auto& [name, packet] : kPackets) {
       auto counts = send_and_count(wire, port->facts(), packet);
       EXPECT_EQ(counts[0], kFrames) << name;

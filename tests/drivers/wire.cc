@@ -10,6 +10,7 @@
 #include <rte_mbuf.h>
 #include <sys/socket.h>
 
+#include <cerrno>
 #include <chrono>
 #include <cstring>
 #include <functional>
@@ -70,8 +71,11 @@ Wire::Wire(const std::string& interface)
 }
 
 void Wire::send(const Frame& frame) const {
-  EXPECT_EQ(::send(socket_.get(), frame.data(), frame.size(), 0),
-            static_cast<ssize_t>(frame.size()));
+  EXPECT_TRUE(try_send(frame)) << std::strerror(errno);
+}
+
+bool Wire::try_send(const Frame& frame) const {
+  return ::send(socket_.get(), frame.data(), frame.size(), 0) == static_cast<ssize_t>(frame.size());
 }
 
 std::optional<Frame> Wire::receive(const std::function<bool(const Frame&)>& wanted) const {

@@ -24,6 +24,8 @@ class Wire {
  public:
   explicit Wire(const std::string& interface);
   void send(const Frame& frame) const;
+  /// False if the interface does not take it, as long as its link is down.
+  [[nodiscard]] bool try_send(const Frame& frame) const;
   /// A frame that `wanted` approves of, or nullopt after some seconds.
   [[nodiscard]] std::optional<Frame> receive(const std::function<bool(const Frame&)>& wanted) const;
 

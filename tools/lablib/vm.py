@@ -102,7 +102,7 @@ def dpdk_plugins():
     folders = sorted(Path("/usr/lib").glob("*/dpdk/pmds-*"))
     if not folders:
         raise VmError("DPDK's drivers are not installed; run: sudo tools/setup")
-    return folders[-1], [file for name in DPDK_DRIVERS for file in folders[-1].glob(f"librte_{name}.so.*")]
+    return [file for name in DPDK_DRIVERS for file in folders[-1].glob(f"librte_{name}.so.*")]
 
 
 def make_initramfs(target, work, programs, init):
@@ -118,23 +118,32 @@ def make_initramfs(target, work, programs, init):
         if not to.exists():
             shutil.copy2(os.path.realpath(source), to)
 
+    def put_library(path):
+        """With the links that lead to it: one file under two names would be two libraries to the linker."""
+        real = os.path.realpath(path)
+        put(real, real)
+        link = tree / str(path).lstrip("/")
+        if str(path) != real and not link.exists():
+            link.parent.mkdir(parents=True, exist_ok=True)
+            link.symlink_to(real)
+
     if not Path("/bin/busybox").exists():
         raise VmError("busybox-static is not installed; run: sudo tools/setup --full")
     put("/bin/busybox", "/bin/busybox")
     for applet in run("/bin/busybox", "--list").split():
         if applet not in ("busybox", "ip", "sh", "tc"):
             (tree / "bin" / applet).symlink_to("busybox")
-    plugins, drivers = dpdk_plugins()
+    drivers = dpdk_plugins()
     needed = set()
     # The machine's own shell: busybox's takes its own applets for ip, whatever lies in the path.
     for program in ["/bin/sh", "/sbin/ip", "/sbin/tc", *programs]:
         put(program, "/bin/" + Path(program).name)
         needed |= libraries(program)
     for driver in drivers:
-        put(driver, plugins / driver.name)
+        put_library(driver)
         needed |= libraries(driver)
     for library in needed:
-        put(library, library)
+        put_library(library)
     for file in (*tree.glob("bin/lastmile*"), *tree.glob("bin/*_test")):
         subprocess.run(["strip", str(file)], check=True)
     for number, (name, content) in enumerate(module_files(kernel_root(), MODULES).items()):
