@@ -346,6 +346,10 @@ std::string render_workers(const Json& data) {
                short_count(dropped), cycles > 0 ? fmt::format("{:.0f}", cycles) : "-",
                vector > 0 ? fmt::format("{:.1f}", vector) : "-",
                fmt::format("{:.0f}%", worker.at("idle_share").get<double>() * 100)});
+    if (worker.at("icmp_errors").get<std::uint64_t>() != 0) {
+      table.note(fmt::format("  {} ICMP errors sent, {} more above the rate",
+                             count(worker, "icmp_errors"), count(worker, "icmp_errors_limited")));
+    }
     table.note("  receives from " + (worker.at("receives").empty()
                                          ? std::string{"nothing: no device has a queue for it"}
                                          : joined(worker.at("receives"), " ")));

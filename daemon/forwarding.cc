@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <map>
 #include <memory>
+#include <optional>
 #include <utility>
+#include <variant>
 
 #include "dataplane/pipeline/transmit_handover.h"
 #include "logging/log.h"
@@ -24,6 +26,24 @@ ForwardingLimits limits(const DataplaneConfig& dataplane) {
   result.ipv6.second_level_groups =
       std::min(kMostSecondLevelGroups, std::max(13U * 65'536U, 2 * dataplane.max_routes_ipv6));
   return result;
+}
+
+/// "Dummy address" of what a router without an address sends (RFC 7600 section 4.8).
+constexpr Ipv4Address kDummyIpv4{192, 0, 0, 8};
+
+/// The first loopback of the family, or else the first address of a port that others can reach.
+template <class Address>
+std::optional<Address> own_address(const Config& config) {
+  for (const IpPrefix& loopback : config.loopbacks) {
+    if (const auto* prefix = std::get_if<Prefix<Address>>(&loopback)) return prefix->address();
+  }
+  for (const PortConfig& port : config.ports) {
+    for (const auto& own : port.addresses) {
+      const auto* address = std::get_if<Address>(&own.address);
+      if (address != nullptr && !is_ipv6_link_local(own.address)) return *address;
+    }
+  }
+  return std::nullopt;
 }
 
 /// Receive queues are dealt out to the workers in turn, beginning with another worker for each port
@@ -82,6 +102,10 @@ WorkerConfig worker_config(const Config& config, const Devices& devices, unsigne
   result.host.mac = devices.host().mac();
   result.host.router_mac = host.mac;
   result.host.mtu = host.mtu;
+  // Everywhere the same one, so that traceroute shows the router by its name; a port of an
+  // unnumbered link has none of its own (RFC 1812 section 4.3.2.4).
+  result.host.own_ipv4 = own_address<Ipv4Address>(config).value_or(kDummyIpv4);
+  result.host.own_ipv6 = own_address<Ipv6Address>(config);
   result.host.receive_queues = share(host.rx_queues, 0, worker, workers);
   result.host.transmit_queue = transmit_queue(host.tx_queues, 0, worker, workers);
   return result;

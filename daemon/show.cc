@@ -527,6 +527,8 @@ std::vector<WorkerView> Show::workers() const {
     for (const auto& port : worker.ports) view.tx_packets += port.sent_packets;
     view.tx_packets += worker.host.sent_packets;
     for (const std::uint64_t count : worker.punts) view.punted += count;
+    view.icmp_errors = worker.icmp_errors;
+    view.icmp_errors_limited = worker.icmp_errors_limited;
     view.cycles_per_packet = recent.cycles_per_packet();
     view.packets_per_vector = recent.vectors == 0 ? 0
                                                   : static_cast<double>(recent.packets) /

@@ -228,6 +228,8 @@ json to_json(const WorkerView& worker) {
           {"rx_packets", worker.rx_packets},
           {"tx_packets", worker.tx_packets},
           {"punted", worker.punted},
+          {"icmp_errors", worker.icmp_errors},
+          {"icmp_errors_limited", worker.icmp_errors_limited},
           {"cycles_per_packet", worker.cycles_per_packet},
           {"packets_per_vector", worker.packets_per_vector},
           {"idle_share", worker.idle_share},

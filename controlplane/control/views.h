@@ -270,7 +270,9 @@ struct WorkerView {
   std::optional<unsigned> cpu;  ///< nullopt: not pinned
   std::uint64_t rx_packets = 0;
   std::uint64_t tx_packets = 0;
-  std::uint64_t punted = 0;           ///< to the kernel
+  std::uint64_t punted = 0;               ///< to the kernel
+  std::uint64_t icmp_errors = 0;          ///< sent for dropped packets
+  std::uint64_t icmp_errors_limited = 0;  ///< due, but above the rate
   double cycles_per_packet = 0;       ///< of the busy time, over the last interval; 0: no packets
   double packets_per_vector = 0;      ///< over the last interval
   double idle_share = 0;              ///< 0 to 1, over the last interval

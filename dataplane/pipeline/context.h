@@ -11,6 +11,7 @@
 #include "dataplane/pipeline/bfd_stage.h"
 #include "dataplane/pipeline/exits.h"
 #include "dataplane/pipeline/hold.h"
+#include "dataplane/pipeline/icmp_errors.h"
 #include "dataplane/worker/counters.h"
 #include "dataplane/worker/event_ring.h"
 #include "dataplane/worker/port.h"
@@ -27,12 +28,14 @@ struct PipelineContext {
         flow_hash(flow_seed),
         counters(counters_),
         exits(ports, host, cycles_per_second, counters_),
-        holds(cycles_per_second, counters_, events, exits) {}
+        errors(host, cycles_per_second, counters_, exits),
+        holds(cycles_per_second, counters_, events, exits, errors) {}
 
   const ForwardingTables& tables;  // FIB writer: writes; workers: read
   const FlowHash flow_hash;
   WorkerCounters& counters;
   Exits exits;
+  IcmpErrors errors;
   HoldQueue holds;
   std::unique_ptr<BfdStage> bfd;  ///< nullptr: this worker runs none
   std::uint64_t now = 0;

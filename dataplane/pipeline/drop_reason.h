@@ -60,7 +60,8 @@ namespace lastmile {
   X(kTransitRefused,       "transit-refused",          "from one uplink to another in host mode") \
   X(kTtlExpired,           "ttl-expired",              "TTL or hop limit used up (RFC 1812 5.3.1, RFC 8200 3)") \
   X(kFragmentationNeeded,  "fragmentation-needed",     "longer than the egress MTU and may not be fragmented (RFC 1812 5.2.6, RFC 8200 5)") \
-  X(kFragmentationSkipped, "fragmentation-skipped",    "longer than the egress MTU; fragmentation is off (RFC 1812 5.2.6)") \
+  X(kFragmentationSkipped, "fragmentation-skipped",    "longer than the MTU towards the machine's own programs") \
+  X(kFragmentationFailed,  "fragmentation-failed",     "longer than the egress MTU; no buffers, or too many fragments (RFC 1812 5.2.6)") \
   X(kNoSuchPort,           "no-such-port",             "next hop on a port that this worker does not have") \
   /* resolution of link-layer addresses */                                                         \
   X(kHoldFull,             "hold-full",                "too many packets wait for a link-layer address (RFC 1122 2.3.2.2)") \

@@ -1,40 +1,79 @@
 #include "dataplane/pipeline/egress.h"
 
 #include <optional>
+#include <type_traits>
+
+#include "dataplane/pipeline/ethernet_header.h"
+#include "dataplane/pipeline/fragment.h"
 
 namespace lastmile {
 namespace {
 
-/// Why a packet that is longer than an MTU is dropped.
+/// Why a packet that is longer than an MTU of the machine's own interfaces is dropped.
 template <class Family>
 DropReason too_long(const std::uint8_t* header) {
   return Family::may_be_fragmented(header) ? DropReason::kFragmentationSkipped
                                            : DropReason::kFragmentationNeeded;
 }
 
+/// Drops a packet and tells its sender, if that is due.
+template <class Family>
+void refuse(PipelineContext& context, const Ingress& ingress, const Leaving& leaving,
+            DropReason reason, unsigned mtu = 0) {
+  context.errors.refuse<Family>(ingress, leaving.packet, leaving.header, reason, context.now, mtu);
+}
+
 /// Why a packet may not leave by a port at all, whatever the state of the next hop there.
 template <class Family>
 std::optional<DropReason> refusal(const PipelineContext& context, const Ingress& ingress,
-                                  const Leaving& leaving, const NextHop& hop) {
+                                  const Leaving& leaving, const NextHop& hop,
+                                  const PortTable::Egress& egress) {
   if (!context.exits.has_port(hop.port())) return DropReason::kNoSuchPort;
   // The guard of host mode comes before anything that the sender could learn from.
-  const PortTable::Egress egress = context.tables.ports.egress(hop.port());
   if (static_cast<std::uint8_t>(egress.zone) == ingress.refused_zone) {
     return DropReason::kTransitRefused;
   }
   if (!Family::has_routable_source(leaving.header)) return DropReason::kIpv6SourceLinkLocal;
   if (Family::hops(leaving.header) <= ingress.hop_cost) return DropReason::kTtlExpired;
-  if (Family::length(leaving.header) > egress.mtu) return too_long<Family>(leaving.header);
+  if (Family::length(leaving.header) > egress.mtu && !Family::may_be_fragmented(leaving.header)) {
+    return DropReason::kFragmentationNeeded;
+  }
   return std::nullopt;
 }
 
-/// The next hop is on a port: the packet is refused, or waits for a link-layer address. (A kForward
-/// hop whose port was changed between two looks waits, too, and goes on with the next check.)
+/// Sends a packet that is too long for a way that is otherwise good in fragments.
+void leave_in_fragments(PipelineContext& context, const Ingress& ingress, const Leaving& leaving,
+                        const NextHop& hop, unsigned mtu) {
+  Ipv4Family::spend_hops(leaving.header, ingress.hop_cost);
+  Fragments cut;
+  const auto fragments = fragment_ipv4(leaving.packet, leaving.header, mtu, cut);
+  if (fragments.empty()) {
+    return context.exits.drop(leaving.packet, DropReason::kFragmentationFailed);
+  }
+  const EthernetHeader ethernet_header{hop, Ipv4Family::kEthertype};
+  NextHopCounters& counted = context.counters.next_hops[leaving.next_hop.value()];
+  for (const Fragment& fragment : fragments) {
+    ethernet_header.write_before(fragment.header);
+    counted.packets.add(1);
+    counted.bytes.add(Ipv4Family::length(fragment.header));
+    context.exits.port(hop.port()).append(fragment.packet);
+  }
+}
+
+/// The next hop is on a port: the packet is refused, leaves in fragments, or waits for a link-layer
+/// address. (A kForward hop whose port was changed between two looks waits, too, and goes on with
+/// the next check.)
 template <class Family>
 void leave_by_port(PipelineContext& context, const Ingress& ingress, const Leaving& leaving,
                    const NextHop& hop) {
-  if (const auto reason = refusal<Family>(context, ingress, leaving, hop)) {
-    return context.exits.drop(leaving.packet, *reason);
+  const PortTable::Egress egress = context.tables.ports.egress(hop.port());
+  if (const auto reason = refusal<Family>(context, ingress, leaving, hop, egress)) {
+    return refuse<Family>(context, ingress, leaving, *reason, egress.mtu);
+  }
+  if constexpr (std::is_same_v<Family, Ipv4Family>) {
+    if (hop.kind() == NextHopKind::kForward && Family::length(leaving.header) > egress.mtu) {
+      return leave_in_fragments(context, ingress, leaving, hop, egress.mtu);
+    }
   }
   context.holds.hold({.kind = hop.kind(),
                       .next_hop = leaving.next_hop,
@@ -56,7 +95,8 @@ template <class Family>
   }
   if (leaving.next_hop == kNoLiveNextHop) {
     const bool routed = leaving.group != kNoGroup;
-    return exits.drop(leaving.packet, routed ? DropReason::kNoneAlive : DropReason::kNoRoute);
+    return refuse<Family>(context, ingress, leaving,
+                          routed ? DropReason::kNoneAlive : DropReason::kNoRoute);
   }
   switch (hop.kind()) {
     case NextHopKind::kForward:
@@ -66,7 +106,8 @@ template <class Family>
     case NextHopKind::kLocalHost:
       // The kernel's interface would drop it, and nobody would count it.
       if (Family::length(leaving.header) > exits.host_mtu()) {
-        return exits.drop(leaving.packet, too_long<Family>(leaving.header));
+        return refuse<Family>(context, ingress, leaving, too_long<Family>(leaving.header),
+                              exits.host_mtu());
       }
       return exits.deliver_to_host(leaving.packet, leaving.header, Family::kEthertype,
                                    Family::punt_class(leaving.packet, leaving.header), context.now);
@@ -74,17 +115,18 @@ template <class Family>
       if (!context.exits.has_port(hop.port())) {
         return exits.drop(leaving.packet, DropReason::kNoTwin);
       }
-      if (Family::length(leaving.header) > context.tables.ports.egress(hop.port()).mtu) {
-        return exits.drop(leaving.packet, too_long<Family>(leaving.header));
+      if (const unsigned mtu = context.tables.ports.egress(hop.port()).mtu;
+          Family::length(leaving.header) > mtu) {
+        return refuse<Family>(context, ingress, leaving, too_long<Family>(leaving.header), mtu);
       }
       return exits.deliver_to_twin(leaving.packet, leaving.header, Family::kEthertype, hop.port(),
                                    Family::punt_class(leaving.packet, leaving.header), context.now);
     case NextHopKind::kBlackhole:
       return exits.drop(leaving.packet, DropReason::kBlackhole);
     case NextHopKind::kUnreachable:
-      return exits.drop(leaving.packet, DropReason::kUnreachable);
+      break;
   }
-  exits.drop(leaving.packet, DropReason::kUnreachable);
+  refuse<Family>(context, ingress, leaving, DropReason::kUnreachable);
 }
 
 template void leave_by_edge<Ipv4Family>(PipelineContext&, const Ingress&, const Leaving&,

@@ -1,7 +1,7 @@
 // The edges of the rewrite stage: where a packet goes whose next hop doesn't simply forward it.
 //
-//   kForward      hops used up, too long, refused ──> drop   (ICMP errors and fragmentation will
-//                                                             branch off here)
+//   kForward      too long, and may be cut ──> fragments (fragment.h)
+//                 hops used up, too long, refused ──> drop, and tell the sender (icmp_errors.h)
 //   kUnresolved   ──> hold, and ask for the neighbor's link-layer address
 //   kGlean        ──> hold, and ask for the destination's
 //   kLocalHost    ──> the host interface

@@ -32,8 +32,10 @@ class Exits {
   /// Drops the packet.
   void drop(rte_mbuf* packet, DropReason reason) {
     rte_pktmbuf_free(packet);
-    counters_.drops[static_cast<std::size_t>(reason)].add(1);
+    count(reason);
   }
+  /// A packet is dropped, whose buffer goes on to be something else.
+  void count(DropReason reason) { counters_.drops[static_cast<std::size_t>(reason)].add(1); }
 
   /// Gives a frame, as it is, to the kernel twin of a port, within the rate of its class. `now`:
   /// cycle counter.

@@ -37,7 +37,11 @@ struct Ipv4Family {
   [[nodiscard]] static bool has_routable_source(const std::uint8_t* /*header*/) { return true; }
 
   [[nodiscard]] static IpAddress destination(const std::uint8_t* header) {
-    return Ipv4Address{load_be32(header + ipv4::kDestination)};
+    return Ipv4Address{destination_column(header)};
+  }
+  /// As the vector's column has it.
+  [[nodiscard]] static std::uint32_t destination_column(const std::uint8_t* header) {
+    return load_be32(header + ipv4::kDestination);
   }
   [[nodiscard]] static PuntClass punt_class(const rte_mbuf* packet, const std::uint8_t* header) {
     return ipv4_punt_class(packet, header);
@@ -62,6 +66,9 @@ struct Ipv6Family {
     return (load_be16(header + ipv6::kSource) & 0xffc0) != 0xfe80;
   }
   [[nodiscard]] static IpAddress destination(const std::uint8_t* header) {
+    return destination_column(header);
+  }
+  [[nodiscard]] static Ipv6Address destination_column(const std::uint8_t* header) {
     return Ipv6Address::from_wire(
         std::span<const std::uint8_t, 16>{header + ipv6::kDestination, 16});
   }

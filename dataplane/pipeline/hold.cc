@@ -14,10 +14,11 @@ std::uint64_t to_cycles(Duration duration, std::uint64_t cycles_per_second) {
 }  // namespace
 
 HoldQueue::HoldQueue(std::uint64_t cycles_per_second, WorkerCounters& counters, EventRing& events,
-                     Exits& exits)
+                     Exits& exits, IcmpErrors& errors)
     : counters_(counters),
       events_(events),
       exits_(exits),
+      errors_(errors),
       hold_cycles_(to_cycles(kHoldTime, cycles_per_second)),
       request_interval_(to_cycles(kResolutionRequestInterval, cycles_per_second)),
       check_interval_(to_cycles(kHoldCheckInterval, cycles_per_second)) {}
@@ -68,9 +69,16 @@ void HoldQueue::request(Wait& wait, std::uint64_t now) {
   (told ? counters_.resolution_requests : counters_.lost_events).add(1);
 }
 
-void HoldQueue::expire(const Wait& wait) {
+void HoldQueue::expire(const Wait& wait, std::uint64_t now) {
   for (unsigned p = 0; p < wait.count; ++p) {
-    exits_.drop(wait.packets[p].packet, DropReason::kHoldExpired);
+    const HeldPacket& held = wait.packets[p];
+    if (ipv4::version(held.header) == 4) {
+      errors_.refuse<Ipv4Family>(*held.ingress, held.packet, held.header, DropReason::kHoldExpired,
+                                 now);
+    } else {
+      errors_.refuse<Ipv6Family>(*held.ingress, held.packet, held.header, DropReason::kHoldExpired,
+                                 now);
+    }
   }
 }
 

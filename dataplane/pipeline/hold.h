@@ -20,6 +20,7 @@
 #include "dataplane/forwarding/spec.h"
 #include "dataplane/net/ip.h"
 #include "dataplane/pipeline/exits.h"
+#include "dataplane/pipeline/icmp_errors.h"
 #include "dataplane/pipeline/vector.h"
 #include "dataplane/worker/counters.h"
 #include "dataplane/worker/event_ring.h"
@@ -56,7 +57,7 @@ class HoldQueue {
   static constexpr unsigned kPacketsPerWait = 8;  ///< the latest ones
 
   HoldQueue(std::uint64_t cycles_per_second, WorkerCounters& counters, EventRing& events,
-            Exits& exits);
+            Exits& exits, IcmpErrors& errors);
   ~HoldQueue();
   HoldQueue(const HoldQueue&) = delete;
   HoldQueue& operator=(const HoldQueue&) = delete;
@@ -82,7 +83,7 @@ class HoldQueue {
           for (unsigned p = 0; p < wait.count; ++p) resume(wait.packets[p]);
           counters_.released_packets.add(wait.count);
         } else if (now >= list->waits[i].deadline) {
-          expire(list->take(i));
+          expire(list->take(i), now);
         } else {
           ++i;
         }
@@ -107,11 +108,12 @@ class HoldQueue {
   };
 
   void request(Wait& wait, std::uint64_t now);
-  void expire(const Wait& wait);
+  void expire(const Wait& wait, std::uint64_t now);
 
   WorkerCounters& counters_;
   EventRing& events_;
   Exits& exits_;
+  IcmpErrors& errors_;
   std::uint64_t hold_cycles_;
   std::uint64_t request_interval_;
   std::uint64_t check_interval_;

@@ -3,6 +3,7 @@
 #include <variant>
 
 #include "dataplane/pipeline/classify.h"
+#include "dataplane/pipeline/family.h"
 #include "dataplane/pipeline/lookup.h"
 #include "dataplane/pipeline/rewrite.h"
 #include "dataplane/pipeline/select.h"
@@ -14,6 +15,7 @@ Pipeline::Pipeline(ForwardingTables& tables, std::span<const WorkerPort> ports,
                    const WorkerHost& host, const PipelineOptions& options, WorkerCounters& counters,
                    EventRing& events)
     : context_(tables, ports, host, options.flow_seed, options.cycles_per_second, counters, events),
+      self_{.hop_cost = 0},
       clock_(counters) {
   if (options.bfd.channel == nullptr) return;
   context_.bfd =
@@ -56,6 +58,10 @@ void Pipeline::finish(unsigned packets, Backlog backlog) {
         context_.now, [this](const HoldKey& key) { return is_over(key); },
         [this](const HeldPacket& held) { resume(held); });
   }
+  if (!context_.errors.empty()) [[unlikely]] {
+    send_errors<Ipv4Family>(ipv4_);
+    send_errors<Ipv6Family>(ipv6_);
+  }
   // In front of the flush that carries what the timers send, and behind all that was received: what
   // has come in counts before what is missing.
   if (context_.now >= next_deadline()) [[unlikely]]
@@ -83,15 +89,23 @@ bool Pipeline::is_over(const HoldKey& key) const {
   return tables.next_hops.load(next_hop).kind() != NextHopKind::kGlean;
 }
 
+template <class Family>
+void Pipeline::send_errors(typename Family::Vector& vector) {
+  for (const IcmpError& error : context_.errors.take<Family>()) {
+    vector.destinations[vector.count] = Family::destination_column(error.header);
+    vector.append(error.packet, error.header);
+  }
+  if (vector.count != 0) forward(self_, vector);
+}
+
 void Pipeline::resume(const HeldPacket& held) {
   // Again from the lookup: the answer may be another next hop than the one waited for.
   if (ipv4::version(held.header) == 4) {
-    ipv4_.destinations[0] = load_be32(held.header + ipv4::kDestination);
+    ipv4_.destinations[0] = Ipv4Family::destination_column(held.header);
     ipv4_.append(held.packet, held.header);
     forward(*held.ingress, ipv4_);
   } else {
-    ipv6_.destinations[0] = Ipv6Address::from_wire(
-        std::span<const std::uint8_t, 16>{held.header + ipv6::kDestination, 16});
+    ipv6_.destinations[0] = Ipv6Family::destination_column(held.header);
     ipv6_.append(held.packet, held.header);
     forward(*held.ingress, ipv6_);
   }

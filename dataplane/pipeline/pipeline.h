@@ -60,8 +60,11 @@ class Pipeline {
   void forward(const Ingress& ingress, Vector& vector);
   [[nodiscard]] bool is_over(const HoldKey& key) const;
   void resume(const HeldPacket& held);
+  template <class Family>
+  void send_errors(typename Family::Vector& vector);
 
   PipelineContext context_;
+  Ingress self_;  ///< of packets of our own
   StageClock clock_;
   Ipv4Vector ipv4_;
   Ipv6Vector ipv6_;

@@ -59,6 +59,8 @@ WorkerSnapshot snapshot(const WorkerCounters& counters, std::size_t next_hops) {
   result.sleep_cycles = counters.sleep_cycles.read();
   result.sleeps = counters.sleeps.read();
   result.ethertype_repairs = counters.ethertype_repairs.read();
+  result.icmp_errors = counters.icmp_errors.read();
+  result.icmp_errors_limited = counters.icmp_errors_limited.read();
   result.held_packets = counters.held_packets.read();
   result.released_packets = counters.released_packets.read();
   result.resolution_requests = counters.resolution_requests.read();

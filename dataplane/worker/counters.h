@@ -74,7 +74,9 @@ struct alignas(64) WorkerCounters {
   Counter held_packets;       ///< put aside until a link-layer address is known
   Counter released_packets;   ///< of those, sent on
   Counter resolution_requests;
-  Counter lost_events;  ///< events for the control plane that found the ring full
+  Counter icmp_errors;          ///< that told a sender why its packet was dropped
+  Counter icmp_errors_limited;  ///< due, but above the rate
+  Counter lost_events;          ///< events for the control plane that found the ring full
 };
 
 inline constexpr std::size_t kAllNextHops = std::numeric_limits<std::size_t>::max();
@@ -119,6 +121,8 @@ struct WorkerSnapshot {
   std::uint64_t held_packets = 0;
   std::uint64_t released_packets = 0;
   std::uint64_t resolution_requests = 0;
+  std::uint64_t icmp_errors = 0;
+  std::uint64_t icmp_errors_limited = 0;
   std::uint64_t lost_events = 0;
 
   [[nodiscard]] std::uint64_t drops_for(DropReason reason) const {

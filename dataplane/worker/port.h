@@ -15,9 +15,11 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "dataplane/forwarding/port_table.h"
+#include "dataplane/net/ip.h"
 #include "dataplane/net/mac.h"
 #include "dataplane/net/strong_id.h"
 
@@ -64,6 +66,9 @@ struct WorkerHost {
   MacAddress mac{};         ///< of the kernel interface: destination of what the worker sends there
   MacAddress router_mac{};  ///< of our end: source of what the worker sends there
   std::uint16_t mtu = 1500;  ///< longest packet that the kernel takes there
+  /// Whom ICMP errors come from. Without one, none of that family are sent.
+  std::optional<Ipv4Address> own_ipv4{};
+  std::optional<Ipv6Address> own_ipv6{};
 
   std::vector<std::uint16_t> receive_queues{0};
   std::uint16_t transmit_queue = 0;

@@ -45,7 +45,7 @@ RouterTest::~RouterTest() {
   EXPECT_EQ(buffers_in_use(), buffers_before_) << "packet buffers were lost";
 }
 
-void RouterTest::restart(TransitPolicy transit) {
+void RouterTest::restart(TransitPolicy transit, const OwnAddresses& own) {
   const auto port = [](PortId id, const TestDevice& device, const TestDevice& twin,
                        const MacAddress& mac, PortZone zone) {
     return WorkerPort{.id = id, .device = device.id(), .twin = twin.id(), .mac = mac, .zone = zone};
@@ -57,7 +57,11 @@ void RouterTest::restart(TransitPolicy transit) {
       port(kUp2, devices_.up2, devices_.up2_twin, kUp2Mac, PortZone::kUplink),
       port(kLan, devices_.lan, devices_.lan_twin, kLanMac, PortZone::kLocal),
   };
-  config.host = {.device = devices_.host.id(), .mac = kHostMac, .router_mac = kHostRouterMac};
+  config.host = {.device = devices_.host.id(),
+                 .mac = kHostMac,
+                 .router_mac = kHostRouterMac,
+                 .own_ipv4 = own.ipv4,
+                 .own_ipv6 = own.ipv6};
   config.bfd = {.channel = &bfd_, .pool = packet_pool()};
   loop_.reset();
   loop_ = std::make_unique<WorkerLoop>(config, tables_, kCyclesPerSecond, counters_, events_);

@@ -14,6 +14,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -49,6 +50,12 @@ struct Devices {
 };
 Devices& devices();
 
+/// Of a router; those that it lacks are not set.
+struct OwnAddresses {
+  std::optional<Ipv4Address> ipv4;
+  std::optional<Ipv6Address> ipv6;
+};
+
 class RouterTest : public ::testing::Test {
  protected:
   static constexpr std::uint64_t kCyclesPerSecond = 1'000'000'000;
@@ -56,8 +63,9 @@ class RouterTest : public ::testing::Test {
   RouterTest();
   ~RouterTest() override;
 
-  /// Makes the worker anew, with another policy; state that it had is gone.
-  void restart(TransitPolicy transit);
+  /// Makes the worker anew, with another policy; state that it had is gone. `own`: whom ICMP errors
+  /// come from; without addresses there are none.
+  void restart(TransitPolicy transit, const OwnAddresses& own = {});
 
   // ---- tables
   NextHopId next_hop(NextHopKind kind, PortId port = {}, const MacAddress& neighbor = {});

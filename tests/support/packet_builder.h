@@ -11,6 +11,7 @@
 #include <optional>
 #include <stdexcept>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "dataplane/net/checksum.h"
@@ -133,6 +134,10 @@ class Packet {
     return *this;
   }
   /// Bytes behind the transport header, counting up from 0.
+  Packet& payload(Bytes bytes) {
+    payload_ = std::move(bytes);
+    return *this;
+  }
   Packet& payload(std::size_t size) {
     payload_.resize(size);
     for (std::size_t i = 0; i < size; ++i) payload_[i] = static_cast<std::uint8_t>(i);

@@ -1,0 +1,83 @@
+// ICMP errors of the router's own: who sent a packet that is dropped hears why (RFC 792, RFC 1812
+// section 4.3, RFC 4443).
+//
+//   errors.refuse<Ipv4Family>(ingress, packet, header, DropReason::kTtlExpired, now);
+//   for (const IcmpError& error : errors.take<Ipv4Family>()) …   // at the end of the loop:
+//   forwarded
+//                                                                // like any packet of our own
+//
+// The error is written into the buffer of the packet that it is about, in front of the header that
+// it quotes: nothing is allocated. Which reasons have an answer is a table (icmp_errors.cc). There
+// is none for what must not cause one (other ICMP errors, later fragments, sources that are no
+// host), and no more than kIcmpErrorRate a second for each port that packets come in by.
+#pragma once
+
+#include <rte_mbuf.h>
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <span>
+
+#include "dataplane/net/ip.h"
+#include "dataplane/pipeline/drop_reason.h"
+#include "dataplane/pipeline/exits.h"
+#include "dataplane/pipeline/family.h"
+#include "dataplane/pipeline/policer.h"
+#include "dataplane/pipeline/vector.h"
+#include "dataplane/worker/counters.h"
+
+namespace lastmile {
+
+/// For each port and worker (RFC 1812 section 4.3.2.8, RFC 4443 section 2.4 (f)).
+inline constexpr std::uint32_t kIcmpErrorRate = 1000;
+inline constexpr std::uint32_t kIcmpErrorBurst = 100;
+
+/// A finished error: an IP packet with room for an Ethernet header before it.
+struct IcmpError {
+  rte_mbuf* packet;
+  std::uint8_t* header;
+};
+
+/// Who uses it: one worker.
+class IcmpErrors {
+ public:
+  /// Errors that wait for the end of the loop, of each family.
+  static constexpr unsigned kWaiting = 64;
+
+  IcmpErrors(const WorkerHost& host, std::uint64_t cycles_per_second, WorkerCounters& counters,
+             Exits& exits);
+  ~IcmpErrors();
+  IcmpErrors(const IcmpErrors&) = delete;
+  IcmpErrors& operator=(const IcmpErrors&) = delete;
+
+  /// Takes the packet over: it is dropped for that reason, and its sender told if that is due.
+  /// `mtu`: of the way that it was too long for. `now`: cycle counter.
+  template <class Family>
+  void refuse(const Ingress& ingress, rte_mbuf* packet, std::uint8_t* header, DropReason reason,
+              std::uint64_t now, unsigned mtu = 0);
+
+  /// What waits; it is the caller's from then on, and stands until the next refuse().
+  template <class Family>
+  [[nodiscard]] std::span<const IcmpError> take();
+  [[nodiscard]] bool empty() const { return ipv4_.count + ipv6_.count == 0; }
+
+ private:
+  struct Waiting {
+    unsigned count = 0;
+    std::array<IcmpError, kWaiting> errors;
+  };
+  template <class Family>
+  [[nodiscard]] Waiting& waiting();
+  [[nodiscard]] TokenBucket& bucket(const Ingress& ingress);
+
+  WorkerCounters& counters_;
+  Exits& exits_;
+  const std::optional<Ipv4Address> own_ipv4_;
+  const std::optional<Ipv6Address> own_ipv6_;
+  std::array<TokenBucket, kMaxPorts> port_buckets_;
+  TokenBucket host_bucket_;
+  Waiting ipv4_, ipv6_;
+};
+
+}  // namespace lastmile
