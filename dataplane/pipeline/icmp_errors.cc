@@ -6,6 +6,8 @@
 #include <utility>
 
 #include "dataplane/net/checksum.h"
+#include "dataplane/net/icmp.h"
+#include "dataplane/pipeline/contiguous.h"
 
 namespace lastmile {
 namespace {
@@ -28,7 +30,6 @@ constexpr std::array kAnswers{
     Answer{DropReason::kHoldExpired, 3, 1, 1, 3},          // nobody answers for the address
 };
 
-constexpr std::size_t kIcmpHeader = 8;
 constexpr std::uint8_t kHopsOfOurs = 64;
 /// DSCP CS6, for what routers tell (RFC 1812 section 4.3.2.5: precedence 6).
 constexpr std::uint8_t kTrafficClass = 0xc0;
@@ -45,17 +46,7 @@ const Answer* answer_to(DropReason reason) {
   return found == kAnswers.end() ? nullptr : found;
 }
 
-std::size_t contiguous(const rte_mbuf* packet, const std::uint8_t* from) {
-  const auto* end = rte_pktmbuf_mtod(packet, const std::uint8_t*) + packet->data_len;
-  return end > from ? static_cast<std::size_t>(end - from) : 0;
-}
-
 // --- what may cause an error -------------------------------------------------------------------
-
-/// Destination unreachable, source quench, redirect, time exceeded, parameter problem.
-bool is_icmp_error(std::uint8_t type) {
-  return type == 3 || type == 4 || type == 5 || type == 11 || type == 12;
-}
 
 /// RFC 1812 section 4.3.2.7. (Destinations that are no single host do not come this far.)
 bool may_cause_error(Ipv4Family, const std::uint8_t* header, std::size_t length) {
@@ -64,7 +55,7 @@ bool may_cause_error(Ipv4Family, const std::uint8_t* header, std::size_t length)
   if ((load_be16(header + ipv4::kFragment) & ipv4::kFragmentOffset) != 0) return false;
   if (header[ipv4::kProtocol] != protocol::kIcmp) return true;
   const std::size_t type = ipv4::header_length(header);
-  return type < length && !is_icmp_error(header[type]);
+  return type < length && !icmp::is_ipv4_error(header[type]);
 }
 
 /// RFC 4443 section 2.4 (e). Extension headers are stepped over to find an ICMPv6 error; what can't
@@ -76,7 +67,7 @@ bool may_cause_error(Ipv6Family, const std::uint8_t* header, std::size_t length)
   std::uint8_t next = header[ipv6::kNextHeader];
   std::size_t at = ipv6::kHeaderSize;
   for (int steps = 0; steps < 8; ++steps) {
-    if (next == protocol::kIcmpv6) return at < length && header[at] >= 128;
+    if (next == protocol::kIcmpv6) return at < length && !icmp::is_ipv6_error(header[at]);
     const bool fragment = next == 44;
     if (next != 0 && next != 43 && next != 60 && !fragment) return true;
     if (at + 8 > length) return false;
@@ -110,19 +101,20 @@ bool reshape(rte_mbuf* packet, const std::uint8_t* header, std::size_t before, s
   return true;
 }
 
-void write_icmp(std::uint8_t* icmp, std::uint8_t type, std::uint8_t code, unsigned mtu) {
-  std::memset(icmp, 0, kIcmpHeader);
-  icmp[0] = type;
-  icmp[1] = code;
+void write_icmp(std::uint8_t* at, std::uint8_t type, std::uint8_t code, unsigned mtu) {
+  std::memset(at, 0, icmp::kHeaderSize);
+  at[0] = type;
+  at[1] = code;
   // IPv4's field has 16 bits, at the end of these 32 (RFC 1191 section 4).
-  store_be32(icmp + 4, mtu);
+  store_be32(at + 4, mtu);
 }
 
 std::uint8_t* write_error(Ipv4Family, rte_mbuf* packet, std::uint8_t* offending,
                           const Answer& answer, unsigned mtu, const Ipv4Address& own) {
-  constexpr std::size_t kHeaders = ipv4::kHeaderSize + kIcmpHeader;
-  const std::size_t quoted = std::min({std::size_t{Ipv4Family::length(offending)},
-                                       contiguous(packet, offending), kLongestIpv4 - kHeaders});
+  constexpr std::size_t kHeaders = ipv4::kHeaderSize + icmp::kHeaderSize;
+  const std::size_t quoted =
+      std::min({std::size_t{Ipv4Family::length(offending)}, contiguous_bytes(packet, offending),
+                kLongestIpv4 - kHeaders});
   if (!reshape(packet, offending, kHeaders, quoted)) return nullptr;
   std::uint8_t* const header = offending - kHeaders;
   const std::size_t length = kHeaders + quoted;
@@ -137,20 +129,21 @@ std::uint8_t* write_error(Ipv4Family, rte_mbuf* packet, std::uint8_t* offending,
   std::memcpy(header + ipv4::kDestination, offending + ipv4::kSource, 4);
   store_raw(header + ipv4::kChecksum, internet_checksum({header, ipv4::kHeaderSize}));
 
-  std::uint8_t* const icmp = header + ipv4::kHeaderSize;
-  write_icmp(icmp, answer.ipv4_type, answer.ipv4_code, mtu);
-  store_raw(icmp + 2, internet_checksum({icmp, length - ipv4::kHeaderSize}));
+  std::uint8_t* const message = header + ipv4::kHeaderSize;
+  write_icmp(message, answer.ipv4_type, answer.ipv4_code, mtu);
+  store_raw(message + 2, internet_checksum({message, length - ipv4::kHeaderSize}));
   return header;
 }
 
 std::uint8_t* write_error(Ipv6Family, rte_mbuf* packet, std::uint8_t* offending,
                           const Answer& answer, unsigned mtu, const Ipv6Address& own) {
-  constexpr std::size_t kHeaders = ipv6::kHeaderSize + kIcmpHeader;
-  const std::size_t quoted = std::min({std::size_t{Ipv6Family::length(offending)},
-                                       contiguous(packet, offending), kLongestIpv6 - kHeaders});
+  constexpr std::size_t kHeaders = ipv6::kHeaderSize + icmp::kHeaderSize;
+  const std::size_t quoted =
+      std::min({std::size_t{Ipv6Family::length(offending)}, contiguous_bytes(packet, offending),
+                kLongestIpv6 - kHeaders});
   if (!reshape(packet, offending, kHeaders, quoted)) return nullptr;
   std::uint8_t* const header = offending - kHeaders;
-  const auto payload = static_cast<std::uint16_t>(kIcmpHeader + quoted);
+  const auto payload = static_cast<std::uint16_t>(icmp::kHeaderSize + quoted);
   store_be32(header, 0x60000000U | std::uint32_t{kTrafficClass} << 20U);
   store_be16(header + ipv6::kPayloadLength, payload);
   header[ipv6::kNextHeader] = protocol::kIcmpv6;
@@ -158,13 +151,13 @@ std::uint8_t* write_error(Ipv6Family, rte_mbuf* packet, std::uint8_t* offending,
   std::memcpy(header + ipv6::kSource, own.bytes().data(), 16);
   std::memcpy(header + ipv6::kDestination, offending + ipv6::kSource, 16);
 
-  std::uint8_t* const icmp = header + ipv6::kHeaderSize;
-  write_icmp(icmp, answer.ipv6_type, answer.ipv6_code, mtu);
+  std::uint8_t* const message = header + ipv6::kHeaderSize;
+  write_icmp(message, answer.ipv6_type, answer.ipv6_code, mtu);
   // The pseudo header (RFC 8200 section 8.1): addresses, length, next header.
   const std::uint32_t pseudo = std::uint32_t{ones_complement_sum({header + ipv6::kSource, 32})} +
                                raw16(payload) + raw16(protocol::kIcmpv6);
-  const auto sum = ones_complement_sum({icmp, payload}, pseudo);
-  store_raw(icmp + 2, static_cast<std::uint16_t>(~sum));
+  const auto sum = ones_complement_sum({message, payload}, pseudo);
+  store_raw(message + 2, static_cast<std::uint16_t>(~sum));
   return header;
 }
 
@@ -206,7 +199,7 @@ void IcmpErrors::refuse(const Ingress& ingress, rte_mbuf* packet, std::uint8_t* 
   const auto error = [&]() -> std::uint8_t* {
     const Answer* const answer = answer_to(reason);
     if (answer == nullptr) return nullptr;
-    if (!may_cause_error(Family{}, header, contiguous(packet, header))) return nullptr;
+    if (!may_cause_error(Family{}, header, contiguous_bytes(packet, header))) return nullptr;
     Waiting& list = waiting<Family>();
     if (list.count == kWaiting || !bucket(ingress).take(now)) {
       counters_.icmp_errors_limited.add(1);

@@ -3,6 +3,7 @@
 #include <cstddef>
 
 #include "dataplane/net/headers.h"
+#include "dataplane/pipeline/contiguous.h"
 
 namespace lastmile {
 namespace {
@@ -31,24 +32,18 @@ PuntClass transport_class(std::uint8_t next_protocol, const std::uint8_t* payloa
   }
 }
 
-std::size_t bytes_after(const rte_mbuf* packet, const std::uint8_t* position) {
-  const std::uint8_t* const end =
-      rte_pktmbuf_mtod(packet, const std::uint8_t*) + rte_pktmbuf_data_len(packet);
-  return end > position ? static_cast<std::size_t>(end - position) : 0;
-}
-
 }  // namespace
 
 PuntClass ipv4_punt_class(const rte_mbuf* packet, const std::uint8_t* header) {
   // A fragment that isn't the first has no ports: its class is that of any traffic for programs.
   if ((load_be16(header + ipv4::kFragment) & ipv4::kFragmentOffset) != 0) return PuntClass::kHost;
   const std::uint8_t* const payload = header + ipv4::header_length(header);
-  return transport_class(header[ipv4::kProtocol], payload, bytes_after(packet, payload));
+  return transport_class(header[ipv4::kProtocol], payload, contiguous_bytes(packet, payload));
 }
 
 PuntClass ipv6_punt_class(const rte_mbuf* packet, const std::uint8_t* header) {
   const std::uint8_t* const payload = header + ipv6::kHeaderSize;
-  return transport_class(header[ipv6::kNextHeader], payload, bytes_after(packet, payload));
+  return transport_class(header[ipv6::kNextHeader], payload, contiguous_bytes(packet, payload));
 }
 
 }  // namespace lastmile

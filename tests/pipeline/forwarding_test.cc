@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <map>
 #include <set>
@@ -179,6 +180,65 @@ TEST_F(EqualCost, AllFragmentsOfAPacketTakeOnePath) {
     paths.insert(uplink_of(flow(port).fragment_offset(185).more_fragments()));
   }
   EXPECT_EQ(paths.size(), 1U);
+}
+
+/// An ICMP error of that type, from somewhere to the flow's destination, about this packet of the
+/// other direction.
+Bytes about(const Packet& packet, std::uint8_t type) {
+  const Bytes frame = packet.bytes();
+  Bytes message{type, 0, 0, 0, 0, 0, 0, 0};
+  message.insert(message.end(), frame.begin() + 14,
+                 frame.begin() + std::min<std::ptrdiff_t>(std::ssize(frame), 14 + 48));
+  return message;
+}
+
+TEST_F(EqualCost, AnErrorTakesThePathOfTheFlowThatItIsAbout) {
+  const auto tcp4 = [](std::string_view from, std::string_view to, std::uint16_t source,
+                       std::uint16_t destination) {
+    return Packet().eth(kLanMac, kServerMac).ipv4(from, to).tcp(source, destination);
+  };
+  const auto tcp6 = [](std::string_view from, std::string_view to, std::uint16_t source,
+                       std::uint16_t destination) {
+    return Packet().eth(kLanMac, kServerMac).ipv6(from, to).tcp(source, destination);
+  };
+  std::set<unsigned> paths;
+  for (std::uint16_t port = 1000; port < 1064; ++port) {
+    const unsigned path = uplink_of(tcp4("192.168.101.20", "192.168.0.250", port, 443));
+    paths.insert(path);
+    const Packet answer = tcp4("192.168.0.250", "192.168.101.20", 443, port);
+    for (const std::uint8_t type : Bytes{3, 11}) {
+      EXPECT_EQ(uplink_of(Packet()
+                              .eth(kLanMac, kServerMac)
+                              .ipv4("203.0.113.77", "192.168.0.250")
+                              .protocol(1)
+                              .payload(about(answer, type))),
+                path);
+    }
+    const unsigned path6 = uplink_of(tcp6("2001:db8::20", "2001:db8:5::1", port, 443));
+    EXPECT_EQ(uplink_of(Packet()
+                            .eth(kLanMac, kServerMac)
+                            .ipv6("2001:db8:77::1", "2001:db8:5::1")
+                            .protocol(58)
+                            .payload(about(tcp6("2001:db8:5::1", "2001:db8::20", 443, port), 2))),
+              path6);
+  }
+  EXPECT_EQ(paths, (std::set<unsigned>{1, 2}));
+}
+
+TEST_F(EqualCost, ErrorsThatQuoteTooLittleAndQuestionsGoByTheirAddresses) {
+  const auto icmp = [](Bytes message) {
+    return Packet()
+        .eth(kLanMac, kServerMac)
+        .ipv4("203.0.113.77", "192.168.0.250")
+        .protocol(1)
+        .payload(std::move(message));
+  };
+  const unsigned path = uplink_of(icmp({8, 0, 0, 0, 0, 0, 0, 0}));
+  EXPECT_NE(path, 0U);
+  EXPECT_EQ(uplink_of(icmp({8, 0, 0, 0, 7, 7, 7, 7})), path);
+  EXPECT_EQ(uplink_of(icmp({3})), path);
+  EXPECT_EQ(uplink_of(icmp({})), path);
+  EXPECT_EQ(uplink_of(icmp(Bytes(8 + 19, 3))), path);
 }
 
 TEST_F(EqualCost, PacketsTooShortForPortsAreForwarded) {
