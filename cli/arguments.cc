@@ -2,11 +2,13 @@
 
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
 #include <cctype>
 
+#include "cli/command_line.h"
+#include "cli/completion.h"
+#include "cli/manual.h"
 #include "controlplane/config/suggest.h"
 
 namespace lastmile::cli {
@@ -25,11 +27,15 @@ constexpr std::array kVerbs{
     Verb{"show bfd", "", "BFD sessions, echo and round-trip times"},
     Verb{"show drops", "", "dropped packets by reason"},
     Verb{"show control", "", "the control thread: its longest slices, its memory"},
+    Verb{"metrics", "", "all metrics, as Prometheus gets them (OpenMetrics)"},
     Verb{"policy test", "POLICY", "what a policy makes of a route (--prefix, --as-path, ...)"},
     Verb{"reload", "", "reads the configuration again and takes up what differs"},
     Verb{"version", "", "version of this program and of the daemon"},
+    Verb{"completion", "bash|zsh|fish", "what makes that shell complete this command"},
 };
-/// What `policy test` may be told of the route; the daemon knows what each is.
+/// What `policy test` may be told of the route; the daemon knows what each is. A value of words
+/// with
+/// '|' between them is one of these.
 struct RouteOption {
   const char* name;
   const char* value;
@@ -41,9 +47,9 @@ constexpr std::array kRouteOptions{
     RouteOption{"communities", "LIST", "\"65001:100 no-export\""},
     RouteOption{"large-communities", "LIST", "\"65001:1:2\""},
     RouteOption{"next-hop", "ADDRESS", "the route's next hop"},
-    RouteOption{"neighbor", "NAME", "whom it comes from or goes to"},
-    RouteOption{"origin", "ORIGIN", "igp, egp or incomplete"},
-    RouteOption{"source", "SOURCE", "local, connected, static or bgp"},
+    RouteOption{"neighbor", "NEIGHBOR", "whom it comes from or goes to"},
+    RouteOption{"origin", "igp|egp|incomplete", "ORIGIN"},
+    RouteOption{"source", "local|connected|static|bgp", "where it comes from"},
     RouteOption{"med", "N", "MULTI_EXIT_DISC"},
 };
 /// One neighbor's part of `show routes`.
@@ -136,79 +142,85 @@ std::span<const Verb> verbs() {
   return kVerbs;
 }
 
-std::variant<Invocation, HelpText, UsageError> parse_arguments(
-    std::vector<std::string> arguments, const char* socket_from_environment) {
-  Invocation invocation;
+CommandLine::CommandLine(const char* socket_from_environment) {
   invocation.socket = socket_from_environment != nullptr && *socket_from_environment != '\0'
                           ? socket_from_environment
                           : kDefaultSocket;
-  std::vector<std::string> words;
-  double watch = 0;
-  double timeout = 5;
-  unsigned limit = 0;
-
-  CLI::App app{"Asks a running lastmiled.", "lastmile"};
   app.footer(verb_list());
   app.add_option("verb", words, "what to ask, see below")->type_name("VERB");
   app.add_option("-s,--socket", invocation.socket, "the daemon's control socket")
       ->type_name("PATH")
       ->capture_default_str();
   app.add_flag("-j,--json", invocation.json, "JSON for scripts");
-  auto* watch_option = app.add_option("-w,--watch", watch, "again and again, every SECONDS (2)")
-                           ->type_name("SECONDS")
-                           ->check(CLI::Range(kShortestWatch, kLongestSeconds));
-  auto* limit_option = app.add_option("-n,--limit", limit, "show at most N routes")
-                           ->type_name("N")
-                           ->check(CLI::Range(1U, 1U << 30));
+  watch_option = app.add_option("-w,--watch", watch, "again and again, every SECONDS (2)")
+                     ->type_name("SECONDS")
+                     ->check(CLI::Range(kShortestWatch, kLongestSeconds));
   app.add_option("--timeout", timeout, "longest wait for an answer (5)")
       ->type_name("SECONDS")
       ->check(CLI::Range(kShortestWatch, kLongestSeconds));
-  for (const RouteOption& option : kRouteOptions) {
-    app.add_option_function<std::string>(
-           fmt::format("--{}", option.name),
-           [&invocation, &option](const std::string& value) {
-             invocation.options.emplace_back(option.name, value);
-           },
-           fmt::format("policy test: {}", option.help))
-        ->type_name(option.value);
-  }
+  limit_option = app.add_option("-n,--limit", limit, "show at most N routes")
+                     ->type_name("N")
+                     ->check(CLI::Range(1U, 1U << 30))
+                     ->group(kRoutesGroup);
   for (const RouteOption& option : kSideOptions) {
     app.add_option_function<std::string>(
            fmt::format("--{}", option.name),
-           [&invocation, &option](const std::string& value) {
+           [this, &option](const std::string& value) {
              if (invocation.side) {
                throw CLI::ValidationError(fmt::format("--{} and --{} exclude each other",
                                                       invocation.side->first, option.name));
              }
              invocation.side.emplace(option.name, value);
            },
-           fmt::format("show routes: {}", option.help))
-        ->type_name(option.value);
+           option.help)
+        ->type_name(option.value)
+        ->group(kRoutesGroup);
+  }
+  for (const RouteOption& option : kRouteOptions) {
+    app.add_option_function<std::string>(
+           fmt::format("--{}", option.name),
+           [this, &option](const std::string& value) {
+             invocation.options.emplace_back(option.name, value);
+           },
+           option.help)
+        ->type_name(option.value)
+        ->group(kPolicyGroup);
   }
   app.set_version_flag("-V,--version", "lastmile " LASTMILE_VERSION);
+  app.add_flag("--man", man, "this help as a manual page")->group("");
+}
 
+std::variant<Invocation, HelpText, UsageError> parse_arguments(
+    std::vector<std::string> arguments, const char* socket_from_environment) {
+  CommandLine line{socket_from_environment};
   complete_watch(arguments);
   std::reverse(arguments.begin(), arguments.end());  // CLI11 takes them from the back
   try {
-    app.parse(arguments);
+    line.app.parse(arguments);
   } catch (const CLI::CallForHelp&) {
-    return HelpText{app.help()};
+    return HelpText{line.app.help()};
   } catch (const CLI::CallForVersion&) {
     return HelpText{"lastmile " LASTMILE_VERSION "\n"};
   } catch (const CLI::Error& error) {
-    std::string line = error.what();
-    std::replace(line.begin(), line.end(), '\n', ' ');
-    return UsageError{line + " (see --help)"};
+    std::string text = error.what();
+    std::replace(text.begin(), text.end(), '\n', ' ');
+    return UsageError{text + " (see --help)"};
   }
+  if (line.man) return HelpText{manual(line)};
   const auto in_milliseconds = [](double seconds) {
     return std::chrono::milliseconds{static_cast<std::int64_t>(seconds * 1000)};
   };
-  if (watch_option->count() > 0) invocation.watch = in_milliseconds(watch);
-  if (limit_option->count() > 0) invocation.limit = limit;
-  invocation.timeout = in_milliseconds(timeout);
-  auto result = with_verb(std::move(invocation), words);
+  Invocation& invocation = line.invocation;
+  if (line.watch_option->count() > 0) invocation.watch = in_milliseconds(line.watch);
+  if (line.limit_option->count() > 0) invocation.limit = line.limit;
+  invocation.timeout = in_milliseconds(line.timeout);
+  auto result = with_verb(std::move(invocation), line.words);
   if (auto* fault = std::get_if<UsageError>(&result)) return std::move(*fault);
-  return std::get<Invocation>(std::move(result));
+  const auto& asked = std::get<Invocation>(result);
+  if (asked.verb != "completion") return asked;
+  if (const auto script = completion_script(asked.argument)) return HelpText{*script};
+  return UsageError{fmt::format(
+      "completion: \"{}\" is no shell that is known; expected bash, zsh or fish", asked.argument)};
 }
 
 }  // namespace lastmile::cli

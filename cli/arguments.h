@@ -43,6 +43,10 @@ struct UsageError {
   std::string message;
 };
 
+/// The groups of options that belong to one verb, named for it.
+inline constexpr const char* kRoutesGroup = "show routes";
+inline constexpr const char* kPolicyGroup = "policy test";
+
 /// `arguments` without the program's name. `socket_from_environment`: LASTMILE_SOCKET, or null.
 [[nodiscard]] std::variant<Invocation, HelpText, UsageError> parse_arguments(
     std::vector<std::string> arguments, const char* socket_from_environment);

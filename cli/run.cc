@@ -9,6 +9,7 @@
 
 #include "cli/arguments.h"
 #include "cli/client.h"
+#include "cli/completion.h"
 #include "cli/render.h"
 
 namespace lastmile::cli {
@@ -39,6 +40,7 @@ constexpr std::array kRenderers{
     Renderer{"show workers", render_workers},
     Renderer{"show drops", render_drops},
     Renderer{"show control", render_control},
+    Renderer{"metrics", render_metrics},
     Renderer{"version", render_version},
     Renderer{"policy test", render_policy_test},
 };
@@ -156,6 +158,31 @@ Result look(const Invocation& invocation, std::ostream& out) {
   }
 }
 
+// A shell waits for its candidates: what does not come at once does not come.
+constexpr std::chrono::milliseconds kPatienceOfAShell{300};
+
+std::vector<std::string> neighbor_names(const std::string& socket) {
+  std::vector<std::string> names;
+  auto client = Client::connect(socket, kPatienceOfAShell);
+  if (!client) return names;
+  const auto data = client->ask("show bgp", Json::object());
+  if (!data) return names;
+  for (const Json& neighbor : data->value("neighbors", Json::array())) {
+    names.push_back(neighbor.value("name", ""));
+  }
+  return names;
+}
+
+/// Candidates for the last word, one a line; never an error, which would garble the prompt.
+int complete_words(std::vector<std::string> words, const Surroundings& surroundings,
+                   std::ostream& out) {
+  words.erase(words.begin());
+  for (const Candidate& candidate : complete(words, surroundings.socket, neighbor_names)) {
+    out << candidate.text << '\t' << candidate.help << '\n';
+  }
+  return kSuccess;
+}
+
 }  // namespace
 
 int run(std::vector<std::string> arguments, const Surroundings& surroundings, std::ostream& out,
@@ -164,6 +191,9 @@ int run(std::vector<std::string> arguments, const Surroundings& surroundings, st
     error << "lastmile: " << one_line(message) << '\n';
     return status;
   };
+  if (!arguments.empty() && arguments.front() == "--complete") {
+    return complete_words(std::move(arguments), surroundings, out);
+  }
   const auto parsed = parse_arguments(std::move(arguments), surroundings.socket);
   if (const auto* usage = std::get_if<UsageError>(&parsed)) return complain(usage->message, kUsage);
   if (const auto* help = std::get_if<HelpText>(&parsed)) {

@@ -4,7 +4,9 @@
 #include <cstdio>
 #include <string>
 
+#include "cli/option_manual.h"
 #include "controlplane/config/config.h"
+#include "controlplane/config/json_schema.h"
 #include "controlplane/config/reference.h"
 #include "daemon/held_signals.h"
 #include "daemon/router.h"
@@ -49,6 +51,47 @@ int run(const std::string& path, bool only_check, const std::string& log_level) 
   return kOk;
 }
 
+/// An option that prints a text and ends the program.
+template <class Text>
+CLI::Option* add_text(CLI::App& app, const char* name, const char* help, Text text) {
+  return app.add_flag_callback(
+      name,
+      [text] {
+        std::fputs(text().c_str(), stdout);
+        throw CLI::Success{};
+      },
+      help);
+}
+
+constexpr const char* kVersion = "lastmile " LASTMILE_VERSION;
+
+std::string manual(const CLI::App& app) {
+  lastmile::roff::Page page{"LASTMILED", 8, kVersion, "a user-space router for servers"};
+  page.section("SYNOPSIS");
+  page.paragraph("lastmiled [OPTIONS] CONFIG");
+  page.section("DESCRIPTION");
+  page.paragraph(app.get_description());
+  page.paragraph(
+      "A server's two or more uplinks become ports of the router, and the machine's own programs "
+      "use it by the interface lm0. What it is to do stands in CONFIG, see lastmile.yaml(5).");
+  page.section("OPTIONS");
+  lastmile::cli::options_manual(app, "Options", page);
+  page.section("EXIT STATUS");
+  page.item("0", "It was told to stop, or CONFIG is good (--check).");
+  page.item("1", "CONFIG is wrong, or the router could not start: standard error says why.");
+  page.item("2", "The command line is wrong.");
+  page.section("SIGNALS");
+  page.item("SIGTERM, SIGINT, SIGHUP",
+            "End all sessions, with a message to each neighbor, and stop. To take up another "
+            "configuration there is \"lastmile reload\".");
+  page.section("FILES");
+  page.item("/etc/lastmile/server.yaml", "The configuration that the service reads.");
+  page.item("/run/lastmile/lastmile.sock", "Where lastmile(1) asks, unless CONFIG says otherwise.");
+  page.section("SEE ALSO");
+  page.paragraph("lastmile(1), lastmile.yaml(5)");
+  return page.text();
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -64,13 +107,14 @@ int main(int argc, char** argv) {
   app.add_flag("--check", only_check, "only validate CONFIG: exit status 0 if it is good, else 1");
   app.add_option("--log-level", log_level, "trace, debug, info, warning, error, critical or off")
       ->capture_default_str();
-  app.add_flag_callback(
-      "--help-config",
-      [] {
-        std::fputs(lastmile::config_reference_text().c_str(), stdout);
-        throw CLI::Success{};
-      },
-      "print what a configuration may say, and exit");
+  add_text(app, "--help-config", "print what a configuration may say, and exit",
+           lastmile::config_reference_text);
+  add_text(app, "--json-schema", "print the JSON schema of a configuration, for editors, and exit",
+           lastmile::config_json_schema);
+  add_text(app, "--man", "print lastmiled(8)", [&app] { return manual(app); })->group("");
+  add_text(app, "--man-config", "print lastmile.yaml(5)", [] {
+    return lastmile::config_reference_man(kVersion);
+  })->group("");
   app.set_version_flag("--version", std::string{"lastmiled "} + LASTMILE_VERSION);
   try {
     app.parse(argc, argv);

@@ -225,6 +225,19 @@ struct ControlConfig {
   std::string group;  ///< empty: root only
 };
 
+/// Where metrics are served over HTTP: an address and a port, or a Unix socket.
+struct MetricsListener {
+  std::string socket;  ///< absolute path; empty: TCP
+  IpAddress address;
+  std::uint16_t port = 0;
+
+  friend bool operator==(const MetricsListener&, const MetricsListener&) = default;
+};
+
+struct TelemetryConfig {
+  std::vector<MetricsListener> listen;  ///< empty: metrics are not served
+};
+
 struct HostConfig {
   std::string interface = "lm0";
   std::uint16_t mtu = 1500;  ///< default: the largest MTU of the ports
@@ -248,6 +261,7 @@ struct Config {
   DataplaneConfig dataplane;
   ControlConfig control;
   HostConfig host;
+  TelemetryConfig telemetry;
 };
 
 /// What is wrong with a configuration and where; lines and columns start at 1, 0 when the fault has

@@ -54,6 +54,7 @@ std::vector<std::string> restart_needed(const Config& running, const Config& wan
   check(facts(running.dataplane) == facts(wanted.dataplane), "dataplane");
   check(facts(running.control) == facts(wanted.control), "control");
   check(facts(running.host) == facts(wanted.host), "host");
+  check(running.telemetry.listen == wanted.telemetry.listen, "telemetry");
   return keys;
 }
 

@@ -8,14 +8,14 @@
 #include "controlplane/config/schema.h"
 
 namespace lastmile {
-namespace {
 
 using config::Key;
 using config::Presence;
 using config::Shape;
 using config::Status;
 
-/// "`1500`", "required", "a third of hold", or nothing.
+namespace reference {
+
 std::string default_of(const Key& key, std::string_view quote) {
   if (key.presence == Presence::kRequired) return "required";
   if (!key.fallback.empty()) return fmt::format("{}{}{}", quote, key.fallback, quote);
@@ -38,13 +38,20 @@ std::string type_of(const Key& key) {
   return {};
 }
 
-/// How a section's path continues inside of it: "bgp.neighbors[]", "ports.NAME".
 std::string inner_path(const Key& key, const std::string& path) {
   const std::string own = path.empty() ? key.name : path + '.' + key.name;
   if (key.shape == Shape::kSectionList) return own + "[]";
   if (key.shape == Shape::kNamedSections) return own + '.' + key.placeholder;
   return own;
 }
+
+}  // namespace reference
+
+namespace {
+
+using reference::default_of;
+using reference::inner_path;
+using reference::type_of;
 
 // --- Markdown --------------------------------------------------------------------------------
 
@@ -82,7 +89,8 @@ constexpr std::string_view kIntroduction = R"(# Configuration
 
 The configuration is one YAML file; [`conf/server.yaml`](../conf/server.yaml) is one to start from.
 `lastmiled --check FILE` reads it, says all that is wrong with it and exits with 0 or 1.
-`lastmiled --help-config` prints this page.
+`lastmiled --help-config` prints this page, and [`conf/lastmile.schema.json`](../conf/lastmile.schema.json) (`lastmiled --json-schema`)
+is the same for editors: with a YAML language server, the first line `# yaml-language-server: $schema=PATH` completes and checks the file.
 
 - An unknown key is an error, never ignored; so is a key that is there twice.
 - Durations have a unit: `500us`, `10ms`, `3s`, `2m`, `1h`.

@@ -501,6 +501,16 @@ KeysOf<HostConfig> host_keys() {
   };
 }
 
+KeysOf<TelemetryConfig> telemetry_keys() {
+  return {
+      list("listen", &TelemetryConfig::listen, metrics_listener(), 8)
+          .when_absent("metrics are not served")
+          .help("Where metrics are served over HTTP (docs/metrics.md), without a password: an "
+                "address of the management network, or a Unix socket, which the group of "
+                "control may use."),
+  };
+}
+
 // Ports stand before all that refers to them: the reader goes through the table in its order.
 KeysOf<Config> top_keys() {
   return {
@@ -522,7 +532,7 @@ KeysOf<Config> top_keys() {
       section("dataplane", &Config::dataplane, dataplane_keys()).help("The forwarding threads."),
       section("control", &Config::control, control_keys()).help("The socket of `lastmile`."),
       section("host", &Config::host, host_keys()).help("The way to the machine's own programs."),
-      planned<Config>("telemetry", "Metrics over HTTP."),
+      section("telemetry", &Config::telemetry, telemetry_keys()).help("Metrics for Prometheus."),
   };
 }
 

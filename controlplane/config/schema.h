@@ -46,6 +46,7 @@ struct Key {
   Presence presence = Presence::kOptional;
   Status status = Status::kSupported;
   std::string type;      ///< what a value must be: "a number from 1280 to 9600"
+  ValueShape value;      ///< the same for editors; of kNamedSections: what a name must be
   std::string fallback;  ///< YAML text of the value that holds when the key is absent; may be empty
   std::string absent;    ///< the same in words, where it depends on other keys
   std::string help;
@@ -104,6 +105,7 @@ template <class Owner, class Member, class T>
   KeyOf<Owner> row;
   row.key.name = std::move(name);
   row.key.type = type.expected;
+  row.key.value = type.shape;
   row.key.store = [member, read = std::move(type.read)](
                       void* owner, std::string_view text,
                       const Scope& scope) -> tl::expected<void, Fault> {
@@ -123,6 +125,7 @@ template <class Owner, class T>
   row.key.name = std::move(name);
   row.key.shape = Shape::kValueList;
   row.key.type = type.expected;
+  row.key.value = type.shape;
   row.key.max_items = max_items;
   row.key.store = [member, read = std::move(type.read)](
                       void* owner, std::string_view text,
@@ -188,6 +191,7 @@ template <class Owner, class Item>
   row.key.placeholder = std::move(placeholder);
   row.key.max_items = max_items;
   row.key.keys = erase(std::move(keys));
+  row.key.value = name_type.shape;
   row.key.check_name =
       [type = std::move(name_type)](std::string_view text) -> tl::expected<void, Fault> {
     auto value = type.read(text, Scope{});

@@ -91,6 +91,18 @@ tl::expected<bgp::Asn, Fault> read_asn(std::string_view text) {
   return bgp::Asn{asn};
 }
 
+ValueShape shape_of_words(std::vector<std::string> words) {
+  return {.numbers = {}, .words = std::move(words), .pattern = {}};
+}
+ValueShape shape_of_text(std::string pattern) {
+  return {.numbers = {}, .words = {}, .pattern = std::move(pattern)};
+}
+constexpr const char* kDurationPattern = "^[0-9]+(us|ms|s|m|h)$";
+constexpr const char* kAddressPattern = "^[0-9A-Fa-f:.]+$";
+constexpr const char* kPrefixPattern = "^[0-9A-Fa-f:.]+(/[0-9]+)?$";
+constexpr const char* kNamePattern = "^[A-Za-z0-9][A-Za-z0-9._-]*$";
+constexpr ValueShape::Range kAsns{1, 4294967294};
+
 std::string hint(std::string_view name, const std::vector<std::string>& known) {
   if (const auto meant = nearest(name, known)) return fmt::format("did you mean \"{}\"?", *meant);
   return fmt::format("expected one of: {}", fmt::join(known, ", "));
@@ -148,15 +160,18 @@ Type<std::uint64_t> any_number(std::uint64_t min, std::uint64_t max) {
             const auto value = parse_decimal(text);
             if (!value || *value < min || *value > max) return fault("is out of range");
             return *value;
-          }};
+          },
+          ValueShape{.numbers = ValueShape::Range{min, max}, .words = {}, .pattern = {}}};
 }
 
 Type<bool> toggle() {
-  return {"true or false", [](std::string_view text, const Scope&) -> tl::expected<bool, Fault> {
+  return {"true or false",
+          [](std::string_view text, const Scope&) -> tl::expected<bool, Fault> {
             if (text == "true" || text == "on" || text == "yes") return true;
             if (text == "false" || text == "off" || text == "no") return false;
             return fault("is neither true nor false");
-          }};
+          },
+          shape_of_words({"true", "false", "on", "off", "yes", "no"})};
 }
 
 Type<std::string> text(std::string what, std::size_t max) {
@@ -182,6 +197,7 @@ Type<std::size_t> word_of(std::vector<Choice<std::size_t>> words) {
   for (const auto& choice : words) {
     if (!choice.planned) ready.push_back(choice.word);
   }
+  ValueShape shape = shape_of_words(ready);
   std::string expected =
       ready.size() == 1
           ? ready.front()
@@ -201,7 +217,8 @@ Type<std::size_t> word_of(std::vector<Choice<std::size_t>> words) {
               return fault("is unknown", fmt::format("did you mean \"{}\"?", *meant));
             }
             return fault("is unknown");
-          }};
+          },
+          std::move(shape)};
 }
 
 Type<std::chrono::microseconds> duration(std::chrono::microseconds min,
@@ -218,7 +235,8 @@ Type<std::chrono::microseconds> duration(std::chrono::microseconds min,
             if (!time) return tl::unexpected(time.error());
             if (*time < min || *time > max) return fault("is out of range");
             return *time;
-          }};
+          },
+          shape_of_text(kDurationPattern)};
 }
 
 Type<seconds> whole_seconds(seconds min, seconds max) {
@@ -230,7 +248,8 @@ Type<seconds> whole_seconds(seconds min, seconds max) {
             if (whole != *duration) return fault("is not a whole number of seconds");
             if (whole < min || whole > max) return fault("is out of range");
             return whole;
-          }};
+          },
+          shape_of_text(kDurationPattern)};
 }
 
 Type<seconds> hold_time() {
@@ -248,7 +267,8 @@ Type<seconds> hold_time() {
 
 Type<bgp::Asn> as_number() {
   return {"an AS number from 1 to 4294967294",
-          [](std::string_view text, const Scope&) { return read_asn(text); }};
+          [](std::string_view text, const Scope&) { return read_asn(text); },
+          ValueShape{.numbers = kAsns, .words = {}, .pattern = {}}};
 }
 
 Type<RemoteAsn> remote_as_number() {
@@ -266,7 +286,8 @@ Type<RemoteAsn> remote_as_number() {
               return fault("is unknown", fmt::format("did you mean \"{}\"?", *meant));
             }
             return fault("is unknown");
-          }};
+          },
+          ValueShape{.numbers = kAsns, .words = {"external", "internal"}, .pattern = {}}};
 }
 
 Type<IpAddress> address() {
@@ -286,7 +307,8 @@ Type<IpAddress> address() {
             }
             if (auto wrong = unfit(*address); !wrong.empty()) return fault(std::move(wrong));
             return *address;
-          }};
+          },
+          shape_of_text(kAddressPattern)};
 }
 
 Type<Ipv4Address> identifier() {
@@ -296,7 +318,8 @@ Type<Ipv4Address> identifier() {
             if (!address) return fault("is not an IPv4 address");
             if (auto wrong = unfit(*address); !wrong.empty()) return fault(std::move(wrong));
             return *address;
-          }};
+          },
+          shape_of_text(kAddressPattern)};
 }
 
 Type<IpPrefix> single_address() {
@@ -314,7 +337,8 @@ Type<IpPrefix> single_address() {
               return fault("is a link-local address", "expected one that can be announced");
             }
             return covering(parts->address, all);
-          }};
+          },
+          shape_of_text(kPrefixPattern)};
 }
 
 Type<IpPrefix> prefix() {
@@ -328,7 +352,8 @@ Type<IpPrefix> prefix() {
               return fault("has host bits set", fmt::format("expected {}", prefix));
             }
             return prefix;
-          }};
+          },
+          shape_of_text(kPrefixPattern)};
 }
 
 Type<PortConfig::InterfaceAddress> interface_address() {
@@ -351,13 +376,15 @@ Type<PortConfig::InterfaceAddress> interface_address() {
               }
             }
             return Address{parts->address, static_cast<std::uint8_t>(*parts->length)};
-          }};
+          },
+          shape_of_text(kPrefixPattern)};
 }
 
 Type<std::string> word() {
   constexpr std::size_t kMax = 64;
   return {fmt::format("a name of at most {} characters", kMax),
-          [](std::string_view text, const Scope&) { return read_name(text, kMax); }};
+          [](std::string_view text, const Scope&) { return read_name(text, kMax); },
+          shape_of_text(kNamePattern)};
 }
 
 namespace {
@@ -433,12 +460,14 @@ Type<std::string> port_name() {
                   max, kTwinPrefix, text.substr(0, max), kMaxInterfaceName);
             }
             return name;
-          }};
+          },
+          shape_of_text(kNamePattern)};
 }
 
 Type<std::string> interface_name() {
   return {fmt::format("an interface name of at most {} characters", kMaxInterfaceName),
-          [](std::string_view text, const Scope&) { return read_name(text, kMaxInterfaceName); }};
+          [](std::string_view text, const Scope&) { return read_name(text, kMaxInterfaceName); },
+          shape_of_text(kNamePattern)};
 }
 
 Type<std::string> socket_path() {
@@ -454,18 +483,57 @@ Type<std::string> socket_path() {
                            fmt::format("expected at most {}, the limit of a Unix socket", kMax));
             }
             return std::string{text};
-          }};
+          },
+          shape_of_text("^/.*[^/]$")};
+}
+
+Type<MetricsListener> metrics_listener() {
+  Type<MetricsListener> type;
+  type.expected = "an address with a port such as 127.0.0.1:9464, or the path of a Unix socket";
+  type.shape.pattern = "^(/.+|.+:[0-9]+)$";
+  type.read = [path = socket_path().read](
+                  std::string_view text,
+                  const Scope& scope) -> tl::expected<MetricsListener, Fault> {
+    MetricsListener listener;
+    if (text.starts_with('/')) {
+      return path(text, scope).map([&](std::string socket) {
+        listener.socket = std::move(socket);
+        return listener;
+      });
+    }
+    const std::size_t colon = text.rfind(':');
+    if (colon == std::string_view::npos) return fault("has no port");
+    const auto port = parse_decimal(text.substr(colon + 1));
+    if (!port || *port == 0 || *port > 65535) {
+      return fault("has a bad port", "expected a port from 1 to 65535");
+    }
+    listener.port = static_cast<std::uint16_t>(*port);
+    std::string_view host = text.substr(0, colon);
+    const bool brackets = host.starts_with('[') && host.ends_with(']');
+    if (brackets) host = host.substr(1, host.size() - 2);
+    if (host == "*") host = "::";  // takes IPv4 too
+    const auto address = parse_ip_address(host);
+    if (!address) return fault("has no address");
+    if (std::holds_alternative<Ipv6Address>(*address) && !brackets && text.front() != '*') {
+      return fault("is ambiguous", "expected an IPv6 address in brackets: [::1]:9464");
+    }
+    listener.address = *address;
+    return listener;
+  };
+  return type;
 }
 
 Type<std::optional<std::uint32_t>> metric_or_none() {
   using Metric = std::optional<std::uint32_t>;
   auto metric = number<std::uint32_t>(1, std::numeric_limits<std::uint32_t>::max());
+  metric.shape.words = {"none"};
   return {metric.expected + ", or none",
           [read = std::move(metric.read)](std::string_view text,
                                           const Scope& scope) -> tl::expected<Metric, Fault> {
             if (text == "none") return Metric{};
             return read(text, scope).map([](std::uint32_t value) { return Metric{value}; });
-          }};
+          },
+          std::move(metric.shape)};
 }
 
 }  // namespace lastmile::config

@@ -37,10 +37,24 @@ struct Scope {
   const std::vector<policy::Rules>* policies = nullptr;
 };
 
+/// What a value's text looks like, as far as a JSON schema can say it: for editors. What `read`
+/// accepts always fits; not all that fits is accepted.
+struct ValueShape {
+  struct Range {
+    std::uint64_t min, max;
+  };
+  std::optional<Range> numbers;    ///< it may be a number
+  std::vector<std::string> words;  ///< it may be one of these
+  std::string pattern;             ///< it may be text like this (ECMA 262)
+
+  [[nodiscard]] bool anything() const { return !numbers && words.empty() && pattern.empty(); }
+};
+
 template <class T>
 struct Type {
   std::string expected;  ///< "a number from 1280 to 9600"
   std::function<tl::expected<T, Fault>(std::string_view text, const Scope&)> read;
+  ValueShape shape{};  ///< nothing in it: any text
 };
 
 /// Decimal digits only; nullopt for anything else or a number over 64 bits.
@@ -57,7 +71,8 @@ template <std::unsigned_integral T>
   return {std::move(wide.expected),
           [read = std::move(wide.read)](std::string_view text, const Scope& scope) {
             return read(text, scope).map([](std::uint64_t v) { return static_cast<T>(v); });
-          }};
+          },
+          std::move(wide.shape)};
 }
 
 /// true|false, on|off, yes|no.
@@ -83,10 +98,12 @@ template <class E>
     values.push_back(choice.value);
   }
   Type<std::size_t> index = word_of(std::move(words));
-  return {std::move(index.expected), [read = std::move(index.read), values = std::move(values)](
-                                         std::string_view text, const Scope& scope) {
+  return {std::move(index.expected),
+          [read = std::move(index.read), values = std::move(values)](std::string_view text,
+                                                                     const Scope& scope) {
             return read(text, scope).map([&](std::size_t i) { return values[i]; });
-          }};
+          },
+          std::move(index.shape)};
 }
 
 /// A duration; written with a unit: "10ms".
@@ -136,6 +153,8 @@ template <class E>
 [[nodiscard]] Type<std::string> interface_name();
 /// An absolute path that fits a `sockaddr_un`.
 [[nodiscard]] Type<std::string> socket_path();
+/// 127.0.0.1:9464, [::1]:9464, *:9464 (every address) or the absolute path of a Unix socket.
+[[nodiscard]] Type<MetricsListener> metrics_listener();
 /// A route metric, or "none".
 [[nodiscard]] Type<std::optional<std::uint32_t>> metric_or_none();
 

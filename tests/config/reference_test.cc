@@ -5,6 +5,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "controlplane/config/json_schema.h"
 #include "controlplane/config/schema.h"
 
 namespace lastmile {
@@ -20,6 +21,11 @@ std::string read_file(const std::string& name) {
 TEST(Reference, TheCommittedOneIsCurrent) {
   EXPECT_TRUE(read_file("docs/configuration.md") == config_reference_markdown())
       << "docs/configuration.md is out of date; run: ninja -C build configuration-reference";
+}
+
+TEST(Reference, TheCommittedSchemaIsCurrent) {
+  EXPECT_TRUE(read_file("conf/lastmile.schema.json") == config_json_schema())
+      << "conf/lastmile.schema.json is out of date; run: ninja -C build configuration-reference";
 }
 
 void expect_described(const std::vector<config::Key>& keys) {
