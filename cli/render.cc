@@ -370,6 +370,10 @@ std::string render_drops(const Json& data) {
   return any ? table.text() : "no packets dropped\n";
 }
 
+std::string render_metrics(const Json& data) {
+  return data.at("text");
+}
+
 std::string render_version(const Json& data) {
   return fmt::format("lastmiled {} (DPDK {}), up {}, router id {}, AS {}, {}\n",
                      data.at("version").get<std::string>(), data.at("dpdk").get<std::string>(),

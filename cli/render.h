@@ -22,6 +22,7 @@ using Json = nlohmann::ordered_json;
 [[nodiscard]] std::string render_workers(const Json& data);
 [[nodiscard]] std::string render_drops(const Json& data);
 [[nodiscard]] std::string render_control(const Json& data);
+[[nodiscard]] std::string render_metrics(const Json& data);
 [[nodiscard]] std::string render_version(const Json& data);
 [[nodiscard]] std::string render_policy_test(const Json& data);
 

@@ -16,6 +16,8 @@
 #include "controlplane/io/asio_transport.h"
 #include "controlplane/io/event_loop.h"
 #include "controlplane/io/kernel_neighborhood.h"
+#include "controlplane/telemetry/metrics_server.h"
+#include "controlplane/telemetry/router_metrics.h"
 #include "daemon/devices.h"
 #include "daemon/forwarding.h"
 #include "daemon/link_monitor.h"
@@ -75,9 +77,11 @@ struct Router::Parts {
   std::optional<Show> show;
   CommandTable commands;
   std::unique_ptr<ControlServer> server;
+  std::unique_ptr<MetricsServer> metrics;
 
   tl::expected<void, std::string> wire(const Options& options);
   void handle(const Event& event);
+  tl::expected<void, std::string> serve_metrics();
   CommandResult reload(const std::string& path);
   void reflect_echo(PortId id);
   void watch_data_plane();
@@ -114,6 +118,7 @@ tl::expected<void, std::string> Router::Parts::wire(const Options& options) {
   show.emplace(Show::Sources{config, options.config_path, *devices, forwarding, *control, *links,
                              *neighborhood, loop.slices()});
   add_show_commands(commands, *show);
+  add_metrics_command(commands, *show);
   add_policy_commands(commands, config);
   commands.add({"reload",
                 "reads the configuration again and takes up what differs",
@@ -126,6 +131,7 @@ tl::expected<void, std::string> Router::Parts::wire(const Options& options) {
       ControlServer::open(loop.context(), socket, [this](const Event& event) { handle(event); });
   if (!listening) return tl::unexpected(listening.error());
   server = std::move(*listening);
+  if (auto serving = serve_metrics(); !serving) return serving;
 
   loop.set_handler([this](Event&& event) { handle(event); });
   loop.on_signal([this](int signal) {
@@ -138,6 +144,21 @@ tl::expected<void, std::string> Router::Parts::wire(const Options& options) {
   control->start(loop.now());
   if (auto seen = links->refresh(); !seen) return tl::unexpected(seen.error().message);
   neighborhood->refresh();
+  return {};
+}
+
+tl::expected<void, std::string> Router::Parts::serve_metrics() {
+  if (config.telemetry.listen.empty()) return {};
+  MetricsServer::Options options;
+  options.listen = config.telemetry.listen;
+  options.group = config.control.group;
+  auto serving = MetricsServer::open(loop.context(), options, [this](MetricsFormat format) {
+    std::string text;
+    loop.slices().measure("metrics", [&] { text = router_metrics(*show, format); });
+    return text;
+  });
+  if (!serving) return tl::unexpected(serving.error());
+  metrics = std::move(*serving);
   return {};
 }
 
