@@ -27,6 +27,7 @@ constexpr std::array kVerbs{
     Verb{"show bfd", "", "BFD sessions, echo and round-trip times"},
     Verb{"show drops", "", "dropped packets by reason"},
     Verb{"show control", "", "the control thread: its longest slices, its memory"},
+    Verb{"top", "", "what the router does now: a dashboard, every second or as --watch says"},
     Verb{"metrics", "", "all metrics, as Prometheus gets them (OpenMetrics)"},
     Verb{"policy test", "POLICY", "what a policy makes of a route (--prefix, --as-path, ...)"},
     Verb{"reload", "", "reads the configuration again and takes up what differs"},

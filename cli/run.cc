@@ -11,6 +11,7 @@
 #include "cli/client.h"
 #include "cli/completion.h"
 #include "cli/render.h"
+#include "cli/top/top.h"
 
 namespace lastmile::cli {
 namespace {
@@ -201,6 +202,13 @@ int run(std::vector<std::string> arguments, const Surroundings& surroundings, st
     return kSuccess;
   }
   const auto& invocation = std::get<Invocation>(parsed);
+  if (invocation.verb == "top") {
+    if (!surroundings.terminal) {
+      return complain("top wants a terminal; scripts have show ... --json", kUsage);
+    }
+    const Result done = top::run(invocation);
+    return done ? kSuccess : complain(done.error(), kFailure);
+  }
   for (bool first = true;; first = false) {
     if (invocation.watch && !invocation.json) {
       if (surroundings.terminal) {

@@ -14,7 +14,7 @@ inline constexpr int kUsage = 2;    ///< the command line is wrong
 /// What surrounds the program.
 struct Surroundings {
   const char* socket = nullptr;  ///< LASTMILE_SOCKET, or null
-  bool terminal = false;         ///< `out` is a terminal: --watch clears it
+  bool terminal = false;         ///< `out` is a terminal: --watch clears it, top runs there
 };
 
 /// Returns the exit status; unless it is kSuccess, exactly one line has been written to `error`.

@@ -21,6 +21,7 @@
 #include "daemon/devices.h"
 #include "daemon/forwarding.h"
 #include "daemon/link_monitor.h"
+#include "daemon/service_manager.h"
 #include "daemon/show.h"
 #include "dataplane/net/format.h"
 #include "logging/log.h"
@@ -62,7 +63,11 @@ std::vector<ControlPlane::Port> control_ports(const Devices& devices) {
 // threads, last the devices.
 struct Router::Parts {
   Parts(Config c, std::unique_ptr<Devices> d)
-      : config(std::move(c)), devices(std::move(d)), forwarding(config, *devices), timers(loop) {}
+      : config(std::move(c)),
+        devices(std::move(d)),
+        forwarding(config, *devices),
+        timers(loop),
+        manager(loop.context()) {}
   ~Parts();
 
   Config config;
@@ -70,6 +75,7 @@ struct Router::Parts {
   Forwarding forwarding;
   EventLoop loop;
   AsioTimers timers;
+  ServiceManager manager;
   std::optional<AsioTransport> transport;
   std::optional<KernelNeighborhood> neighborhood;
   std::optional<ControlPlane> control;
@@ -270,7 +276,10 @@ tl::expected<std::unique_ptr<Router>, std::string> Router::build(Config config,
 void Router::run() {
   Parts& parts = *parts_;
   log::info("router {} (AS {}) runs", parts.config.router.id, parts.config.router.asn.value());
+  parts.manager.say("READY=1");
+  parts.manager.watch();
   parts.loop.run();
+  parts.manager.say("STOPPING=1");
   parts.control->stop("router is stopping", parts.loop.now());
   for (Duration waited{0}; waited < kFarewell && !parts.transport->idle();
        waited += kFarewellStep) {

@@ -27,14 +27,14 @@ void family(MetricsText& text, Kind kind, const char* name, const char* help, co
   for (const auto& item : items) sample(item);
 }
 
-void router(MetricsText& text, const VersionView& version) {
+void add_router(MetricsText& text, const VersionView& version) {
   text.family(Kind::kGauge, "lastmile_build_info", "Version of the router; the value is 1.");
   text.sample({{"version", version.version}, {"dpdk", version.dpdk}}, std::uint64_t{1});
   text.family(Kind::kGauge, "lastmile_uptime_seconds", "Time since the router started.");
   text.sample({}, static_cast<double>(version.uptime.count()));
 }
 
-void ports(MetricsText& text, const std::vector<PortView>& ports) {
+void add_ports(MetricsText& text, const std::vector<PortView>& ports) {
   const auto each = [&](Kind kind, const char* name, const char* help, auto value) {
     family(text, kind, name, help, ports, [&](const PortView& port) {
       text.sample({{"port", port.name}}, value(port));
@@ -65,7 +65,7 @@ void ports(MetricsText& text, const std::vector<PortView>& ports) {
        [](const PortView& p) { return p.tx_dropped; });
 }
 
-void workers(MetricsText& text, const std::vector<WorkerView>& workers) {
+void add_workers(MetricsText& text, const std::vector<WorkerView>& workers) {
   const auto each = [&](Kind kind, const char* name, const char* help, auto value) {
     family(text, kind, name, help, workers, [&](const WorkerView& worker) {
       text.sample({{"worker", std::to_string(worker.id)}}, value(worker));
@@ -88,7 +88,7 @@ void workers(MetricsText& text, const std::vector<WorkerView>& workers) {
        [](const WorkerView& w) { return w.packets_per_vector; });
 }
 
-void next_hops(MetricsText& text, const std::vector<NextHopStatusView>& hops) {
+void add_next_hops(MetricsText& text, const std::vector<NextHopStatusView>& hops) {
   const auto each = [&](Kind kind, const char* name, const char* help, auto value) {
     family(text, kind, name, help, hops, [&](const NextHopStatusView& hop) {
       text.sample({{"next_hop", std::to_string(hop.id)},
@@ -106,7 +106,7 @@ void next_hops(MetricsText& text, const std::vector<NextHopStatusView>& hops) {
        [](const NextHopStatusView& h) { return h.bytes; });
 }
 
-void fib(MetricsText& text, const FibStatusView& fib) {
+void add_fib(MetricsText& text, const FibStatusView& fib) {
   const auto families = {std::pair{"ipv4", &fib.ipv4}, std::pair{"ipv6", &fib.ipv6}};
   const auto each = [&](const char* name, const char* help, auto value) {
     family(text, Kind::kGauge, name, help, families, [&](const auto& entry) {
@@ -137,7 +137,7 @@ void fib(MetricsText& text, const FibStatusView& fib) {
       fib.failures);
 }
 
-void bgp(MetricsText& text, const std::vector<NeighborView>& neighbors) {
+void add_bgp(MetricsText& text, const std::vector<NeighborView>& neighbors) {
   const auto each = [&](Kind kind, const char* name, const char* help, auto value) {
     family(text, kind, name, help, neighbors, [&](const NeighborView& neighbor) {
       text.sample({{"neighbor", neighbor.name}, {"port", neighbor.port}}, value(neighbor));
@@ -176,7 +176,7 @@ void bgp(MetricsText& text, const std::vector<NeighborView>& neighbors) {
        [](const View& n) { return n.attribute_discard; });
 }
 
-void bfd(MetricsText& text, const BfdStatusView& bfd) {
+void add_bfd(MetricsText& text, const BfdStatusView& bfd) {
   const auto each = [&](Kind kind, const char* name, const char* help, auto value) {
     family(text, kind, name, help, bfd.sessions, [&](const BfdView& session) {
       text.sample({{"neighbor", session.neighbor}, {"port", session.port}}, value(session));
@@ -213,7 +213,7 @@ void bfd(MetricsText& text, const BfdStatusView& bfd) {
   text.sample({}, seconds_of_us(bfd.worst_lateness_us));
 }
 
-void control(MetricsText& text, const ControlThreadView& control) {
+void add_control(MetricsText& text, const ControlThreadView& control) {
   const auto one = [&](Kind kind, const char* name, const char* help, auto value) {
     text.family(kind, name, help);
     text.sample({}, value);
@@ -233,7 +233,7 @@ void control(MetricsText& text, const ControlThreadView& control) {
       control.heap_bytes);
 }
 
-void link_layer(MetricsText& text, const std::vector<LinkLayerView>& neighbors) {
+void add_link_layer(MetricsText& text, const std::vector<LinkLayerView>& neighbors) {
   std::map<std::pair<std::string, std::string>, std::uint64_t> counts;
   for (const LinkLayerView& neighbor : neighbors) ++counts[{neighbor.port, neighbor.state}];
   family(text, Kind::kGauge, "lastmile_link_layer_neighbors",
@@ -247,25 +247,25 @@ void link_layer(MetricsText& text, const std::vector<LinkLayerView>& neighbors) 
 
 std::string router_metrics(const ShowSource& source, MetricsFormat format) {
   MetricsText text{format};
-  router(text, source.version());
-  ports(text, source.ports());
+  add_router(text, source.version());
+  add_ports(text, source.ports());
   family(
       text, Kind::kGauge, "lastmile_port_offload_step",
       "The highest step of the offload ladder that the port's NIC has reached.", source.offload(),
       [&](const OffloadView& port) {
         text.sample({{"port", port.port}, {"step_name", port.step_name}}, std::uint64_t{port.step});
       });
-  workers(text, source.workers());
+  add_workers(text, source.workers());
   family(text, Kind::kCounter, "lastmile_dropped_packets", "Packets dropped, by reason.",
          source.drops(), [&](const DropView& drop) {
            text.sample({{"reason", drop.reason}}, drop.packets);
          });
-  next_hops(text, source.next_hops());
-  fib(text, source.fib());
-  bgp(text, source.bgp_neighbors());
-  bfd(text, source.bfd());
-  control(text, source.control_thread());
-  link_layer(text, source.link_layer_neighbors());
+  add_next_hops(text, source.next_hops());
+  add_fib(text, source.fib());
+  add_bgp(text, source.bgp_neighbors());
+  add_bfd(text, source.bfd());
+  add_control(text, source.control_thread());
+  add_link_layer(text, source.link_layer_neighbors());
   return text.finish();
 }
 

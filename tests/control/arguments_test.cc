@@ -80,7 +80,7 @@ TEST(Arguments, ErrorsNameTheNearestVerb) {
       bad({"dance"}),
       "unknown verb \"dance\"; expected one of: show ports, show offload, show bgp, show routes, "
       "show fib, show neighbors, show nexthops, show workers, show bfd, show drops, show control, "
-      "policy test, reload, version");
+      "top, metrics, policy test, reload, version, completion");
   EXPECT_EQ(bad({"show", "bgp", "up1"}),
             "\"up1\" is too much for \"show bgp\"; expected nothing after it");
   EXPECT_EQ(bad({"show", "routes", "10.0.0.1", "10.0.0.2"}),

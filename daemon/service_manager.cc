@@ -1,0 +1,80 @@
+#include "daemon/service_manager.h"
+
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <charconv>
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <optional>
+
+namespace lastmile {
+namespace {
+
+std::string environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value != nullptr ? value : "";
+}
+
+std::optional<std::uint64_t> number(const std::string& text) {
+  std::uint64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+/// $WATCHDOG_USEC, if it is meant for this process.
+std::chrono::microseconds watchdog_patience() {
+  const std::string pid = environment("WATCHDOG_PID");
+  if (!pid.empty() && number(pid) != static_cast<std::uint64_t>(::getpid())) return {};
+  return std::chrono::microseconds{
+      static_cast<std::int64_t>(number(environment("WATCHDOG_USEC")).value_or(0))};
+}
+
+}  // namespace
+
+class ServiceManager::Watchdog {
+ public:
+  Watchdog(ServiceManager& manager, boost::asio::io_context& io) : manager_(manager), timer_(io) {}
+  void turn() {
+    manager_.say("WATCHDOG=1");
+    timer_.expires_after(manager_.patience_ / 2);
+    timer_.async_wait([this](boost::system::error_code error) {
+      if (!error) turn();  // else the timer has gone, and we with it
+    });
+  }
+
+ private:
+  ServiceManager& manager_;
+  boost::asio::steady_timer timer_;
+};
+
+ServiceManager::ServiceManager(boost::asio::io_context& io)
+    : socket_(environment("NOTIFY_SOCKET")), patience_(watchdog_patience()), io_(io) {}
+ServiceManager::~ServiceManager() = default;
+
+void ServiceManager::say(std::string_view state) const {
+  sockaddr_un address{};
+  if (socket_.empty() || socket_.size() >= sizeof address.sun_path) return;
+  address.sun_family = AF_UNIX;
+  socket_.copy(address.sun_path, sizeof address.sun_path - 1);
+  if (address.sun_path[0] == '@') address.sun_path[0] = '\0';  // an abstract name
+  const int descriptor = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (descriptor < 0) return;
+  const auto length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + socket_.size());
+  ::sendto(descriptor, state.data(), state.size(), MSG_NOSIGNAL,
+           reinterpret_cast<const sockaddr*>(&address), length);  // the sockets API's own idiom
+  ::close(descriptor);
+}
+
+void ServiceManager::watch() {
+  if (socket_.empty() || patience_.count() == 0) return;
+  watchdog_ = std::make_unique<Watchdog>(*this, io_);
+  watchdog_->turn();
+}
+
+}  // namespace lastmile
