@@ -1,6 +1,5 @@
 // The copying form is older than most of DPDK that is called stable; its twin makes chains of
 // indirect buffers, which half the drivers of a server can't send.
-#define ALLOW_EXPERIMENTAL_API
 #include "dataplane/pipeline/fragment.h"
 
 #include <rte_ip_frag.h>
