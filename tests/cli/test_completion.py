@@ -9,7 +9,7 @@ import uuid
 
 import pytest
 
-from conftest import BUILD
+from places import BUILD
 
 ENVIRONMENT = {**os.environ, "PATH": f"{BUILD}:/usr/bin:/bin", "TERM": "xterm-256color", "LC_ALL": "C.UTF-8"}
 

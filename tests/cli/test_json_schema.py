@@ -8,7 +8,7 @@ import subprocess
 import pytest
 import yaml
 
-from conftest import BUILD, ROOT
+from places import BUILD, ROOT
 
 jsonschema = pytest.importorskip("jsonschema")
 

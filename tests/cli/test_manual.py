@@ -7,7 +7,7 @@ import subprocess
 import pytest
 import yaml
 
-from conftest import BUILD, ROOT
+from places import BUILD, ROOT
 
 PAGES = {
     "lastmile(1)": [BUILD / "lastmile", "--man"],

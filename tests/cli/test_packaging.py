@@ -10,7 +10,7 @@ import subprocess
 import pytest
 import yaml
 
-from conftest import BUILD, ROOT
+from places import BUILD, ROOT
 
 PACKAGING = ROOT / "packaging"
 

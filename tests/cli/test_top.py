@@ -10,7 +10,7 @@ import uuid
 
 import pytest
 
-from conftest import BUILD
+from places import BUILD
 from fake_router import FakeRouter
 
 pytestmark = pytest.mark.skipif(not shutil.which("tmux"), reason="tmux is not installed")
