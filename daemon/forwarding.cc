@@ -7,6 +7,7 @@
 #include <utility>
 #include <variant>
 
+#include "dataplane/net/icmp.h"
 #include "dataplane/pipeline/transmit_handover.h"
 #include "logging/log.h"
 
@@ -27,9 +28,6 @@ ForwardingLimits limits(const DataplaneConfig& dataplane) {
       std::min(kMostSecondLevelGroups, std::max(13U * 65'536U, 2 * dataplane.max_routes_ipv6));
   return result;
 }
-
-/// "Dummy address" of what a router without an address sends (RFC 7600 section 4.8).
-constexpr Ipv4Address kDummyIpv4{192, 0, 0, 8};
 
 /// The first loopback of the family, or else the first address of a port that others can reach.
 template <class Address>
@@ -104,7 +102,7 @@ WorkerConfig worker_config(const Config& config, const Devices& devices, unsigne
   result.host.mtu = host.mtu;
   // Everywhere the same one, so that traceroute shows the router by its name; a port of an
   // unnumbered link has none of its own (RFC 1812 section 4.3.2.4).
-  result.host.own_ipv4 = own_address<Ipv4Address>(config).value_or(kDummyIpv4);
+  result.host.own_ipv4 = own_address<Ipv4Address>(config).value_or(icmp::kDummySource);
   result.host.own_ipv6 = own_address<Ipv6Address>(config);
   result.host.receive_queues = share(host.rx_queues, 0, worker, workers);
   result.host.transmit_queue = transmit_queue(host.tx_queues, 0, worker, workers);

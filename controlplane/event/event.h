@@ -57,7 +57,7 @@ enum class TimerKind : std::uint8_t {
   kResolve,
   // The neighbor of a BFD session; owner: bfd::SessionId
   kBfdResolve,
-  // The next slice of the RIB's work, after other events had their turn; owner: 0
+  // The next slice of the RIB's work (owner 0), or an update group that has waited long enough
   kRibWork,
 };
 struct TimerKey {

@@ -12,7 +12,7 @@ static_assert(static_cast<int>(SourceKind::kLocal) == static_cast<int>(policy::S
 namespace {
 
 /// What is in use is held by Adj-RIB-Out; more than this would only keep old attributes alive.
-constexpr std::size_t kMostMade = 262144;
+constexpr std::size_t kMostMade = 65536;
 
 /// RFC 6996.
 bool is_private(bgp::Asn asn) {
@@ -73,6 +73,8 @@ bool operator==(const ExportKind& a, const ExportKind& b) {
 }
 
 void ExportView::tidy() {
+  // It has no reference to the set, and numbers are used again.
+  last_.reset();
   if (made_.size() > kMostMade) forget();
 }
 

@@ -63,7 +63,8 @@ class ExportView {
   [[nodiscard]] const ExportKind& kind() const { return kind_; }
   /// From here on as for peers of another kind.
   void change(ExportKind kind);
-  /// To be called now and then when no number from outgoing() is held without a reference.
+  /// To be called before each round of work, when no number from outgoing() is held without a
+  /// reference: sets of the Loc-RIB may have gone since the last one.
   void tidy();
 
   /// What the peers are told of a path; nullopt: nothing. The reference stays the view's: whoever

@@ -10,6 +10,8 @@ namespace {
 
 /// A journal longer than this does not wait for peers that don't read: they walk the table instead.
 constexpr std::size_t kLongJournal = 262144;
+/// Of a group that is gone, in each slice, however much else there is to do.
+constexpr std::size_t kLeastRemains = 128;
 
 /// Next hop self, in the form that the family and the session allow (RFC 8950 section 4).
 std::optional<bgp::NextHop> next_hop_self(bgp::Family family, const bgp::Negotiated& session) {
@@ -124,6 +126,17 @@ void Exporter::refresh(bgp::PeerId id, bgp::Family which) {
       families_);
 }
 
+void Exporter::on_writable(bgp::PeerId id) {
+  std::apply(
+      [&](auto&... family) {
+        const auto tell = [&](auto& f) {
+          if (auto* group = f.group_of(id)) group->on_writable(id);
+        };
+        (tell(family), ...);
+      },
+      families_);
+}
+
 // --- other options -------------------------------------------------------------------------------
 
 void Exporter::reconfigure(const NewOptions& wanted) {
@@ -167,14 +180,18 @@ void Exporter::regroup(Family<Address>& family) {
   }
 }
 
-/// Settled groups of one kind hold the same, so one of them is enough.
+/// Settled groups of one kind hold the same, so one of them is enough. True if there are some that
+/// were not settled.
 template <class Address>
-void Exporter::merge(Family<Address>& family) {
+bool Exporter::merge(Family<Address>& family) {
+  bool left = false;
   for (std::size_t i = 0; i < family.groups.size(); ++i) {
     for (std::size_t j = i + 1; j < family.groups.size();) {
       UpdateGroup<Address>& one = *family.groups[i];
       UpdateGroup<Address>& other = *family.groups[j];
-      if (!(one.kind() == other.kind()) || !one.settled() || !other.settled()) {
+      const bool same = one.kind() == other.kind();
+      if (!same || !one.settled() || !other.settled()) {
+        left = left || same;
         ++j;
         continue;
       }
@@ -182,6 +199,7 @@ void Exporter::merge(Family<Address>& family) {
       bury(family, other);
     }
   }
+  return left;
 }
 
 // --- work ----------------------------------------------------------------------------------------
@@ -194,8 +212,7 @@ std::size_t Exporter::work(Family<Address>& family, std::size_t limit, TimePoint
     done += family.groups[(family.turn + i) % count]->work(limit - done, now);
   }
   if (count != 0) family.turn = (family.turn + 1) % count;
-  if (may_merge_) merge(family);
-  if (done < limit) done += family.remains->work(limit - done);
+  done += family.remains->work(done < limit ? limit - done : kLeastRemains);
   trim_journal(family);
   return done;
 }
@@ -209,16 +226,25 @@ void Exporter::trim_journal(Family<Address>& family) {
   journal.trim(slowest);
 }
 
-std::size_t Exporter::work(std::size_t limit, TimePoint now) {
-  std::size_t done = work(std::get<0>(families_), limit, now);
-  done += work(std::get<1>(families_), limit - std::min(done, limit), now);
-  return done;
+void Exporter::work(std::size_t limit, TimePoint now) {
+  now_ = now;
+  const auto both = [&](auto& first, auto& second) {
+    const std::size_t done = work(first, limit, now);
+    work(second, limit - std::min(done, limit), now);
+  };
+  auto& [ipv4, ipv6] = families_;
+  ipv6_first_ ? both(ipv6, ipv4) : both(ipv4, ipv6);
+  ipv6_first_ = !ipv6_first_;
+  if (!may_merge_) return;
+  const bool left4 = merge(ipv4);
+  const bool left6 = merge(ipv6);
+  may_merge_ = left4 || left6;
 }
 
 bool Exporter::has_work() const {
-  const auto any = [](const auto& family) {
+  const auto any = [&](const auto& family) {
     return !family.remains->empty() ||
-           std::ranges::any_of(family.groups, [](const auto& g) { return g->has_work(); });
+           std::ranges::any_of(family.groups, [&](const auto& g) { return g->has_work(now_); });
   };
   return any(std::get<0>(families_)) || any(std::get<1>(families_));
 }

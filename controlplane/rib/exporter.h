@@ -39,10 +39,12 @@ class Exporter {
   using NewOptions = std::map<bgp::PeerId, ExportOptions>;
   void reconfigure(const NewOptions& options);
   void refresh(bgp::PeerId peer, bgp::Family family);
+  /// A peer's send queue is empty again.
+  void on_writable(bgp::PeerId peer);
 
-  /// Sends to all peers that read, looking at no more than `limit` prefixes; returns how many.
-  std::size_t work(std::size_t limit, TimePoint now);
-  /// Waiting for a peer is not work.
+  /// Sends to all peers that read, looking at about `limit` prefixes.
+  void work(std::size_t limit, TimePoint now);
+  /// As of the last work(). Waiting for a peer is not work.
   [[nodiscard]] bool has_work() const;
 
   [[nodiscard]] PathCounts advertised(bgp::PeerId peer) const;
@@ -91,7 +93,7 @@ class Exporter {
   template <class Address>
   void regroup(Family<Address>& family);
   template <class Address>
-  void merge(Family<Address>& family);
+  bool merge(Family<Address>& family);
   template <class Address>
   void bury(Family<Address>& family, UpdateGroup<Address>& group);
   template <class Address>
@@ -107,7 +109,9 @@ class Exporter {
   std::map<bgp::PeerId, Peer> peers_;
   std::tuple<Family<Ipv4Address>, Family<Ipv6Address>> families_;
   std::uint32_t last_group_ = 0;
-  bool may_merge_ = false;  ///< there may be several groups of a kind
+  TimePoint now_{};
+  bool ipv6_first_ = false;  ///< the families take turns
+  bool may_merge_ = false;   ///< there may be several groups of a kind
 };
 
 }  // namespace lastmile::rib

@@ -423,8 +423,8 @@ void Rib::on_down(bgp::PeerId id, const std::string& /*reason*/, TimePoint /*now
   s.finish_departures();
 }
 
-void Rib::on_writable(bgp::PeerId /*peer*/, TimePoint /*now*/) {
-  // has_work() asks the output itself; the event only wakes the loop.
+void Rib::on_writable(bgp::PeerId peer, TimePoint /*now*/) {
+  state_->exporter.on_writable(peer);
 }
 
 // --- events ------------------------------------------------------------------------------------
@@ -607,9 +607,10 @@ bool Rib::work(std::size_t routes, TimePoint now) {
   std::size_t done = s.ipv4.decide_dirty(for_decisions);
   done += s.ipv6.decide_dirty(for_decisions - done);
   if (done < routes) done += s.sweep(routes - done);
+  // In front of the announcements, so that these see what has become visible.
+  s.take_answers();
   // Announcements have a budget of their own: they must not wait for the end of a full table.
   s.exporter.work(routes, now);
-  s.take_answers();
   return has_work();
 }
 

@@ -17,6 +17,21 @@ bgp::NlriList nlri_list(std::vector<bgp::Nlri<Address>> nlri) {
   return bgp::NlriList{std::move(nlri)};
 }
 
+/// With the changes, that is.
+template <class Address>
+bool is_in_step(const UpdateGroupMember<Address>& member) {
+  return !member.behind;
+}
+
+/// At a place of a lap.
+template <class Address>
+struct IsAt {
+  std::uint32_t place;
+  bool operator()(const UpdateGroupMember<Address>& member) const {
+    return member.lap && member.lap->cursor == place;
+  }
+};
+
 }  // namespace
 
 template <class Address>
@@ -78,6 +93,12 @@ void UpdateGroup<Address>::refresh(bgp::PeerId id) {
   begin_lap(*member);
 }
 
+template <class Address>
+void UpdateGroup<Address>::on_writable(bgp::PeerId id) {
+  const auto member = std::ranges::find(members_, id, &Member::id);
+  if (member != members_.end()) member->full_since.reset();
+}
+
 // --- the kind ------------------------------------------------------------------------------------
 
 template <class Address>
@@ -104,9 +125,9 @@ std::unique_ptr<UpdateGroup<Address>> UpdateGroup<Address>::split(ExportKind kin
 
 template <class Address>
 bool UpdateGroup<Address>::settled() const {
-  return !changes_due() && std::ranges::none_of(members_, [](const Member& m) {
-    return m.behind || m.lap || m.lap_due;
-  });
+  // Paths change before the decision about them is journaled: until then two walks may differ.
+  return !changes_due() && rib_.undecided() == 0 &&
+         std::ranges::none_of(members_, [](const Member& m) { return m.behind || m.lap; });
 }
 
 template <class Address>
@@ -228,114 +249,144 @@ std::size_t UpdateGroup<Address>::gather(std::size_t limit, Batch& batch) {
 
 template <class Address>
 std::size_t UpdateGroup<Address>::tell_changes(std::size_t limit, TimePoint now) {
-  const auto in_step = [](const Member& m) { return !m.behind; };
-  if (!changes_due() || !may_send(in_step, changes_blocked_, now)) return 0;
+  if (!changes_due()) return 0;
+  const Members in_step = members(is_in_step<Address>);
+  const Members to = ready(in_step, now);
+  if (to.empty() && !in_step.empty()) return 0;
+  for (Member* member : in_step) {
+    if (!context_.output.writable(member->id)) member->behind = true;
+  }
   Batch batch;
   const std::size_t looked_at = gather(std::min(kBatch, limit), batch);
   for (Member& member : members_) {
     if (member.behind) note_missed(batch, member);
   }
-  return std::max<std::size_t>(looked_at + deliver(batch, in_step), 1);
+  return std::max<std::size_t>(looked_at + deliver(batch, to), 1);
 }
 
 // --- laps ----------------------------------------------------------------------------------------
 
+/// A lap tells the Adj-RIB-Out as it stands, so it is right for a member that is behind, too.
 template <class Address>
 void UpdateGroup<Address>::begin_lap(Member& member) {
   member.lap.reset();
-  member.lap_due = member.behind;
-  if (member.behind) return;
-  if (lap_goal() == 0) lap_cursor_ = 0;
-  member.lap = {lap_cursor_, told_.end(), false};
+  const auto other = std::ranges::find_if(members_, [](const Member& m) { return bool(m.lap); });
+  const std::uint32_t start = other == members_.end() ? 0 : other->lap->cursor;
+  member.lap = {start, start, told_.end(), false};
 }
 
-/// As far as somebody has to go before the next turn.
-template <class Address>
-std::uint32_t UpdateGroup<Address>::lap_goal() const {
-  std::uint32_t goal = 0;
-  for (const Member& member : members_) {
-    if (member.lap) goal = std::max(goal, member.lap->goal());
-  }
-  return goal;
-}
-
+/// Whoever is on a lap goes on, together with those at the same place.
 template <class Address>
 std::size_t UpdateGroup<Address>::go_round(std::size_t limit, TimePoint now) {
-  const auto on_lap = [](const Member& m) { return m.lap.has_value(); };
-  if (std::ranges::none_of(members_, on_lap) || !may_send(on_lap, lap_blocked_, now)) return 0;
-  Batch batch;
   std::size_t done = 0;
-  const std::uint32_t goal = lap_goal();
-  for (const std::size_t most = std::min(kBatch, limit); done < most && lap_cursor_ < goal;
-       ++done) {
-    const Advertised<Address>& told = told_[lap_cursor_++];
+  std::vector<std::uint32_t> places;
+  for (const Member& member : members_) {
+    if (member.lap) places.push_back(member.lap->cursor);
+  }
+  std::ranges::sort(places);
+  places.erase(std::unique(places.begin(), places.end()), places.end());
+  for (const std::uint32_t place : places) {
+    if (done >= limit) break;
+    const Members together = ready(members(IsAt<Address>{place}), now);
+    if (!together.empty()) done += go_on(together, limit - done);
+  }
+  return done;
+}
+
+template <class Address>
+std::size_t UpdateGroup<Address>::go_on(const Members& together, std::size_t limit) {
+  Batch batch;
+  std::uint32_t cursor = together.front()->lap->cursor;
+  // Who has not turned yet turns with the others; who has stops where it began.
+  std::uint32_t end = 0;
+  std::uint32_t goal = UINT32_MAX;
+  for (const Member* member : together) {
+    if (member->lap->turned) {
+      goal = std::min(goal, member->lap->start);
+    } else {
+      end = std::max(end, member->lap->end);
+    }
+  }
+  const bool somebody_turns =
+      std::ranges::any_of(together, [](const Member* member) { return !member->lap->turned; });
+  if (somebody_turns) goal = std::min(goal, end);
+  std::size_t done = 0;
+  for (const std::size_t most = std::min(kBatch, limit); done < most && cursor < goal; ++done) {
+    const Advertised<Address>& told = told_[cursor++];
     if (!told.used) continue;
     batch.announce.push_back({told.attributes, told.prefix, {told.from, Audience::Who::kOthers}});
     if (told.from != kNobody) batch.named.push_back(told.from);
   }
-  const std::size_t sent = deliver(batch, on_lap);
-  finish_laps();
-  if (lap_cursor_ >= lap_goal()) {
-    lap_cursor_ = 0;
-    for (Member& member : members_) {
-      if (member.lap) member.lap->turned = true;
+  done += deliver(batch, together);
+  for (Member* member : together) {
+    if (!member->lap->turned && cursor >= end) {
+      member->lap->turned = true;
+      advance(*member, 0);
+    } else {
+      advance(*member, cursor);
     }
-    finish_laps();
   }
-  return std::max<std::size_t>(done + sent, 1);
+  return std::max<std::size_t>(done, 1);
 }
 
 template <class Address>
-void UpdateGroup<Address>::finish_laps() {
-  for (Member& member : members_) {
-    if (!member.lap || !member.lap->turned || lap_cursor_ < member.lap->start) continue;
-    member.lap.reset();
-    if (!std::exchange(member.mark_due, false)) continue;
-    context_.output.send_route_refresh(member.id, {kFamily, bgp::RouteRefresh::kEnd});
-  }
+void UpdateGroup<Address>::advance(Member& member, std::uint32_t cursor) {
+  member.lap->cursor = cursor;
+  if (!member.lap->turned || cursor < member.lap->start) return;
+  member.lap.reset();
+  if (!std::exchange(member.mark_due, false)) return;
+  context_.output.send_route_refresh(member.id, {kFamily, bgp::RouteRefresh::kEnd});
 }
 
 // --- slow members --------------------------------------------------------------------------------
 
 template <class Address>
 template <class Which>
-bool UpdateGroup<Address>::all_writable(Which which) const {
-  return std::ranges::all_of(
-      members_, [&](const Member& m) { return !which(m) || context_.output.writable(m.id); });
+auto UpdateGroup<Address>::members(Which which) -> Members {
+  Members result;
+  for (Member& member : members_) {
+    if (which(member)) result.push_back(&member);
+  }
+  return result;
 }
 
-/// Whether all members that are meant can be sent to. Those that keep others waiting for too long
-/// are not meant any more.
+/// Whether somebody who is meant can be sent to, and nobody has to be waited for whose time runs.
 template <class Address>
 template <class Which>
-bool UpdateGroup<Address>::may_send(Which which, BlockedSince& blocked, TimePoint now) {
-  const auto is_full = [&](const Member& m) { return !context_.output.writable(m.id); };
-  if (all_writable(which)) {
-    blocked.reset();
-    return true;
+bool UpdateGroup<Address>::may_go(Which which, TimePoint now) const {
+  bool anybody = false;
+  bool wait = false;
+  for (const Member& member : members_) {
+    if (!which(member)) continue;
+    if (context_.output.writable(member.id)) {
+      anybody = true;
+    } else if (member.full_since && now - *member.full_since < kPatience) {
+      wait = true;
+    }
   }
-  const bool somebody_waits =
-      std::ranges::any_of(members_, [&](const Member& m) { return which(m) && !is_full(m); });
-  if (!somebody_waits) {
-    blocked.reset();
-    return false;
-  }
-  if (!blocked) {
-    blocked = now;
-    context_.timers.arm(timer_, kPatience);
-  }
-  if (now - *blocked < kPatience) return false;
-  blocked.reset();
-  for (Member& member : members_) {
-    if (which(member) && is_full(member)) fall_behind(member);
-  }
-  return true;
+  return anybody && !wait;
 }
 
+/// Those who are to be sent to now; nobody as long as others are waited for. When it is somebody,
+/// the rest has kept them waiting for too long.
 template <class Address>
-void UpdateGroup<Address>::fall_behind(Member& member) {
-  member.behind = true;
-  if (member.lap) begin_lap(member);  // all of it, later
+auto UpdateGroup<Address>::ready(const Members& members, TimePoint now) -> Members {
+  Members to;
+  for (Member* member : members) {
+    if (!context_.output.writable(member->id)) continue;
+    member->full_since.reset();
+    to.push_back(member);
+  }
+  if (to.empty() || to.size() == members.size()) return to;
+  bool wait = false;
+  for (Member* member : members) {
+    if (context_.output.writable(member->id)) continue;
+    if (!member->full_since) member->full_since = now;
+    wait = wait || now - *member->full_since < kPatience;
+  }
+  if (!wait) return to;
+  context_.timers.arm(timer_, kPatience);
+  return {};
 }
 
 template <class Address>
@@ -344,8 +395,20 @@ void UpdateGroup<Address>::note_missed(const Batch& batch, Member& member) {
     if (entry.to.includes(member.id)) member.missed.try_emplace(entry.prefix, !entry.fresh);
   }
   for (const Withdraw& entry : batch.withdraw) {
-    if (entry.to.includes(member.id)) member.missed.try_emplace(entry.prefix, true);
+    if (!entry.to.includes(member.id)) continue;
+    const auto [missed, fresh] = member.missed.try_emplace(entry.prefix, true);
+    // It came and went, and the member need not know.
+    if (!fresh && !missed->second) member.missed.erase(missed);
   }
+}
+
+template <class Address>
+std::size_t UpdateGroup<Address>::catch_up(std::size_t limit) {
+  std::size_t done = 0;
+  for (Member& member : members_) {
+    if (done < limit) done += catch_up(member, limit - done);
+  }
+  return done;
 }
 
 /// A member that is behind and reads again is told what it has missed.
@@ -365,11 +428,9 @@ std::size_t UpdateGroup<Address>::catch_up(Member& member, std::size_t limit) {
       batch.withdraw.push_back({prefix, {}});
     }
   }
-  done += deliver(batch, [&](const Member& m) { return m.id == member.id; });
-  if (member.missed.empty()) {
-    member.behind = false;
-    if (member.lap_due) begin_lap(member);
-  }
+  done += deliver(batch, {&member});
+  member.full_since.reset();
+  member.behind = !member.missed.empty();
   return std::max<std::size_t>(done, 1);
 }
 
@@ -405,8 +466,7 @@ bgp::UpdateStream UpdateGroup<Address>::encode(const Batch& batch, const Member&
 
 /// Sends a batch to members whose queues have room; returns what that has cost.
 template <class Address>
-template <class Which>
-std::size_t UpdateGroup<Address>::deliver(Batch& batch, Which which) {
+std::size_t UpdateGroup<Address>::deliver(Batch& batch, const Members& to) {
   if (batch.withdraw.empty() && batch.announce.empty()) return 0;
   std::ranges::stable_sort(batch.announce, {}, &Announce::attributes);
   std::ranges::sort(batch.named);
@@ -417,33 +477,30 @@ std::size_t UpdateGroup<Address>::deliver(Batch& batch, Which which) {
     bgp::UpdateStream stream;
   };
   std::vector<Shared> shared;
-  std::size_t cost = 0;
-  for (const Member& member : members_) {
-    if (!which(member)) continue;
-    cost += kSendCost;
-    if (std::ranges::binary_search(batch.named, member.id)) {
-      bgp::UpdateStream own = encode(batch, member);
-      if (!own.octets.empty()) context_.output.send_updates(member.id, std::move(own.octets));
+  for (const Member* member : to) {
+    if (std::ranges::binary_search(batch.named, member->id)) {
+      bgp::UpdateStream own = encode(batch, *member);
+      if (!own.octets.empty()) context_.output.send_updates(member->id, std::move(own.octets));
       continue;
     }
     auto found = std::ranges::find_if(shared, [&](const Shared& s) {
-      return s.first->codec == member.codec &&
-             same_form(kFamily, s.first->next_hop, member.next_hop);
+      return s.first->codec == member->codec &&
+             same_form(kFamily, s.first->next_hop, member->next_hop);
     });
     if (found == shared.end()) {
-      shared.push_back({&member, encode(batch, member)});
+      shared.push_back({member, encode(batch, *member)});
       found = shared.end() - 1;
     }
     if (found->stream.octets.empty()) continue;
-    context_.output.send_updates(member.id, with_next_hop(found->stream, kFamily, member.next_hop));
+    context_.output.send_updates(member->id,
+                                 with_next_hop(found->stream, kFamily, member->next_hop));
   }
-  return cost;
+  return to.size() * kSendCost;
 }
 
 template <class Address>
 bool UpdateGroup<Address>::complete(const Member& member) const {
-  return !changes_due() && !member.behind && !member.lap && !member.lap_due &&
-         !rib_.awaits_confirmation();
+  return !changes_due() && !member.behind && !member.lap && !rib_.awaits_confirmation();
 }
 
 template <class Address>
@@ -462,13 +519,22 @@ void UpdateGroup<Address>::end_initial_tables() {
 template <class Address>
 std::size_t UpdateGroup<Address>::work(std::size_t limit, TimePoint now) {
   view_.tidy();
+  // Each kind of work comes first in its turn: one that always has something to do must not use up
+  // all slices.
   std::size_t done = 0;
   for (std::size_t before = SIZE_MAX; done < limit && done != before;) {
     before = done;
-    done += tell_changes(limit - done, now);
-    if (done < limit) done += go_round(limit - done, now);
-    for (Member& member : members_) {
-      if (done < limit) done += catch_up(member, limit - done);
+    for (unsigned i = 0; i < 3 && done < limit; ++i) {
+      switch (turn_++ % 3) {
+        case 0:
+          done += tell_changes(limit - done, now);
+          break;
+        case 1:
+          done += go_round(limit - done, now);
+          break;
+        default:
+          done += catch_up(limit - done);
+      }
     }
   }
   end_initial_tables();
@@ -476,12 +542,13 @@ std::size_t UpdateGroup<Address>::work(std::size_t limit, TimePoint now) {
 }
 
 template <class Address>
-bool UpdateGroup<Address>::has_work() const {
-  const auto in_step = [](const Member& m) { return !m.behind; };
-  const auto on_lap = [](const Member& m) { return m.lap.has_value(); };
-  if (changes_due() && all_writable(in_step)) return true;
-  if (std::ranges::any_of(members_, on_lap) && all_writable(on_lap)) return true;
+bool UpdateGroup<Address>::has_work(TimePoint now) const {
+  if (changes_due() &&
+      (std::ranges::none_of(members_, is_in_step<Address>) || may_go(is_in_step<Address>, now))) {
+    return true;
+  }
   return std::ranges::any_of(members_, [&](const Member& m) {
+    if (m.lap && may_go(IsAt<Address>{m.lap->cursor}, now)) return true;
     return (m.behind || (m.end_of_rib_due && complete(m))) && context_.output.writable(m.id);
   });
 }

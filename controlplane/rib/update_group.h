@@ -1,21 +1,22 @@
 // One family of the Adj-RIB-Out, kept once for all peers that are told the same: an update group.
 //
 //   journal of changed prefixes ─┐
-//   the whole table, at first ───┴─> differs from Adj-RIB-Out? ──> batch by attribute set ──>
-//   UPDATEs,
-//                                                       made once, a copy for each member ┘
+//                                ├─> differs from the ──> batch by ──> UPDATEs: made once,
+//   the whole table, at first ───┘    Adj-RIB-Out?     attribute set   a copy for each member
 //
 // Peers of one kind (export_view.h) are told the same but for two things. The next hop is put into
 // each copy. A path is not told to the peer that it came from: who that is stands in the
 // Adj-RIB-Out, and a batch that names a member is made for that member separately.
 //
-// A newcomer hears of changes at once, and of everything else in a lap around the Adj-RIB-Out; all
-// who are on a lap (newcomers, route refreshes) share it, wherever each of them has joined it.
+// A newcomer hears of changes at once, and of everything else in a lap around the Adj-RIB-Out.
+// Members at the same place of a lap (newcomers, route refreshes) go on together, and one who joins
+// begins where others are.
 //
-// The members go in step, as fast as the slowest one reads, so that each message is made once. One
-// that keeps others waiting for longer than kPatience falls behind: what it misses is written down
-// by prefix, and when it reads again it is told how those prefixes stand by then. So it hears
-// outcomes, not history, costs the others nothing, and is back in step afterwards.
+// Members go in step, as fast as the slowest one reads, so that each message is made once. One that
+// keeps others waiting for longer than kPatience is waited for no more. On a lap it stays where it
+// is and goes on later; of changes it falls behind: what it misses is written down by prefix, and
+// when it reads again it is told how those prefixes stand by then. So it hears outcomes, not
+// history, costs the others nothing, and is back in step afterwards.
 #pragma once
 
 #include <chrono>
@@ -75,22 +76,21 @@ struct UpdateGroupMember {
   bool end_of_rib_due = true;    ///< the initial table is not complete (RFC 4724 section 2)
   bool mark_due = false;         ///< the end of a refresh that was begun
 
-  /// What is left for a member that is on a lap: from where it joined to what was the end then
-  /// (what has come since is a change, and was told as one), then from the start to where it
-  /// joined.
+  /// A lap: from where the member joined to what was the end then (what has come since is a change,
+  /// and was told as one), then from the beginning to where it joined.
   struct Lap {
+    std::uint32_t cursor = 0;
     std::uint32_t start = 0;
     std::uint32_t end = 0;
     bool turned = false;  ///< has come by the end
-
-    [[nodiscard]] std::uint32_t goal() const { return turned ? start : end; }
   };
   std::optional<Lap> lap;
-  bool lap_due = false;  ///< when it is in step again
 
   /// Not waited for any more. What it has missed, and whether it had been told of the prefix.
   bool behind = false;
   std::unordered_map<Prefix<Address>, bool> missed;
+  /// Since when its full send queue has kept others waiting.
+  std::optional<TimePoint> full_since;
 };
 
 template <class Address>
@@ -118,6 +118,8 @@ class UpdateGroup {
   [[nodiscard]] bool has(bgp::PeerId id) const;
   /// Everything once more for one member (RFC 2918).
   void refresh(bgp::PeerId id);
+  /// Its send queue is empty again.
+  void on_writable(bgp::PeerId id);
 
   // --- the kind ---
   [[nodiscard]] const ExportKind& kind() const { return view_.kind(); }
@@ -131,17 +133,17 @@ class UpdateGroup {
   [[nodiscard]] AdjRibOut<Address> take_told();
 
   // --- work ---
-  /// Looks at no more than `limit` prefixes; returns how many. Sending counts, too: about as many
-  /// as could be looked at in the time.
+  /// Looks at about `limit` prefixes; returns how many. Sending counts, too: about as many as could
+  /// be looked at in the time.
   std::size_t work(std::size_t limit, TimePoint now);
-  /// Whether work() would do anything. Waiting for a peer is not work.
-  [[nodiscard]] bool has_work() const;
+  /// Whether work() would do anything. Waiting for a peer is not work; a timer ends it.
+  [[nodiscard]] bool has_work(TimePoint now) const;
   /// Of the journal: what is before it is no longer needed.
   [[nodiscard]] std::uint64_t position() const { return position_; }
 
   // --- for show ---
   [[nodiscard]] const AdjRibOut<Address>& told() const { return told_; }
-  /// What the member has been told, or null.
+  /// What the member has been told, or is about to be; or null.
   [[nodiscard]] const Advertised<Address>* told(bgp::PeerId id,
                                                 const Prefix<Address>& prefix) const;
   [[nodiscard]] std::uint32_t advertised(bgp::PeerId id) const;
@@ -169,8 +171,7 @@ class UpdateGroup {
     kTold,      ///< over Adj-RIB-Out: what is no longer true
     kFinished,  ///< from here on the journal is enough
   };
-  /// Who keeps the others waiting, and since when.
-  using BlockedSince = std::optional<TimePoint>;
+  using Members = std::vector<Member*>;
 
   void walk_again();
   [[nodiscard]] bool changes_due() const;
@@ -182,19 +183,19 @@ class UpdateGroup {
 
   void begin_lap(Member& member);
   std::size_t go_round(std::size_t limit, TimePoint now);
-  [[nodiscard]] std::uint32_t lap_goal() const;
-  void finish_laps();
+  std::size_t go_on(const Members& together, std::size_t limit);
+  void advance(Member& member, std::uint32_t cursor);
+  std::size_t catch_up(std::size_t limit);
   std::size_t catch_up(Member& member, std::size_t limit);
-  void fall_behind(Member& member);
   void end_initial_tables();
   [[nodiscard]] bool complete(const Member& member) const;
 
   template <class Which>
-  [[nodiscard]] bool may_send(Which which, BlockedSince& blocked, TimePoint now);
+  [[nodiscard]] Members members(Which which);
   template <class Which>
-  [[nodiscard]] bool all_writable(Which which) const;
-  template <class Which>
-  [[nodiscard]] std::size_t deliver(Batch& batch, Which which);
+  [[nodiscard]] bool may_go(Which which, TimePoint now) const;
+  [[nodiscard]] Members ready(const Members& members, TimePoint now);
+  [[nodiscard]] std::size_t deliver(Batch& batch, const Members& to);
   [[nodiscard]] bgp::UpdateStream encode(const Batch& batch, const Member& member) const;
   static void note_missed(const Batch& batch, Member& member);
 
@@ -211,8 +212,7 @@ class UpdateGroup {
   std::uint32_t walk_start_ = 0;
   bool walk_turned_ = false;
   std::uint64_t position_;  ///< in the journal
-  std::uint32_t lap_cursor_ = 0;
-  BlockedSince changes_blocked_, lap_blocked_;
+  unsigned turn_ = 0;       ///< which kind of work is done first
 };
 
 extern template class UpdateGroup<Ipv4Address>;

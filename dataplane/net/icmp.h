@@ -4,11 +4,16 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "dataplane/net/ip.h"
+
 namespace lastmile::icmp {
 
 /// Type, code, checksum, and four bytes that the type gives a meaning; an error quotes the packet
 /// that it is about behind them.
 inline constexpr std::size_t kHeaderSize = 8;
+
+/// "Dummy address" of errors from a router that has none of its own (RFC 7600 section 4.8).
+inline constexpr Ipv4Address kDummySource{192, 0, 0, 8};
 
 /// Destination unreachable, source quench, redirect, time exceeded, parameter problem (RFC 1122
 /// section 3.2.2).
@@ -19,6 +24,11 @@ inline constexpr std::size_t kHeaderSize = 8;
 /// RFC 4443 section 2.1.
 [[nodiscard]] constexpr bool is_ipv6_error(std::uint8_t type) {
   return type < 128;
+}
+
+/// RFC 4443 section 2.4 (e.1) and (e.2): errors and redirects.
+[[nodiscard]] constexpr bool may_cause_ipv6_error(std::uint8_t type) {
+  return !is_ipv6_error(type) && type != 137;
 }
 
 }  // namespace lastmile::icmp

@@ -29,7 +29,7 @@ std::optional<DropReason> refusal(const PipelineContext& context, const Ingress&
                                   const Leaving& leaving, const NextHop& hop,
                                   const PortTable::Egress& egress) {
   if (!context.exits.has_port(hop.port())) return DropReason::kNoSuchPort;
-  // The guard of host mode comes before anything that the sender could learn from.
+  // The guard of host mode comes before what the sender could learn of this way out.
   if (static_cast<std::uint8_t>(egress.zone) == ingress.refused_zone) {
     return DropReason::kTransitRefused;
   }
@@ -68,7 +68,8 @@ void leave_by_port(PipelineContext& context, const Ingress& ingress, const Leavi
                    const NextHop& hop) {
   const PortTable::Egress egress = context.tables.ports.egress(hop.port());
   if (const auto reason = refusal<Family>(context, ingress, leaving, hop, egress)) {
-    return refuse<Family>(context, ingress, leaving, *reason, egress.mtu);
+    const bool too_long = *reason == DropReason::kFragmentationNeeded;
+    return refuse<Family>(context, ingress, leaving, *reason, too_long ? egress.mtu : 0);
   }
   if constexpr (std::is_same_v<Family, Ipv4Family>) {
     if (hop.kind() == NextHopKind::kForward && Family::length(leaving.header) > egress.mtu) {

@@ -37,10 +37,6 @@ constexpr std::uint8_t kTrafficClass = 0xc0;
 /// section 4.3.2.3, RFC 4443 section 2.4 (c)).
 constexpr std::size_t kLongestIpv4 = 576, kLongestIpv6 = 1280;
 
-/// "Dummy address" for errors of a router that has none of its own (RFC 7600 section 4.8), and for
-/// those that the machine's own programs hear: from its own address the kernel would take none.
-constexpr Ipv4Address kDummy{192, 0, 0, 8};
-
 const Answer* answer_to(DropReason reason) {
   const auto found = std::ranges::find(kAnswers, reason, &Answer::reason);
   return found == kAnswers.end() ? nullptr : found;
@@ -48,7 +44,7 @@ const Answer* answer_to(DropReason reason) {
 
 // --- what may cause an error -------------------------------------------------------------------
 
-/// RFC 1812 section 4.3.2.7. (Destinations that are no single host do not come this far.)
+/// RFC 1812 section 4.3.2.7. (What came in a broadcast frame does not come this far.)
 bool may_cause_error(Ipv4Family, const std::uint8_t* header, std::size_t length) {
   const Ipv4Address source{load_be32(header + ipv4::kSource)};
   if (source.is_unspecified() || source.is_loopback() || source.value() >> 28 >= 0xe) return false;
@@ -67,7 +63,7 @@ bool may_cause_error(Ipv6Family, const std::uint8_t* header, std::size_t length)
   std::uint8_t next = header[ipv6::kNextHeader];
   std::size_t at = ipv6::kHeaderSize;
   for (int steps = 0; steps < 8; ++steps) {
-    if (next == protocol::kIcmpv6) return at < length && !icmp::is_ipv6_error(header[at]);
+    if (next == protocol::kIcmpv6) return at < length && icmp::may_cause_ipv6_error(header[at]);
     const bool fragment = next == 44;
     if (next != 0 && next != 43 && next != 60 && !fragment) return true;
     if (at + 8 > length) return false;
@@ -169,8 +165,9 @@ IcmpErrors::IcmpErrors(const WorkerHost& host, std::uint64_t cycles_per_second,
       exits_(exits),
       own_ipv4_(host.own_ipv4),
       own_ipv6_(host.own_ipv6),
-      host_bucket_(cycles_per_second, kIcmpErrorRate, kIcmpErrorBurst) {
-  port_buckets_.fill(host_bucket_);
+      host_buckets_{{cycles_per_second, kIcmpErrorRate, kIcmpErrorBurst},
+                    {cycles_per_second, kIcmpErrorRate, kIcmpErrorBurst}} {
+  port_buckets_.fill(host_buckets_);
 }
 
 IcmpErrors::~IcmpErrors() {
@@ -188,8 +185,10 @@ IcmpErrors::Waiting& IcmpErrors::waiting() {
   }
 }
 
-TokenBucket& IcmpErrors::bucket(const Ingress& ingress) {
-  return ingress.is_host() ? host_bucket_ : port_buckets_[ingress.port->id.value() % kMaxPorts];
+TokenBucket& IcmpErrors::bucket(const Ingress& ingress, DropReason reason) {
+  Buckets& buckets =
+      ingress.is_host() ? host_buckets_ : port_buckets_[ingress.port->id.value() % kMaxPorts];
+  return reason == DropReason::kFragmentationNeeded ? buckets.too_long : buckets.others;
 }
 
 template <class Family>
@@ -201,14 +200,15 @@ void IcmpErrors::refuse(const Ingress& ingress, rte_mbuf* packet, std::uint8_t* 
     if (answer == nullptr) return nullptr;
     if (!may_cause_error(Family{}, header, contiguous_bytes(packet, header))) return nullptr;
     Waiting& list = waiting<Family>();
-    if (list.count == kWaiting || !bucket(ingress).take(now)) {
+    if (list.count == kWaiting || !bucket(ingress, reason).take(now)) {
       counters_.icmp_errors_limited.add(1);
       return nullptr;
     }
     if constexpr (std::is_same_v<Family, Ipv4Family>) {
       if (!own_ipv4_) return nullptr;
+      // From its own address the kernel would take none.
       return write_error(Family{}, packet, header, *answer, mtu,
-                         ingress.is_host() ? kDummy : *own_ipv4_);
+                         ingress.is_host() ? icmp::kDummySource : *own_ipv4_);
     } else {
       if (!own_ipv6_) return nullptr;
       return write_error(Family{}, packet, header, *answer, mtu, *own_ipv6_);

@@ -2,9 +2,9 @@
 // section 4.3, RFC 4443).
 //
 //   errors.refuse<Ipv4Family>(ingress, packet, header, DropReason::kTtlExpired, now);
-//   for (const IcmpError& error : errors.take<Ipv4Family>()) …   // at the end of the loop:
-//   forwarded
-//                                                                // like any packet of our own
+//   for (const IcmpError& error : errors.take<Ipv4Family>()) …
+//
+// What waits is forwarded at the end of the loop, like any packet of our own.
 //
 // The error is written into the buffer of the packet that it is about, in front of the header that
 // it quotes: nothing is allocated. Which reasons have an answer is a table (icmp_errors.cc). There
@@ -29,7 +29,8 @@
 
 namespace lastmile {
 
-/// For each port and worker (RFC 1812 section 4.3.2.8, RFC 4443 section 2.4 (f)).
+/// For each port and worker, of those about packets that are too long and of all others (RFC 1812
+/// section 4.3.2.8, RFC 4443 section 2.4 (f)).
 inline constexpr std::uint32_t kIcmpErrorRate = 1000;
 inline constexpr std::uint32_t kIcmpErrorBurst = 100;
 
@@ -69,14 +70,18 @@ class IcmpErrors {
   };
   template <class Family>
   [[nodiscard]] Waiting& waiting();
-  [[nodiscard]] TokenBucket& bucket(const Ingress& ingress);
+  /// Path-MTU discovery goes on under a flood of packets that expire.
+  struct Buckets {
+    TokenBucket too_long, others;
+  };
+  [[nodiscard]] TokenBucket& bucket(const Ingress& ingress, DropReason reason);
 
   WorkerCounters& counters_;
   Exits& exits_;
   const std::optional<Ipv4Address> own_ipv4_;
   const std::optional<Ipv6Address> own_ipv6_;
-  std::array<TokenBucket, kMaxPorts> port_buckets_;
-  TokenBucket host_bucket_;
+  std::array<Buckets, kMaxPorts> port_buckets_;
+  Buckets host_buckets_;
   Waiting ipv4_, ipv6_;
 };
 

@@ -66,7 +66,7 @@ struct WorkerHost {
   MacAddress mac{};         ///< of the kernel interface: destination of what the worker sends there
   MacAddress router_mac{};  ///< of our end: source of what the worker sends there
   std::uint16_t mtu = 1500;  ///< longest packet that the kernel takes there
-  /// Whom ICMP errors come from. Without one, none of that family are sent.
+  /// Whom ICMP errors come from. Without one of a family, none of it are sent.
   std::optional<Ipv4Address> own_ipv4{};
   std::optional<Ipv6Address> own_ipv6{};
 

@@ -1,6 +1,7 @@
 #include "tests/control/fixtures.h"
 
 #include <algorithm>
+#include <charconv>
 
 namespace lastmile::test {
 namespace {
@@ -187,7 +188,8 @@ std::vector<RouteView> FixedSource::part(const RouteQuery& query) const {
 RoutePage FixedSource::routes(const RouteQuery& query) const {
   RoutePage page;
   unsigned index = 0;
-  const unsigned start = query.cursor.empty() ? 0 : static_cast<unsigned>(std::stoul(query.cursor));
+  unsigned start = 0;
+  std::from_chars(query.cursor.data(), query.cursor.data() + query.cursor.size(), start);
   std::optional<IpPrefix> last;
   unsigned taken = 0;
   const std::vector<RouteView> of_one =

@@ -1,25 +1,17 @@
 // Fuzzes everything of BGP that reads from a peer. The first octet of the input chooses what the
 // session agreed on; the second, in which pieces the stream arrives; the rest is the stream.
-//
-// With clang, as a libFuzzer target (compile with -fsanitize=fuzzer,address,undefined, together
-// with controlplane/bgp/wire/*.cc and dataplane/net/ip.cc, link libfmt), then:
-//   ./bgp_message -max_len=8192 NEW_INPUTS tests/fuzz/corpus/bgp_message
-// With any compiler, as a regression test over the corpus: see tests/fuzz/run_corpus.cc.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 
 #include "controlplane/bgp/wire/message.h"
 #include "controlplane/bgp/wire/notification.h"
+#include "tests/fuzz/require.h"
 
 namespace {
 
 using namespace lastmile::bgp;
-
-void require(bool holds) {
-  if (!holds) std::abort();
-}
+using lastmile::fuzz::require;
 
 CodecContext context_of(std::uint8_t choice) {
   CodecContext context;

@@ -111,6 +111,7 @@ TEST_F(IcmpErrorsTest, TimeExceededQuotesThePacketAsItCame) {
   const Error error = read4(frame);
   EXPECT_EQ(error.type, 11);
   EXPECT_EQ(error.code, 0);
+  EXPECT_EQ(error.mtu, 0U) << "unused";
   const Bytes whole = packet.bytes();
   EXPECT_EQ(error.quoted, Bytes(whole.begin() + 14, whole.end()));
   expect_only_drops(DropReason::kTtlExpired);
@@ -125,6 +126,7 @@ TEST_F(IcmpErrorsTest, HopLimitExceeded) {
   const Error error = read6(sent(devices_.lan));
   EXPECT_EQ(error.type, 3);
   EXPECT_EQ(error.code, 0);
+  EXPECT_EQ(error.mtu, 0U) << "RFC 4443 section 3.3: must be zero";
   const Bytes whole = packet.bytes();
   EXPECT_EQ(error.quoted, Bytes(whole.begin() + 14, whole.end()));
 }
@@ -198,7 +200,7 @@ TEST_F(IcmpErrorsTest, AnAddressThatNobodyAnswersForIsUnreachable) {
 TEST_F(IcmpErrorsTest, NoneForWhatMustNotCauseOne) {
   // No route for any of them.
   for (const std::uint8_t type : Bytes{3, 4, 5, 11, 12}) expect_no_answer(icmp4(type));
-  for (const std::uint8_t type : Bytes{1, 2, 3, 4, 127}) expect_no_answer(icmp6(type));
+  for (const std::uint8_t type : Bytes{1, 2, 3, 4, 127, 137}) expect_no_answer(icmp6(type));
   expect_no_answer(packet4().fragment_offset(2));
   expect_no_answer(packet6().ipv6("::", "2001:db8:2::2"));
   expect_no_answer(packet6().ipv6("ff02::1", "2001:db8:2::2"));
@@ -270,7 +272,12 @@ TEST_F(IcmpErrorsTest, AFloodIsAnsweredUpToTheRate) {
   EXPECT_EQ(counted().icmp_errors_limited, 2 * kFlood - kIcmpErrorBurst);
   EXPECT_EQ(drops(DropReason::kNoRoute), 2 * kFlood);
   EXPECT_EQ(devices_.lan.take_sent().size(), kIcmpErrorBurst);
-  // Another port has a rate of its own, and time brings more.
+  // Path-MTU discovery and other ports have rates of their own, and time brings more.
+  tables_.ports.set(kUp1, {.mac = kUp1Mac, .mtu = 1400, .zone = PortZone::kUplink});
+  route("10.0.2.2/32", uplink_);
+  receive(devices_.lan, packet4().payload(1400).dont_fragment());
+  EXPECT_EQ(devices_.lan.take_sent().size(), 1U);
+  tables_.ipv4.remove(Ipv4Prefix{ip4("10.0.2.2"), 32});
   receive(devices_.up1, Packet().eth(kUp1Mac, kLeaf1Mac).ipv4("192.168.101.20", "9.9.9.9"));
   EXPECT_EQ(devices_.lan.take_sent().size(), 1U);
   advance(1s);
