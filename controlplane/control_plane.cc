@@ -72,15 +72,16 @@ class ControlPlane::SessionFanout final : public bgp::SessionObserver {
   BfdManager& bfd_;
 };
 
-ControlPlane::ControlPlane(const Config& config, const std::vector<Port>& ports, FibClient& fib,
-                           const Outside& outside, std::uint32_t seed)
+ControlPlane::ControlPlane(const Config& config, const std::vector<Port>& ports,
+                           rib::ForwardingPlane& plane, const Outside& outside, std::uint32_t seed)
     : config_(config),
       ports_(ports),
       timers_(outside.timers),
+      log_(outside.log),
       discovery_(outside.neighborhood, outside.timers, *this, seed),
       sessions_(speaker(config), peer_settings(config, ports), outside.transport, outside.timers,
                 seed),
-      plane_(fib),
+      plane_(plane),
       bfd_(config, bfd_ports(ports), {outside.bfd, outside.neighborhood, outside.timers, *this},
            seed),
       rib_(config, plane_, sessions_, outside.neighborhood, outside.timers),
@@ -92,6 +93,7 @@ ControlPlane::ControlPlane(const Config& config, const std::vector<Port>& ports,
 ControlPlane::~ControlPlane() = default;
 
 void ControlPlane::start(TimePoint now) {
+  if (log_ != nullptr) log_->started(now);
   for (const PortConfig& port : config_.ports) {
     const LinkChanged down{port.id, LinkState::kDown};
     rib_.on_link_changed(down);
@@ -105,9 +107,11 @@ void ControlPlane::start(TimePoint now) {
   hold_for_bfd(ids);
   sessions_.start(*fanout_, now);
   work(now);
+  if (log_ != nullptr) log_->handled();
 }
 
 void ControlPlane::apply(const Config& wanted, TimePoint now) {
+  if (log_ != nullptr) log_->applied(now);
   const std::vector<bgp::PeerSettings> peers = peer_settings(wanted, ports_);
   const std::vector<bgp::PeerId> ids = sessions_.apply(peers, now);
   rib_.apply(wanted, ids, now);
@@ -120,6 +124,7 @@ void ControlPlane::apply(const Config& wanted, TimePoint now) {
     }
   }
   work(now);
+  if (log_ != nullptr) log_->handled();
 }
 
 void ControlPlane::hold_for_bfd(const std::vector<bgp::PeerId>& peers) {
@@ -129,13 +134,17 @@ void ControlPlane::hold_for_bfd(const std::vector<bgp::PeerId>& peers) {
 }
 
 void ControlPlane::stop(const std::string& reason, TimePoint now) {
+  if (log_ != nullptr) log_->stopped(reason, now);
   sessions_.stop(reason, now);
   bfd_.stop();
+  if (log_ != nullptr) log_->handled();
 }
 
 void ControlPlane::handle(const Event& event) {
+  if (log_ != nullptr) log_->event(event);
   dispatch(event);
   work(event.at);
+  if (log_ != nullptr) log_->handled();
 }
 
 void ControlPlane::dispatch(const Event& event) {

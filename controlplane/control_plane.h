@@ -1,6 +1,6 @@
 // The whole control plane: neighbors, BGP sessions, the RIB, and who hears of what.
 //
-//   ControlPlane control(config, ports, fib_client, {transport, timers, neighborhood}, seed);
+//   ControlPlane control(config, ports, plane, {transport, timers, neighborhood, bfd}, seed);
 //   control.start(now);
 //   loop.set_handler([&](Event&& event) { control.handle(event); });
 //
@@ -13,6 +13,8 @@
 //
 // A function of its events: no clock, no socket, no thread. Work that would take long (decisions
 // over a full table) is cut into slices by a timer of zero length, so other events come in between.
+// Whatever changes something is told to the InputLog, if there is one, so that the run can be
+// recorded and replayed (controlplane/record).
 //
 // All functions: control thread only.
 #pragma once
@@ -27,9 +29,9 @@
 #include "controlplane/bgp/session/session_manager.h"
 #include "controlplane/config/config.h"
 #include "controlplane/event/effects.h"
+#include "controlplane/event/input_log.h"
 #include "controlplane/neighbors/router_discovery.h"
 #include "controlplane/rib/rib.h"
-#include "dataplane/update/fib_client.h"
 
 namespace lastmile {
 
@@ -46,10 +48,11 @@ class ControlPlane final : private NeighborObserver, private BfdObserver {
     Timers& timers;
     Neighborhood& neighborhood;
     BfdPlane& bfd;
+    InputLog* log = nullptr;
   };
 
   /// `seed` is for the jitter of timers; the same seed and events give the same run.
-  ControlPlane(const Config& config, const std::vector<Port>& ports, FibClient& fib,
+  ControlPlane(const Config& config, const std::vector<Port>& ports, rib::ForwardingPlane& plane,
                const Outside& outside, std::uint32_t seed);
   ~ControlPlane() override;
 
@@ -87,6 +90,7 @@ class ControlPlane final : private NeighborObserver, private BfdObserver {
   const Config& config_;
   const std::vector<Port> ports_;
   Timers& timers_;
+  InputLog* const log_;
   RouterDiscovery discovery_;
   bgp::SessionManager sessions_;
   WatchedPlane plane_;

@@ -8,6 +8,7 @@
 #include "controlplane/config/config.h"
 #include "controlplane/config/json_schema.h"
 #include "controlplane/config/reference.h"
+#include "controlplane/record/replay.h"
 #include "daemon/held_signals.h"
 #include "daemon/router.h"
 #include "logging/log.h"
@@ -19,28 +20,55 @@ constexpr int kOk = 0;
 constexpr int kFailed = 1;
 constexpr int kUsage = 2;
 
-int run(const std::string& path, bool only_check, const std::string& log_level) {
-  auto config = lastmile::load_config(path);
+struct Arguments {
+  std::string config;
+  std::string log_level = "info";
+  bool only_check = false;
+  std::string record, replay;  ///< files
+};
+
+/// Standard output gets the routes alone, so that two replays can be compared.
+int replay(const std::string& path) {
+  const lastmile::record::Replayed run = lastmile::record::replay(path);
+  std::fputs(run.dump.c_str(), stdout);
+  if (!run.program.empty()) {
+    std::fprintf(stderr, "%s: of %s: %llu inputs replayed, %llu checkpoints as recorded%s%s\n",
+                 path.c_str(), run.program.c_str(), static_cast<unsigned long long>(run.inputs),
+                 static_cast<unsigned long long>(run.checkpoints),
+                 run.end.empty() ? "" : "; it ends because ", run.end.c_str());
+  }
+  if (!run.error) return kOk;
+  std::fprintf(stderr, "lastmiled: %s\n", run.error->c_str());
+  return kFailed;
+}
+
+bool start_log(const std::string& level) {
+  if (lastmile::log::start(level)) return true;
+  std::fprintf(stderr,
+               "lastmiled: unknown log level '%s'; expected trace, debug, info, warning, error, "
+               "critical or off\n",
+               level.c_str());
+  return false;
+}
+
+int run(const Arguments& arguments) {
+  const std::string& path = arguments.config;
+  lastmile::Router::Options options;
+  auto config = lastmile::load_config(path, options.source);
   if (!config) {
     for (const lastmile::ConfigError& error : config.error()) {
       std::fprintf(stderr, "%s\n", to_string(error).c_str());
     }
     return kFailed;
   }
-  if (only_check) {
+  if (arguments.only_check) {
     std::printf("%s: good\n", path.c_str());
     return kOk;
   }
-  if (!lastmile::log::start(log_level)) {
-    std::fprintf(stderr,
-                 "lastmiled: unknown log level '%s'; expected trace, debug, info, warning, error, "
-                 "critical or off\n",
-                 log_level.c_str());
-    return kUsage;
-  }
+  if (!start_log(arguments.log_level)) return kUsage;
   lastmile::HeldSignals signals;
-  lastmile::Router::Options options;
   options.config_path = path;
+  options.record = arguments.record;
   auto router = lastmile::Router::build(std::move(*config), options);
   if (!router) {
     lastmile::log::critical("{}", router.error());
@@ -100,12 +128,19 @@ int main(int argc, char** argv) {
       "Runs in the foreground until SIGINT, SIGTERM or SIGHUP."};
   app.name("lastmiled");
   app.footer("See docs/configuration.md for CONFIG, and lastmile(1) to look inside.");
-  std::string config;
-  std::string log_level = "info";
-  bool only_check = false;
-  app.add_option("CONFIG", config, "configuration file (YAML)")->required();
-  app.add_flag("--check", only_check, "only validate CONFIG: exit status 0 if it is good, else 1");
-  app.add_option("--log-level", log_level, "trace, debug, info, warning, error, critical or off")
+  Arguments arguments;
+  auto* config = app.add_option("CONFIG", arguments.config, "configuration file (YAML)");
+  app.add_flag("--check", arguments.only_check,
+               "only validate CONFIG: exit status 0 if it is good, else 1");
+  app.add_option("--record", arguments.record,
+                 "writes everything that the control plane is told to this file; see "
+                 "docs/recording.md");
+  auto* replay_option =
+      app.add_option("--replay", arguments.replay,
+                     "replays such a file, without any device, and prints sessions and routes")
+          ->excludes(config);
+  app.add_option("--log-level", arguments.log_level,
+                 "trace, debug, info, warning, error, critical or off")
       ->capture_default_str();
   add_text(app, "--help-config", "print what a configuration may say, and exit",
            lastmile::config_reference_text);
@@ -122,7 +157,14 @@ int main(int argc, char** argv) {
     return app.exit(error) == 0 ? kOk : kUsage;
   }
   try {
-    return run(config, only_check, log_level);
+    if (replay_option->count() != 0) {
+      return start_log(arguments.log_level) ? replay(arguments.replay) : kUsage;
+    }
+    if (config->count() == 0) {
+      std::fprintf(stderr, "lastmiled: CONFIG is required; see lastmiled --help\n");
+      return kUsage;
+    }
+    return run(arguments);
   } catch (const std::exception& error) {
     std::fprintf(stderr, "lastmiled: %s\n", error.what());
     return kFailed;

@@ -16,6 +16,9 @@
 #include "controlplane/io/asio_transport.h"
 #include "controlplane/io/event_loop.h"
 #include "controlplane/io/kernel_neighborhood.h"
+#include "controlplane/record/dump.h"
+#include "controlplane/record/recorder.h"
+#include "controlplane/rib/fib_client_plane.h"
 #include "controlplane/telemetry/metrics_server.h"
 #include "controlplane/telemetry/router_metrics.h"
 #include "daemon/devices.h"
@@ -66,6 +69,7 @@ struct Router::Parts {
       : config(std::move(c)),
         devices(std::move(d)),
         forwarding(config, *devices),
+        plane(forwarding.client()),
         timers(loop),
         manager(loop.context()) {}
   ~Parts();
@@ -73,11 +77,13 @@ struct Router::Parts {
   Config config;
   std::unique_ptr<Devices> devices;
   Forwarding forwarding;
+  rib::FibClientPlane plane;
   EventLoop loop;
   AsioTimers timers;
   ServiceManager manager;
   std::optional<AsioTransport> transport;
   std::optional<KernelNeighborhood> neighborhood;
+  std::unique_ptr<record::Recorder> recorder;  ///< or none
   std::optional<ControlPlane> control;
   std::unique_ptr<LinkMonitor> links;
   std::optional<Show> show;
@@ -86,6 +92,7 @@ struct Router::Parts {
   std::unique_ptr<MetricsServer> metrics;
 
   tl::expected<void, std::string> wire(const Options& options);
+  tl::expected<void, std::string> make_control(const Options& options);
   void handle(const Event& event);
   tl::expected<void, std::string> serve_metrics();
   CommandResult reload(const std::string& path);
@@ -114,9 +121,7 @@ tl::expected<void, std::string> Router::Parts::wire(const Options& options) {
   if (!opened) return tl::unexpected(opened.error());
   neighborhood.emplace(std::move(*opened));
 
-  control.emplace(config, control_ports(*devices), forwarding.client(),
-                  ControlPlane::Outside{*transport, timers, *neighborhood, forwarding.bfd()},
-                  std::random_device{}());
+  if (auto made = make_control(options); !made) return made;
   auto monitor = LinkMonitor::start(loop, *devices);
   if (!monitor) return tl::unexpected(monitor.error().message);
   links = std::move(*monitor);
@@ -168,11 +173,34 @@ tl::expected<void, std::string> Router::Parts::serve_metrics() {
   return {};
 }
 
+tl::expected<void, std::string> Router::Parts::make_control(const Options& options) {
+  const std::vector<ControlPlane::Port> ports = control_ports(*devices);
+  const std::uint32_t seed = std::random_device{}();
+  if (options.record.empty()) {
+    control.emplace(config, ports, plane,
+                    ControlPlane::Outside{*transport, timers, *neighborhood, forwarding.bfd()},
+                    seed);
+    return {};
+  }
+  const record::Beginning beginning{"lastmiled " LASTMILE_VERSION, loop.now(), seed, ports};
+  auto made = record::Recorder::create(options.record, beginning, options.source);
+  if (!made) return tl::unexpected(made.error());
+  recorder = std::move(*made);
+  control.emplace(config, ports, recorder->plane(plane),
+                  ControlPlane::Outside{recorder->transport(*transport), timers, *neighborhood,
+                                        forwarding.bfd(), recorder.get()},
+                  seed);
+  recorder->handled();
+  log::info("records this run in {}", options.record);
+  return {};
+}
+
 /// {"applied": bool, "errors": ["FILE:LINE:COLUMN: …"]}. A file that is wrong, or needs a restart,
 /// changes nothing.
 CommandResult Router::Parts::reload(const std::string& path) {
   Json errors = Json::array();
-  auto wanted = load_config(path);
+  ConfigSource source;
+  auto wanted = load_config(path, source);
   if (!wanted) {
     for (const ConfigError& error : wanted.error()) errors.push_back(to_string(error));
     return Json{{"applied", false}, {"errors", errors}};
@@ -193,6 +221,7 @@ CommandResult Router::Parts::reload(const std::string& path) {
     }
   }
   if (!errors.empty()) return Json{{"applied", false}, {"errors", errors}};
+  if (recorder) recorder->config(source);
   control->apply(*wanted, loop.now());
   config = std::move(*wanted);
   log::info("{}: reloaded", path);
@@ -280,6 +309,11 @@ void Router::run() {
   parts.manager.watch();
   parts.loop.run();
   parts.manager.say("STOPPING=1");
+  if (parts.recorder) {
+    const TimePoint now = parts.loop.now();
+    const std::string state = record::dump(*parts.control, parts.config, now);
+    parts.recorder->checkpoint(record::hash_of(state), now);
+  }
   parts.control->stop("router is stopping", parts.loop.now());
   for (Duration waited{0}; waited < kFarewell && !parts.transport->idle();
        waited += kFarewellStep) {

@@ -19,7 +19,7 @@
 
 #include <tl/expected.hpp>
 
-#include "controlplane/config/config.h"
+#include "controlplane/config/source.h"
 
 namespace lastmile {
 
@@ -29,6 +29,8 @@ class Router {
   struct Options {
     std::string config_path;
     std::uint16_t bgp_port = 179;
+    std::string record;   ///< a file for a recording of this run (docs/recording.md); empty: none
+    ConfigSource source;  ///< of the configuration; for the recording
   };
 
   /// Opens devices, starts the threads and the control socket. The error is one sentence; nothing

@@ -3,28 +3,28 @@
 #pragma once
 
 #include "controlplane/bfd/bfd_manager.h"
-#include "controlplane/rib/fib_client_plane.h"
+#include "controlplane/rib/plane_decorator.h"
 
 namespace lastmile {
 
-class WatchedPlane final : public rib::FibClientPlane {
+class WatchedPlane final : public rib::PlaneDecorator {
  public:
-  using FibClientPlane::FibClientPlane;
+  using PlaneDecorator::PlaneDecorator;
   /// Nobody looks on before this.
   void set_watcher(BfdManager* watcher) { watcher_ = watcher; }
 
   tl::expected<NextHopId, FibError> add_next_hop(const NextHopSpec& spec) override {
-    auto id = FibClientPlane::add_next_hop(spec);
+    auto id = PlaneDecorator::add_next_hop(spec);
     if (id && watcher_ != nullptr) watcher_->next_hop_changed(*id, spec);
     return id;
   }
   void update_next_hop(NextHopId id, const NextHopSpec& spec) override {
-    FibClientPlane::update_next_hop(id, spec);
+    PlaneDecorator::update_next_hop(id, spec);
     if (watcher_ != nullptr) watcher_->next_hop_changed(id, spec);
   }
   void release_next_hop(NextHopId id) override {
     if (watcher_ != nullptr) watcher_->next_hop_released(id);
-    FibClientPlane::release_next_hop(id);
+    PlaneDecorator::release_next_hop(id);
   }
 
  private:

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <fstream>
 #include <map>
 #include <optional>
 
@@ -303,8 +302,9 @@ class Checker {
       return;
     }
     const std::size_t longest = profile.auth == BfdAuth::kSimple ? 16 : 20;
-    std::ifstream file{profile.auth_key_file};
-    if (!std::getline(file, profile.auth_key)) {
+    const auto content = reader_.scope().read_secret(profile.auth_key_file);
+    if (content) profile.auth_key = content->substr(0, content->find('\n'));
+    if (!content || content->empty()) {
       complain(path + ".auth-key-file",
                fmt::format("{} can't be read or is empty; expected a key in its first line",
                            profile.auth_key_file));

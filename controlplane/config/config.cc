@@ -13,6 +13,7 @@
 
 #include "controlplane/config/checks.h"
 #include "controlplane/config/reader.h"
+#include "controlplane/config/source.h"
 
 namespace lastmile {
 namespace {
@@ -118,15 +119,8 @@ ConfigError syntax_error(const std::string& file, std::string_view text,
           (anchor ? std::string{kAnchor} : error.msg) + "; expected valid YAML"};
 }
 
-}  // namespace
-
-std::string to_string(const ConfigError& error) {
-  if (error.line == 0) return fmt::format("{}: {}", error.file, error.message);
-  return fmt::format("{}:{}:{}: {}", error.file, error.line, error.column, error.message);
-}
-
-tl::expected<Config, std::vector<ConfigError>> parse_config(std::string_view text,
-                                                            const std::string& name) {
+tl::expected<Config, std::vector<ConfigError>> parse(std::string_view text, const std::string& name,
+                                                     config::Scope scope) {
   constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
   if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
   if (const auto garbage = first_garbage(text)) {
@@ -134,7 +128,7 @@ tl::expected<Config, std::vector<ConfigError>> parse_config(std::string_view tex
         name, *garbage, "not a text file; expected YAML in UTF-8, no control characters"));
   }
   Config config;
-  config::Reader reader{name, config};
+  config::Reader reader{name, config, std::move(scope)};
   try {
     const std::string file{text};
     if (auto error = second_document(name, file)) return tl::unexpected(std::vector{*error});
@@ -153,7 +147,7 @@ tl::expected<Config, std::vector<ConfigError>> parse_config(std::string_view tex
   return config;
 }
 
-tl::expected<Config, std::vector<ConfigError>> load_config(const std::string& path) {
+tl::expected<std::string, std::vector<ConfigError>> read_text(const std::string& path) {
   const auto unreadable = [&](std::string why) {
     return tl::unexpected(std::vector{ConfigError{path, 0, 0, std::move(why)}});
   };
@@ -177,7 +171,50 @@ tl::expected<Config, std::vector<ConfigError>> load_config(const std::string& pa
     return unreadable(
         fmt::format("can't be read: {}; expected a configuration file", std::strerror(errno)));
   }
-  return parse_config(text, path);
+  return text;
+}
+
+}  // namespace
+
+std::string to_string(const ConfigError& error) {
+  if (error.line == 0) return fmt::format("{}: {}", error.file, error.message);
+  return fmt::format("{}:{}:{}: {}", error.file, error.line, error.column, error.message);
+}
+
+tl::expected<Config, std::vector<ConfigError>> parse_config(std::string_view text,
+                                                            const std::string& name) {
+  return parse(text, name, {});
+}
+
+tl::expected<Config, std::vector<ConfigError>> load_config(const std::string& path) {
+  const auto text = read_text(path);
+  if (!text) return tl::unexpected(text.error());
+  return parse_config(*text, path);
+}
+
+tl::expected<Config, std::vector<ConfigError>> load_config(const std::string& path,
+                                                           ConfigSource& source) {
+  source = {path, {}, {}};
+  auto text = read_text(path);
+  if (!text) return tl::unexpected(text.error());
+  source.text = std::move(*text);
+  config::Scope scope;
+  scope.read_secret = [&secrets = source.secrets](const std::string& secret) {
+    auto content = config::read_secret_file(secret);
+    if (content) secrets[secret] = *content;
+    return content;
+  };
+  return parse(source.text, path, std::move(scope));
+}
+
+tl::expected<Config, std::vector<ConfigError>> parse_config(const ConfigSource& source) {
+  config::Scope scope;
+  scope.read_secret = [&source](const std::string& path) -> tl::expected<std::string, int> {
+    const auto known = source.secrets.find(path);
+    if (known == source.secrets.end()) return tl::unexpected(ENOENT);
+    return known->second;
+  };
+  return parse(source.text, source.name, std::move(scope));
 }
 
 }  // namespace lastmile

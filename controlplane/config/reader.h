@@ -18,13 +18,16 @@ namespace lastmile::config {
 /// One reading of one file. Goes on after an error, so that all of them are reported at once.
 class Reader {
  public:
-  Reader(std::string file, Config& config) : file_(std::move(file)), config_(config) {}
+  Reader(std::string file, Config& config) : Reader(std::move(file), config, Scope{}) {}
+  Reader(std::string file, Config& config, Scope scope)
+      : file_(std::move(file)), config_(config), scope_(std::move(scope)) {}
 
   void read(const YAML::Node& document);
 
   /// Adds an error; how the checks that come after reading report theirs.
   void complain(Place place, std::string message);
 
+  [[nodiscard]] const Scope& scope() const { return scope_; }
   [[nodiscard]] const Places& places() const { return places_; }
   /// The value was in the file, but no good; a check that needs it has nothing to say.
   [[nodiscard]] bool failed(const std::string& path) const { return failed_.contains(path); }

@@ -13,20 +13,13 @@ namespace {
 
 constexpr std::size_t kLongestPassword = 80;  // TCP_MD5SIG_MAXKEYLEN
 
-tl::expected<std::string, Fault> read_secret(const std::string& path) {
-  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file{std::fopen(path.c_str(), "rbe"),
-                                                             &std::fclose};
-  if (!file) {
-    return tl::unexpected(Fault{fmt::format("can't be opened: {}", std::strerror(errno)),
+tl::expected<std::string, Fault> password(const std::string& path, const ReadSecretFile& read) {
+  auto content = read(path);
+  if (!content) {
+    return tl::unexpected(Fault{fmt::format("can't be opened: {}", std::strerror(content.error())),
                                 "expected a file with a password"});
   }
-  char buffer[kLongestPassword + 3];
-  const std::size_t length = std::fread(buffer, 1, sizeof buffer, file.get());
-  if (std::ferror(file.get()) != 0) {
-    return tl::unexpected(Fault{fmt::format("can't be read: {}", std::strerror(errno)),
-                                "expected a file with a password"});
-  }
-  std::string secret{buffer, length};
+  std::string& secret = *content;
   if (secret.ends_with('\n')) secret.pop_back();
   if (secret.ends_with('\r')) secret.pop_back();
   if (secret.empty()) {
@@ -42,9 +35,21 @@ tl::expected<std::string, Fault> read_secret(const std::string& path) {
 
 }  // namespace
 
+tl::expected<std::string, int> read_secret_file(const std::string& path) {
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file{std::fopen(path.c_str(), "rbe"),
+                                                             &std::fclose};
+  if (!file) return tl::unexpected(errno);
+  char buffer[256];  // enough to say how long a key is that is too long
+  errno = 0;
+  const std::size_t length = std::fread(buffer, 1, sizeof buffer, file.get());
+  if (std::ferror(file.get()) != 0) return tl::unexpected(errno);
+  return std::string{buffer, length};
+}
+
 Type<std::string> secret_file() {
-  return {"the path of a file with a password",
-          [](std::string_view text, const Scope&) { return read_secret(std::string{text}); }};
+  return {"the path of a file with a password", [](std::string_view text, const Scope& scope) {
+            return password(std::string{text}, scope.read_secret);
+          }};
 }
 
 }  // namespace lastmile::config

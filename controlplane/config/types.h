@@ -28,8 +28,13 @@ struct Fault {
   std::string expected;  ///< replaces "expected {the type}" where something better is known
 };
 
+/// The first bytes of a file with a secret, more than any secret has; else `errno`.
+using ReadSecretFile = std::function<tl::expected<std::string, int>(const std::string& path)>;
+[[nodiscard]] tl::expected<std::string, int> read_secret_file(const std::string& path);
+
 /// What sections that were read before have defined and later ones refer to.
 struct Scope {
+  ReadSecretFile read_secret = read_secret_file;
   std::vector<std::string> ports;         ///< by PortId
   std::vector<std::string> bfd_profiles;  ///< by index in BfdConfig::profiles
   const std::vector<BgpGroupConfig>* groups = nullptr;

@@ -28,7 +28,7 @@ def restarting_lab():
         frr.configure(lab, "leaf1", "router bgp 65001", "bgp graceful-restart",
                       "bgp graceful-restart preserve-fw-state")  # fmt: skip
         frr.vtysh(lab, "leaf1", "write memory")
-        lastmile.start_servers(lab)
+        lastmile.start_servers(lab, options={"bms1": ("--record", str(lab.folder("bms1") / "run.rec"))})
         yield lab
     finally:
         lab.remove()
@@ -108,3 +108,27 @@ def test_a_link_that_goes_down_is_no_restart(restarting_lab):
     lab.run("leaf1", "ip", "link", "set", "bms1", "up")
     start_bgpd(lab, "leaf1")
     wait_for("back", lambda: neighbor(lab, "up1")["state"] == "Established", patience=60)
+
+
+def replay(lab: Lab, file: str = "run.rec") -> subprocess.CompletedProcess:
+    return subprocess.run([lastmile.BUILD / "lastmiled", "--replay", lab.folder("bms1") / file],
+                          capture_output=True, text=True, timeout=60)  # fmt: skip
+
+
+def test_the_run_so_far_replays_to_the_same_routes(restarting_lab):
+    lab = restarting_lab
+    wait_for("the other server's route", lambda: len(part(lab, "10.0.2.2/32")) == 2)
+    known = {(r["prefix"], r["neighbor"], r["best"], bool(r["refusal"])) for r in part(lab)}
+    lab.stop("bms1", "lastmiled")
+    again = replay(lab)
+    assert again.returncode == 0, again.stderr
+    assert "1 checkpoints as recorded" in again.stderr, again.stderr
+    routes = set()
+    for line in again.stdout.splitlines():
+        if not line.startswith("route "):
+            continue
+        prefix, source, *rest = line.split()[1:]
+        neighbor = rest.pop(0) if source == "bgp" else ""
+        routes.add((prefix, neighbor, rest[:1] == ["best"], "refused:" in rest))
+    assert routes == known
+    assert replay(lab).stdout == again.stdout

@@ -43,14 +43,14 @@ control: {{socket: {folder}/lastmile.sock}}
 """
 
 
-def start(lab: Lab, node: topology.Node, bfd: str = "", scheduling: str = "fair") -> None:
+def start(lab: Lab, node: topology.Node, bfd: str = "", scheduling: str = "fair", options: tuple[str, ...] = ()) -> None:
     """Starts lastmiled in the node's namespace and waits until its control socket answers."""
     binary = BUILD / "lastmiled"
     if not binary.exists():
         raise LabError(f"{binary} is not there; run: tools/build")
     folder = lab.folder(node.name)
     (folder / "server.yaml").write_text(configuration(node, folder, bfd, scheduling))
-    process = lab.start(node.name, "lastmiled", [str(binary), str(folder / "server.yaml")])
+    process = lab.start(node.name, "lastmiled", [str(binary), *options, str(folder / "server.yaml")])
 
     def answers() -> bool:
         if process.poll() is not None:
@@ -61,11 +61,13 @@ def start(lab: Lab, node: topology.Node, bfd: str = "", scheduling: str = "fair"
     wait_for(f"{node.name}: lastmiled starts", answers, 20)
 
 
-def start_servers(lab: Lab, bfd: dict[str, str] | None = None, scheduling: str = "fair") -> None:
+def start_servers(
+    lab: Lab, bfd: dict[str, str] | None = None, scheduling: str = "fair", options: dict[str, tuple[str, ...]] | None = None
+) -> None:
     """Starts lastmiled on all servers and waits until the sessions of all uplinks are Established. `bfd`: the
-    profile of each server, by its name."""
+    profile of each server, by its name; `options`: of its command line."""
     for node in topology.servers():
-        start(lab, node, (bfd or {}).get(node.name, ""), scheduling)
+        start(lab, node, (bfd or {}).get(node.name, ""), scheduling, (options or {}).get(node.name, ()))
     for node in topology.servers():
         uplinks = {own for own, _, _ in topology.uplinks(node.name)}
         wait_for(f"{node.name}: sessions", lambda n=node.name, u=uplinks: established(lab, n) == u)
