@@ -2,9 +2,13 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
+#include <chrono>
 #include <string_view>
 #include <type_traits>
+
+#include "logging/log.h"
 
 namespace lastmile {
 namespace {
@@ -12,13 +16,13 @@ namespace {
 constexpr TimerKey kWork{TimerKind::kRibWork, 0};
 
 /// This router as every OPEN introduces it; the name is for the FQDN capability.
-bgp::Speaker speaker(const Config& config) {
+bgp::Speaker speaker(const Config& config, const std::optional<Duration>& away) {
   std::array<char, 256> buffer{};
   if (gethostname(buffer.data(), buffer.size() - 1) != 0) buffer[0] = '\0';
   const std::string_view name{buffer.data()};
   const std::size_t dot = name.find('.');
   return {config.router.asn, config.router.id, std::string{name.substr(0, dot)},
-          dot == std::string_view::npos ? "" : std::string{name.substr(dot + 1)}};
+          dot == std::string_view::npos ? "" : std::string{name.substr(dot + 1)}, away};
 }
 
 /// The twins' own link-local addresses, which the kernel derives from the ports' MAC addresses,
@@ -62,6 +66,9 @@ class ControlPlane::SessionFanout final : public bgp::SessionObserver {
   void on_restarting(bgp::PeerId peer, const std::string& reason, TimePoint now) override {
     rib_.on_restarting(peer, reason, now);
   }
+  void on_long_lived(bgp::PeerId peer, const bgp::LongLivedRestart& kept, TimePoint now) override {
+    rib_.on_long_lived(peer, kept, now);
+  }
   void on_down(bgp::PeerId peer, const std::string& reason, TimePoint now) override {
     rib_.on_down(peer, reason, now);
   }
@@ -73,18 +80,20 @@ class ControlPlane::SessionFanout final : public bgp::SessionObserver {
 };
 
 ControlPlane::ControlPlane(const Config& config, const std::vector<Port>& ports,
-                           rib::ForwardingPlane& plane, const Outside& outside, std::uint32_t seed)
+                           rib::ForwardingPlane& plane, const Outside& outside,
+                           const Beginning& beginning)
     : config_(config),
       ports_(ports),
       timers_(outside.timers),
       log_(outside.log),
-      discovery_(outside.neighborhood, outside.timers, *this, seed),
-      sessions_(speaker(config), peer_settings(config, ports), outside.transport, outside.timers,
-                seed),
+      discovery_(outside.neighborhood, outside.timers, *this, beginning.seed),
+      sessions_(speaker(config, beginning.away), peer_settings(config, ports), outside.transport,
+                outside.timers, beginning.seed),
       plane_(plane),
       bfd_(config, bfd_ports(ports), {outside.bfd, outside.neighborhood, outside.timers, *this},
-           seed),
+           beginning.seed),
       rib_(config, plane_, sessions_, outside.neighborhood, outside.timers),
+      away_(beginning.away),
       fanout_(std::make_unique<SessionFanout>(rib_, bfd_)) {
   plane_.set_watcher(&bfd_);
   for (const Port& port : ports) discovery_.add_port(port.id, port.mac.link_local());
@@ -105,6 +114,7 @@ void ControlPlane::start(TimePoint now) {
   }
   bfd_.apply(config_, bgp::peer_settings(config_), ids, now);
   hold_for_bfd(ids);
+  begin_restart();
   sessions_.start(*fanout_, now);
   work(now);
   if (log_ != nullptr) log_->handled();
@@ -125,6 +135,22 @@ void ControlPlane::apply(const Config& wanted, TimePoint now) {
   }
   work(now);
   if (log_ != nullptr) log_->handled();
+}
+
+/// This process takes up where another one was broken off, if that was so short ago that a neighbor
+/// may still have our routes (RFC 4724 section 4.1).
+void ControlPlane::begin_restart() {
+  std::chrono::seconds longest{0};
+  for (const BgpNeighborConfig& neighbor : config_.bgp.neighbors) {
+    const GracefulRestartConfig& restart = neighbor.graceful_restart;
+    if (restart.mode != GracefulRestartConfig::Mode::kRestarter) continue;
+    longest = std::max(longest, restart.restart_time);
+  }
+  if (!away_ || *away_ > longest) return sessions_.restart_is_over();
+  log::info("this is a restart after {} ms without a router",
+            std::chrono::duration_cast<std::chrono::milliseconds>(*away_).count());
+  restarting_ = true;
+  rib_.defer_selection(longest);
 }
 
 void ControlPlane::hold_for_bfd(const std::vector<bgp::PeerId>& peers) {
@@ -184,6 +210,8 @@ void ControlPlane::timer_expired(const Event& event, const TimerExpired& expired
       break;  // work() follows every event
     case TimerKind::kResolve:
     case TimerKind::kStaleRoutes:
+    case TimerKind::kLongLivedStale:
+    case TimerKind::kSelectionDeferral:
       rib_.on_timer(expired, event.at);
       break;
     case TimerKind::kBfdResolve:
@@ -200,6 +228,9 @@ void ControlPlane::timer_expired(const Event& event, const TimerExpired& expired
 
 void ControlPlane::work(TimePoint now) {
   if (rib_.work(rib::kSliceRoutes, now)) timers_.arm(kWork, Duration::zero());
+  if (!restarting_ || rib_.defers_selection()) return;
+  restarting_ = false;
+  sessions_.restart_is_over();
 }
 
 void ControlPlane::on_bfd_up(bgp::PeerId peer, TimePoint now) {

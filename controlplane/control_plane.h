@@ -21,6 +21,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -51,9 +52,16 @@ class ControlPlane final : private NeighborObserver, private BfdObserver {
     InputLog* log = nullptr;
   };
 
-  /// `seed` is for the jitter of timers; the same seed and events give the same run.
+  /// What a run begins with beside its configuration; the same and the same events give the same
+  /// run.
+  struct Beginning {
+    std::uint32_t seed = 0;  ///< of the jitter of timers
+    /// How long ago the process before ended without a word; nothing: it did not (RFC 4724).
+    std::optional<Duration> away{};
+  };
+
   ControlPlane(const Config& config, const std::vector<Port>& ports, rib::ForwardingPlane& plane,
-               const Outside& outside, std::uint32_t seed);
+               const Outside& outside, const Beginning& beginning);
   ~ControlPlane() override;
 
   /// Installs the configuration's own routes and starts the sessions. Ports count as down until a
@@ -84,6 +92,7 @@ class ControlPlane final : private NeighborObserver, private BfdObserver {
   void dispatch(const Event& event);
   void timer_expired(const Event& event, const TimerExpired& expired);
   void work(TimePoint now);
+  void begin_restart();
   /// Peers whose BGP waits for BFD don't start before it.
   void hold_for_bfd(const std::vector<bgp::PeerId>& peers);
 
@@ -96,6 +105,8 @@ class ControlPlane final : private NeighborObserver, private BfdObserver {
   WatchedPlane plane_;
   BfdManager bfd_;
   rib::Rib rib_;
+  const std::optional<Duration> away_;
+  bool restarting_ = false;  ///< what RFC 4724 section 4.1 says is still going on
   std::unique_ptr<SessionFanout> fanout_;
 };
 

@@ -1,5 +1,6 @@
 #include "daemon/router.h"
 
+#include <algorithm>
 #include <chrono>
 #include <optional>
 #include <random>
@@ -26,6 +27,7 @@
 #include "daemon/link_monitor.h"
 #include "daemon/service_manager.h"
 #include "daemon/show.h"
+#include "daemon/sign_of_life.h"
 #include "dataplane/net/format.h"
 #include "logging/log.h"
 
@@ -37,6 +39,8 @@ using std::chrono::milliseconds;
 // How long peers may take to hear that we go.
 constexpr Duration kFarewell = milliseconds{1000};
 constexpr Duration kFarewellStep = milliseconds{10};
+
+constexpr TimerKey kSignOfLife{TimerKind::kSignOfLife, 0};
 
 std::vector<PortTwin> transport_twins(const Devices& devices) {
   std::vector<PortTwin> twins;
@@ -69,6 +73,7 @@ struct Router::Parts {
       : config(std::move(c)),
         devices(std::move(d)),
         forwarding(config, *devices),
+        life(config.control.socket + ".alive"),
         plane(forwarding.client()),
         timers(loop),
         manager(loop.context()) {}
@@ -77,6 +82,7 @@ struct Router::Parts {
   Config config;
   std::unique_ptr<Devices> devices;
   Forwarding forwarding;
+  SignOfLife life;
   rib::FibClientPlane plane;
   EventLoop loop;
   AsioTimers timers;
@@ -96,6 +102,7 @@ struct Router::Parts {
   void handle(const Event& event);
   tl::expected<void, std::string> serve_metrics();
   CommandResult reload(const std::string& path);
+  void give_sign_of_life();
   void reflect_echo(PortId id);
   void watch_data_plane();
   void watch_neighborhood();
@@ -153,6 +160,7 @@ tl::expected<void, std::string> Router::Parts::wire(const Options& options) {
   watch_data_plane();
   watch_neighborhood();
   control->start(loop.now());
+  give_sign_of_life();
   if (auto seen = links->refresh(); !seen) return tl::unexpected(seen.error().message);
   neighborhood->refresh();
   return {};
@@ -175,21 +183,21 @@ tl::expected<void, std::string> Router::Parts::serve_metrics() {
 
 tl::expected<void, std::string> Router::Parts::make_control(const Options& options) {
   const std::vector<ControlPlane::Port> ports = control_ports(*devices);
-  const std::uint32_t seed = std::random_device{}();
+  const ControlPlane::Beginning run{std::random_device{}(), life.found()};
   if (options.record.empty()) {
     control.emplace(config, ports, plane,
                     ControlPlane::Outside{*transport, timers, *neighborhood, forwarding.bfd()},
-                    seed);
+                    run);
     return {};
   }
-  const record::Beginning beginning{"lastmiled " LASTMILE_VERSION, loop.now(), seed, ports};
+  const record::Beginning beginning{"lastmiled " LASTMILE_VERSION, loop.now(), run, ports};
   auto made = record::Recorder::create(options.record, beginning, options.source);
   if (!made) return tl::unexpected(made.error());
   recorder = std::move(*made);
   control.emplace(config, ports, recorder->plane(plane),
                   ControlPlane::Outside{recorder->transport(*transport), timers, *neighborhood,
                                         forwarding.bfd(), recorder.get()},
-                  seed);
+                  run);
   recorder->handled();
   log::info("records this run in {}", options.record);
   return {};
@@ -234,11 +242,22 @@ void Router::Parts::handle(const Event& event) {
         "command", [&] { server->reply(command->command, commands.dispatch(command->request)); });
     return;
   }
+  const auto* expired = std::get_if<TimerExpired>(&event.what);
+  if (expired != nullptr && expired->timer == kSignOfLife) return give_sign_of_life();
   control->handle(event);
   forwarding.bfd().flush();
   if (const auto* neighbor = std::get_if<LinkLayerNeighborChanged>(&event.what)) {
     reflect_echo(neighbor->port);
   }
+}
+
+/// Without a neighbor that would like to know of our restarts none is given.
+void Router::Parts::give_sign_of_life() {
+  const bool wanted = std::ranges::any_of(config.bgp.neighbors, [](const auto& neighbor) {
+    return neighbor.graceful_restart.mode == GracefulRestartConfig::Mode::kRestarter;
+  });
+  wanted ? life.give() : life.end();
+  timers.arm(kSignOfLife, SignOfLife::kEvery);
 }
 
 // NICs that can turn a neighbor's echo round by themselves have to know its MAC address.
@@ -319,6 +338,7 @@ void Router::run() {
        waited += kFarewellStep) {
     parts.loop.run_for(kFarewellStep);
   }
+  parts.life.end();
   log::info("stopped");
 }
 

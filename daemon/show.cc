@@ -260,7 +260,18 @@ std::vector<NeighborView> Show::bgp_neighbors() const {
     view.attribute_discard = status.history.attribute_discard;
     view.last_fault = status.history.last_fault;
     view.restarting = status.restarting;
+    view.long_lived = status.last_choice;
     view.stale = sum(counts.stale);
+    view.awaited = from_.control.rib().awaits(status.id);
+    const auto& announced = status.announced.graceful_restart;
+    if (announced && !announced->families.empty()) {
+      LocalRestartView& local = view.local_restart.emplace();
+      local.restart_time = seconds{announced->restart_time_s};
+      local.restarted = announced->restarted;
+      for (const auto& kept : announced->families) {
+        if (kept.forwarding) local.forwarding.emplace_back(name_of(kept.family));
+      }
+    }
     if (status.negotiated && status.negotiated->graceful_restart) {
       const bgp::GracefulRestart& agreed = *status.negotiated->graceful_restart;
       GracefulRestartView& restart = view.graceful_restart.emplace();

@@ -323,6 +323,7 @@ class Checker {
       inherit_timers(group, config_.bgp.timers, path + ".timers");
       peer_options(group, path);
     }
+    generated_routes();
     Once<std::string> names{*this};
     std::map<PortId, std::string> unnumbered;
     std::map<PortId, std::string> link_local;
@@ -360,6 +361,30 @@ class Checker {
                              config_.ports[neighbor.port->value()].name,
                              reader_.places().of(other->second).line));
       }
+    }
+  }
+
+  /// A host announces what is its own: a key that could have no effect is an error.
+  void generated_routes() {
+    const bool host = config_.router.mode == RouterMode::kHost && !failed("router.mode");
+    Once<IpPrefix> prefixes{*this};
+    for (std::size_t i = 0; i < config_.bgp.aggregates.size(); ++i) {
+      const std::string path = item("bgp.aggregates", i);
+      if (failed(path) || failed(path + ".prefix")) continue;
+      const IpPrefix& prefix = config_.bgp.aggregates[i].prefix;
+      prefixes.add(prefix, path, fmt::format("aggregate {}", prefix));
+      if (length_of(prefix) == 0) {
+        complain(path + ".prefix",
+                 fmt::format("{} is the default route; expected a longer prefix, or "
+                             "\"default-originate\"",
+                             prefix));
+      }
+    }
+    for (const char* key : {"bgp.aggregates", "bgp.default-originate"}) {
+      if (!host || !reader_.places().has(key)) continue;
+      complain(key,
+               "in host mode only loopbacks and services are announced; expected mode: "
+               "transit in \"router\", or none of these");
     }
   }
 

@@ -130,10 +130,11 @@ struct LocalAs {
   bool replace_as = false;  ///< it stands alone in what we send, without router.asn behind it
 };
 
-/// What becomes of a neighbor's routes while its BGP restarts (RFC 4724).
+/// What becomes of a neighbor's routes while its BGP restarts, and of ours there (RFC 4724).
 struct GracefulRestartConfig {
   enum class Mode : std::uint8_t {
-    kHelper,  ///< they are kept, if the neighbor asks for it
+    kHelper,     ///< the neighbor's are kept, if it asks for it
+    kRestarter,  ///< that, and it is asked to keep ours
     kOff,
   };
   Mode mode = Mode::kHelper;
@@ -141,9 +142,16 @@ struct GracefulRestartConfig {
   std::optional<bool> notifications;
   std::chrono::seconds restart_limit{120};  ///< the neighbor's own time counts if it is shorter
   std::chrono::seconds stale_time{360};     ///< for its whole table, once it is back
+  std::chrono::seconds restart_time{30};    ///< for which the neighbor is asked to keep ours
+  bool preserve_fw_state = false;           ///< it is told that packets went on meanwhile (F)
+  /// How long its routes are kept beyond `restart_limit`, as the last choice (RFC 9494); 0: not.
+  std::chrono::seconds long_lived_limit{0};
 
   friend bool operator==(const GracefulRestartConfig&, const GracefulRestartConfig&) = default;
 };
+
+/// Several paths to a prefix in one session (RFC 7911).
+enum class AddPathUse : std::uint8_t { kOff, kReceive };
 
 /// What a neighbor may inherit from its group, and a group from the bgp section.
 struct BgpPeerOptions {
@@ -163,6 +171,7 @@ struct BgpPeerOptions {
   bool as_override = false;       ///< the peer's own AS in paths that we send becomes ours
   bool remove_private_as = false;
   bool enforce_first_as = true;  ///< RFC 4271 section 6.3
+  AddPathUse add_path = AddPathUse::kOff;
   MaxPrefixes max_prefixes;
   GracefulRestartConfig graceful_restart;
   bool shutdown = false;
@@ -188,6 +197,19 @@ struct BgpNeighborConfig : BgpPeerOptions {
   std::string group;     ///< empty: none
 };
 
+/// A route that is announced because of others (RFC 4271 section 9.2.2.2).
+struct AggregateConfig {
+  IpPrefix prefix;
+  bool summary_only = false;  ///< what lies inside it is not announced
+};
+
+/// A default route that is announced though nobody has one for us.
+struct DefaultOriginateConfig {
+  bool ipv4 = false, ipv6 = false;
+  std::vector<IpPrefix> if_present;  ///< only while there is a route to one of these; empty: always
+  std::string if_policy;             ///< only while there is a route that it accepts
+};
+
 struct BgpConfig {
   bool enabled = false;                    ///< there is a `bgp` section
   BgpTimers timers;                        ///< what neighbors inherit
@@ -197,6 +219,8 @@ struct BgpConfig {
   bool multipath_relax = true;
   bool use_link_bandwidth = true;  ///< draft-ietf-idr-link-bandwidth
   bool reject_as_sets = true;      ///< RFC 9774
+  std::vector<AggregateConfig> aggregates;
+  DefaultOriginateConfig default_originate;
   std::vector<BgpGroupConfig> groups;
   std::vector<BgpNeighborConfig> neighbors;
 };

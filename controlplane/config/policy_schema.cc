@@ -74,7 +74,9 @@ KeysOf<Match> match_keys() {
           one_of<Source>({{"local", Source::kLocal},
                           {"connected", Source::kConnected},
                           {"static", Source::kStatic},
-                          {"bgp", Source::kBgp}}))
+                          {"aggregate", Source::kAggregate},
+                          {"bgp", Source::kBgp},
+                          {"default", Source::kDefault}}))
           .help("Where the route comes from; export only, all that is imported is from bgp."),
   };
 }

@@ -244,10 +244,13 @@ KeysOf<GracefulRestartConfig> graceful_restart_keys(const std::string& whose) {
   const auto absent = [&](const char* value) { return whose.empty() ? value : whose; };
   return {
       key("mode", &Restart::mode,
-          one_of<Restart::Mode>({{"helper", Restart::Mode::kHelper}, {"off", Restart::Mode::kOff}}))
+          one_of<Restart::Mode>({{"helper", Restart::Mode::kHelper},
+                                 {"restarter", Restart::Mode::kRestarter},
+                                 {"off", Restart::Mode::kOff}}))
           .when_absent(absent("helper"))
           .help("helper: while a neighbor's BGP restarts, its routes are kept and used, if it asks "
-                "for that in OPEN; off: they go with the session."),
+                "for that in OPEN; restarter: that, and neighbors are asked to keep ours while "
+                "this router restarts; off: routes go with the session."),
       key("notifications", &Restart::notifications, toggle())
           .when_absent(absent("true for a neighbor with bfd, else false"))
           .help("Keep them, too, when a NOTIFICATION or the hold timer ended the session (RFC "
@@ -258,6 +261,21 @@ KeysOf<GracefulRestartConfig> graceful_restart_keys(const std::string& whose) {
       key("stale-time", &Restart::stale_time, whole_seconds(seconds{1}, seconds{65535}))
           .when_absent(absent("360s"))
           .help("How long the neighbor has to announce them again once it is back."),
+      key("restart-time", &Restart::restart_time, whole_seconds(seconds{1}, seconds{4095}))
+          .when_absent(absent("30s"))
+          .help("For restarter: how long the neighbor is asked to keep our routes. Nothing is "
+                "forwarded here meanwhile: packets that it sends us are lost."),
+      key("preserve-fw-state", &Restart::preserve_fw_state, toggle())
+          .when_absent(absent("false"))
+          .help("For restarter: tell the neighbor after a restart that packets went on being "
+                "forwarded, which is not true of the restart itself, so that it keeps our routes "
+                "until it has heard them again (docs/bgp.md)."),
+      key("long-lived-limit", &Restart::long_lived_limit,
+          whole_seconds(seconds{0}, seconds{16777215}))
+          .when_absent(absent("0s: not"))
+          .help("How long a neighbor's routes are kept after its restart took too long, as the "
+                "last choice, if it asks for that (RFC 9494); its own time counts if it is "
+                "shorter."),
   };
 }
 
@@ -339,6 +357,12 @@ KeysOf<Owner> peer_option_keys() {
           .help(
               "Refuse paths of an external neighbor that do not start with its AS. A route server "
               "needs false."),
+      option<Owner>(
+          "add-path", &Options::add_path,
+          one_of<AddPathUse>({{"receive", AddPathUse::kReceive}, {"off", AddPathUse::kOff}}))
+          .when_absent("off")
+          .help("receive: the neighbor may send several paths to a prefix (RFC 7911); all of them "
+                "take part in the choice of routes."),
       section("max-prefixes", static_cast<MaxPrefixes Owner::*>(&Options::max_prefixes),
               max_prefixes_keys())
           .when_absent("twice what the forwarding tables hold, action restart")
@@ -402,6 +426,31 @@ KeysOf<BgpNeighborConfig> neighbor_keys() {
   return keys;
 }
 
+KeysOf<AggregateConfig> aggregate_keys() {
+  return {
+      key("prefix", &AggregateConfig::prefix, prefix())
+          .required()
+          .help("Announced while a longer prefix inside it is forwarded; packets for what is not "
+                "there are dropped."),
+      key("summary-only", &AggregateConfig::summary_only, toggle())
+          .fallback("false")
+          .help("Do not announce the routes inside it."),
+  };
+}
+
+KeysOf<DefaultOriginateConfig> default_originate_keys() {
+  return {
+      key("ipv4", &DefaultOriginateConfig::ipv4, toggle()).fallback("false").help("0.0.0.0/0."),
+      key("ipv6", &DefaultOriginateConfig::ipv6, toggle()).fallback("false").help("::/0."),
+      list("if-present", &DefaultOriginateConfig::if_present, prefix(), 64)
+          .when_absent("always")
+          .help("Only while one of these very prefixes, of the same family, is forwarded."),
+      key("if-policy", &DefaultOriginateConfig::if_policy, policy_reference())
+          .when_absent("always")
+          .help("Only while a route is forwarded, of the same family, that this policy accepts."),
+  };
+}
+
 KeysOf<BgpConfig> bgp_keys() {
   return {
       timers_section<BgpConfig>("a third of hold, so 3s", "9s", "1s")
@@ -426,6 +475,11 @@ KeysOf<BgpConfig> bgp_keys() {
           .fallback("true")
           .help("Refuse paths with an AS_SET or AS_CONFED_SET, which nobody may send any more "
                 "(RFC 9774)."),
+      sections("aggregates", &BgpConfig::aggregates, 64, aggregate_keys())
+          .help("Routes that are announced, in transit mode, while a route inside them is there."),
+      section("default-originate", &BgpConfig::default_originate, default_originate_keys())
+          .help("A default route of our own for neighbors, in transit mode. One from a neighbor "
+                "goes before it. Export policies find it by source: default."),
       section("graceful-restart", &BgpConfig::graceful_restart, graceful_restart_keys(""))
           .help("For neighbors that set none of their own."),
       named_sections<BgpConfig, BgpGroupConfig>("groups", "NAME", add_group, 256, word(),

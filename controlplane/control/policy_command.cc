@@ -79,7 +79,7 @@ tl::expected<bgp::AsPath, std::string> read_path(std::string_view text) {
 }
 
 constexpr std::array kOrigins = {"igp", "egp", "incomplete"};
-constexpr std::array kSources = {"local", "connected", "static", "bgp"};
+constexpr std::array kSources = {"local", "connected", "static", "aggregate", "bgp", "default"};
 
 template <std::size_t n>
 tl::expected<std::size_t, std::string> read_choice(const std::array<const char*, n>& words,

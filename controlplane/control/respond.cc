@@ -115,6 +115,12 @@ json to_json(const OffloadView& port) {
           {"steps", list(port.steps)}};
 }
 
+json local_restart(const LocalRestartView& restart) {
+  return {{"restart_time_s", restart.restart_time.count()},
+          {"restarted", restart.restarted},
+          {"forwarding", restart.forwarding}};
+}
+
 json to_json(const NeighborView& neighbor) {
   return {{"name", neighbor.name},
           {"description", neighbor.description},
@@ -143,6 +149,9 @@ json to_json(const NeighborView& neighbor) {
           {"remote_role", neighbor.remote_role},
           {"graceful_restart", or_null(neighbor.graceful_restart, restart)},
           {"restarting", neighbor.restarting},
+          {"long_lived", neighbor.long_lived},
+          {"local_restart", or_null(neighbor.local_restart, local_restart)},
+          {"awaited", neighbor.awaited},
           {"stale", neighbor.stale}};
 }
 

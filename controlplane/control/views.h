@@ -79,6 +79,13 @@ struct GracefulRestartView {
   std::vector<std::string> families;     ///< whose routes are kept
 };
 
+/// What a neighbor was asked to do with our routes while we restart (RFC 4724).
+struct LocalRestartView {
+  std::chrono::seconds restart_time{0};
+  bool restarted = false;               ///< R: the session is one after a restart
+  std::vector<std::string> forwarding;  ///< F: families
+};
+
 /// A BGP neighbor.
 struct NeighborView {
   std::string name;  ///< as in BgpNeighborConfig
@@ -104,6 +111,9 @@ struct NeighborView {
   std::string role, remote_role;
   std::optional<GracefulRestartView> graceful_restart;  ///< of the session; nullopt: none
   bool restarting = false;                              ///< its routes are kept without a session
+  bool long_lived = false;                              ///< the same, as the last choice (RFC 9494)
+  std::optional<LocalRestartView> local_restart;        ///< of the session; nullopt: we did not ask
+  bool awaited = false;  ///< after our restart: others hear of routes when it has told all its own
   std::uint64_t stale = 0;  ///< of `received`: from before its restart, not announced again yet
   /// What RFC 7606 made of broken attributes, and the last reason.
   std::uint64_t treat_as_withdraw = 0;

@@ -53,10 +53,16 @@ enum class TimerKind : std::uint8_t {
   kRouterSolicitation,
   // What a peer has not announced again by then is swept (RFC 4724 section 4.2); owner: PeerId
   kStaleRoutes,
+  // How long routes outlive even that, as the last choice (RFC 9494); owner: PeerId and family
+  kLongLivedStale,
+  // After our own restart: until everybody has told all (RFC 4724 section 4.1); owner: 0
+  kSelectionDeferral,
   // Link-layer resolution; owner: NextHopId
   kResolve,
   // The neighbor of a BFD session; owner: bfd::SessionId
   kBfdResolve,
+  // The daemon's own: its sign of life for the process that follows; owner: 0
+  kSignOfLife,
   // The next slice of the RIB's work (owner 0), or an update group that has waited long enough
   kRibWork,
 };

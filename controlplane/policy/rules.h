@@ -15,7 +15,7 @@ namespace lastmile::policy {
 enum class Action : std::uint8_t { kAccept, kReject };
 
 /// Where a route comes from.
-enum class Source : std::uint8_t { kLocal, kConnected, kStatic, kBgp };
+enum class Source : std::uint8_t { kLocal, kConnected, kStatic, kAggregate, kBgp, kDefault };
 
 /// All that are set have to match; of a list any one item is enough.
 struct Match {

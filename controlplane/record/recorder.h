@@ -1,8 +1,8 @@
 // Writes down everything that a control plane is told, so that replay.h can tell it again.
 //
-//   auto recorder = Recorder::create("/var/tmp/run.rec", {version, now, seed, ports}, source);
+//   auto recorder = Recorder::create("/var/tmp/run.rec", {version, now, run, ports}, source);
 //   ControlPlane control(config, ports, (*recorder)->plane(fib),
-//                        {(*recorder)->transport(real), timers, ..., recorder->get()}, seed);
+//                        {(*recorder)->transport(real), timers, ..., recorder->get()}, run);
 //   (*recorder)->handled();                       // the constructor is the first input
 //   ...
 //   (*recorder)->config(source);                  // before ControlPlane::apply
@@ -30,7 +30,7 @@ namespace lastmile::record {
 struct Beginning {
   std::string program;  ///< "lastmiled 0.1.0"
   TimePoint at;
-  std::uint32_t seed = 0;
+  ControlPlane::Beginning run;
   std::vector<ControlPlane::Port> ports;
 };
 

@@ -20,7 +20,7 @@ void fields(Io& io, V& v) {
 }
 template <class Io, Is<Beginning> V>
 void fields(Io& io, V& v) {
-  io(v.program, v.at, v.seed, v.ports);
+  io(v.program, v.at, v.run.seed, v.run.away, v.ports);
 }
 
 }  // namespace lastmile::record

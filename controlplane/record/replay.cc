@@ -276,7 +276,7 @@ class Replay {
     input([&] {
       control_ = std::make_unique<ControlPlane>(
           *config_, beginning.ports, plane_,
-          ControlPlane::Outside{transport_, timers_, neighborhood_, bfd_}, beginning.seed);
+          ControlPlane::Outside{transport_, timers_, neighborhood_, bfd_}, beginning.run);
     });
   }
 

@@ -21,6 +21,13 @@ int by_source(const Candidate& a, const Candidate& b) {
   return lower_wins(a.kind, b.kind);
 }
 
+// RFC 9494 section 4.3: "MUST be treated as the least preferred … when compared to any route that
+// is
+//    not … stale"
+int by_long_lived_stale(const Candidate& a, const Candidate& b) {
+  return lower_wins(a.facts.long_lived_stale, b.facts.long_lived_stale);
+}
+
 // "The local speaker SHALL then … select … the route with the highest degree of preference"
 int by_local_preference(const Candidate& a, const Candidate& b) {
   return lower_wins(b.facts.local_preference, a.facts.local_preference);
@@ -85,6 +92,7 @@ struct RuleEntry {
 };
 constexpr std::array kRules = {
     RuleEntry{by_source, "preferred source"},
+    RuleEntry{by_long_lived_stale, "no LLGR_STALE"},
     RuleEntry{by_local_preference, "higher local preference"},
     RuleEntry{by_as_path_length, "shorter AS path"},
     RuleEntry{by_origin, "lower origin"},

@@ -22,6 +22,7 @@ namespace lastmile::rib {
 /// The rules in the order in which they are applied.
 enum class Rule : std::uint8_t {
   kSource,           ///< ours: local, connected, static, BGP
+  kLongLivedStale,   ///< RFC 9494 section 4.3: the last choice
   kLocalPreference,  ///< RFC 4271 section 9.1.1: highest degree of preference
   kAsPathLength,     ///< 9.1.2.2 a
   kOrigin,           ///< 9.1.2.2 b

@@ -55,6 +55,7 @@ ExportKind export_kind(const std::string& name, const bgp::Negotiated& session,
   kind.replace_as = options.local_as.replace_as;
   kind.remove_private_as = options.remove_private_as;
   kind.role = session.role;
+  kind.long_lived = session.long_lived.has_value();
   kind.policy = options.policy;
   if (kind.policy && asks_for_neighbors(*kind.policy)) kind.name = name;
   if (kind.role && bgp::facts(*kind.role).unmarked_out == bgp::RoleFacts::Unmarked::kMark) {
@@ -66,7 +67,7 @@ ExportKind export_kind(const std::string& name, const bgp::Negotiated& session,
 bool operator==(const ExportKind& a, const ExportKind& b) {
   const auto rest = [](const ExportKind& k) {
     return std::tie(k.external, k.peer_asn, k.local_as, k.replace_as, k.remove_private_as, k.role,
-                    k.only_to_customer, k.name, k.has_next_hop);
+                    k.only_to_customer, k.name, k.long_lived, k.has_next_hop);
   };
   if (rest(a) != rest(b)) return false;
   return a.policy == b.policy || (a.policy && b.policy && a.policy->rules() == b.policy->rules());
@@ -118,6 +119,8 @@ bool ExportView::may_tell(const Path& path, const bgp::PathAttributes& attribute
   // RFC 1997; marks that our own policy sets are for those who hear them.
   if (!learned) return true;
   if (marked(bgp::kNoAdvertise)) return false;
+  // RFC 9494 section 4.3: not to who takes it for a route like others.
+  if (marked(bgp::kLongLivedStale) && !kind_.long_lived) return false;
   return !kind_.external || !(marked(bgp::kNoExport) || marked(bgp::kNoExportSubconfed));
 }
 

@@ -42,6 +42,7 @@ struct ExportKind {
   std::optional<bgp::Asn> only_to_customer;      ///< for routes without the mark (RFC 9234)
   std::shared_ptr<const policy::Policy> policy;  ///< null: none
   std::string name;                              ///< empty unless the policy asks for it
+  bool long_lived = false;                       ///< knows what LLGR_STALE means (RFC 9494)
   bool has_next_hop = true;  ///< false: we have no address that the peer could use; nothing is told
 
   friend bool operator==(const ExportKind& a, const ExportKind& b);

@@ -168,6 +168,64 @@ std::size_t FamilyRib<Address>::sweep(std::uint32_t& cursor, std::size_t limit) 
   return done;
 }
 
+/// False if the path must not outlive its neighbor for so long.
+template <class Address>
+bool FamilyRib<Address>::age_path(Path& path) {
+  bgp::PathAttributes attributes = core_.attributes.attributes(path.attributes);
+  const auto marked = [&](std::uint32_t community) {
+    return std::ranges::binary_search(attributes.communities, bgp::Community{community});
+  };
+  if (marked(bgp::kNoLongLived)) return false;
+  if (marked(bgp::kLongLivedStale)) return true;
+  attributes.communities.push_back({bgp::kLongLivedStale});
+  std::ranges::sort(attributes.communities);
+  const AttributeId aged = core_.attributes.intern(attributes);
+  core_.attributes.release(path.attributes);
+  path.attributes = aged;
+  return true;
+}
+
+template <class Address>
+std::size_t FamilyRib<Address>::age(std::uint32_t& cursor, SourceId source, std::size_t limit) {
+  std::size_t done = 0;
+  for (; done < limit && cursor < table_.end(); ++done, ++cursor) {
+    Record& record = table_[cursor];
+    if (!record.used) continue;
+    bool any = false;
+    for (std::size_t i = record.paths.size(); i-- > 0;) {
+      Path& path = record.paths.paths(core_.arena)[i];
+      if (path.source != source) continue;
+      any = true;
+      if (!age_path(path)) drop_path(record, i);
+    }
+    if (!any) continue;
+    mark_dirty(cursor);
+  }
+  return done;
+}
+
+template <class Address>
+void FamilyRib<Address>::release() {
+  if (deferral_ != Deferral::kDeferred) return;
+  deferral_ = Deferral::kTelling;
+  tell_cursor_ = 0;
+}
+
+template <class Address>
+std::size_t FamilyRib<Address>::tell_deferred(std::size_t limit) {
+  if (deferral_ != Deferral::kTelling) return 0;
+  std::size_t done = 0;
+  for (; done < limit && tell_cursor_ < table_.end(); ++done, ++tell_cursor_) {
+    Record& record = table_[tell_cursor_];
+    // What waits for a decision is told of by that.
+    if (!record.used || record.forwarding == kNotForwarded || (record.flags & kDirty) != 0)
+      continue;
+    note_export(record);
+  }
+  if (tell_cursor_ >= table_.end()) deferral_ = Deferral::kNone;
+  return done;
+}
+
 /// True if a path was removed.
 template <class Address>
 bool FamilyRib<Address>::purge(Record& record) {
@@ -239,6 +297,7 @@ bool FamilyRib<Address>::choose(Record& record) {
   // What is ours, or on our own wire, is reached no other way.
   if (kind != SourceKind::kLocal && kind != SourceKind::kConnected) {
     for (const std::uint16_t i : decision_.backups) {
+      if (is_generated(candidates_[i].kind)) continue;  // it leads nowhere
       choice_.backups.push_back(paths[positions_[i]].target);
     }
   }
@@ -262,7 +321,37 @@ void FamilyRib<Address>::decide_record(std::uint32_t number) {
     uninstall(record);
   }
   note_export(record);
+  note_generated(record);
   erase_if_idle(number);
+}
+
+template <class Address>
+void FamilyRib<Address>::note_generated(const Record& record) {
+  if (generated_.empty()) return;
+  if (record.forwarding == kNotForwarded || record.paths.empty()) {
+    return generated_.gone(record.prefix);
+  }
+  const Path& best = record.paths.paths(core_.arena).front();
+  const SourceKind kind = core_.sources[best.source].kind;
+  if (is_generated(kind)) return generated_.gone(record.prefix);
+  if (!generated_.asks_policies()) return generated_.there(record.prefix, nullptr);
+  const bgp::PathAttributes attributes = core_.attributes.attributes(best.attributes);
+  const policy::Facts facts{attributes, static_cast<policy::Source>(kind),
+                            core_.sources[best.source].name, std::nullopt};
+  generated_.there(record.prefix, &facts);
+}
+
+template <class Address>
+void FamilyRib<Address>::set_generated(std::vector<typename GeneratedRoutes<Address>::Rule> rules) {
+  generated_.configure(std::move(rules));
+  for (std::uint32_t number = 0; !generated_.empty() && number < table_.end(); ++number) {
+    if (table_[number].used) note_generated(table_[number]);
+  }
+}
+
+template <class Address>
+void FamilyRib<Address>::tell_covered(const typename GeneratedRoutes<Address>::Change& change) {
+  journal_.entries.insert(journal_.entries.end(), change.covered.begin(), change.covered.end());
 }
 
 template <class Address>
@@ -324,6 +413,7 @@ void FamilyRib<Address>::fail(Record& record, FibError error) {
 template <class Address>
 bool FamilyRib<Address>::may_announce(const Path& path) const {
   const SourceKind kind = core_.sources[path.source].kind;
+  if (kind == SourceKind::kBgp && deferral_ == Deferral::kDeferred) return false;
   if (core_.mode != RouterMode::kHost && kind == SourceKind::kBgp) return true;
   return path.announced == Announced::kYes &&
          (kind == SourceKind::kLocal || core_.mode != RouterMode::kHost);
@@ -361,6 +451,7 @@ void FamilyRib<Address>::on_failure(const Prefix<Address>& prefix, FibError erro
   fail(record, error);
   core_.retry_credit = credit;  // nothing has become free
   note_export(record);
+  note_generated(record);
 }
 
 template <class Address>
@@ -394,6 +485,7 @@ const Path* FamilyRib<Address>::announcement(const Record& record) const {
   // Asked again of the path itself: paths may have changed since the decision that set the flags,
   // and this is the guard that keeps a host from announcing what it has learned.
   const Path& best = record.paths.paths(core_.arena).front();
+  if (generated_.suppresses(record.prefix)) return nullptr;
   return may_announce(best) ? &best : nullptr;
 }
 

@@ -15,6 +15,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "controlplane/rib/generated.h"
 #include "controlplane/rib/prefix_table.h"
 #include "controlplane/rib/rib_core.h"
 
@@ -59,17 +60,37 @@ class FamilyRib {
   void prefetch(const Prefix<Address>& prefix) const { table_.prefetch(prefix); }
 
   // --- work ---
-  /// Both return how many records they looked at, at most `limit`.
+  /// All return how many records they looked at, at most `limit`.
   std::size_t decide_dirty(std::size_t limit);
   /// Removes the paths of departing sources from records number `cursor` on, and decides those.
   std::size_t sweep(std::uint32_t& cursor, std::size_t limit);
+  /// Makes the paths of a source the last choice (RFC 9494 section 4.2), from record number
+  /// `cursor` on; those that must not be kept so long go.
+  std::size_t age(std::uint32_t& cursor, SourceId source, std::size_t limit);
   [[nodiscard]] std::size_t undecided() const { return dirty_.size() - dirty_head_; }
+
+  // --- routes that are there because of others ---
+  /// All of them; what was there by others is asked anew. The changes follow in generated().
+  void set_generated(std::vector<typename GeneratedRoutes<Address>::Rule> rules);
+  [[nodiscard]] GeneratedRoutes<Address>& generated() { return generated_; }
+  /// A summary-only aggregate has come or gone: what it covers is to be told of anew.
+  void tell_covered(const typename GeneratedRoutes<Address>::Change& change);
+
+  // --- after our own restart (RFC 4724 section 4.1) ---
+  /// What BGP brings is forwarded, but not announced before release().
+  void defer() { deferral_ = Deferral::kDeferred; }
+  void release();
+  /// Tells of what was held back; returns how many records it looked at.
+  std::size_t tell_deferred(std::size_t limit);
+  [[nodiscard]] bool has_deferred() const { return deferral_ == Deferral::kTelling; }
 
   // --- the forwarding tables' answers ---
   void on_failure(const Prefix<Address>& prefix, FibError error);
   void on_applied(FibSequence applied);
-  /// Exportable routes that workers do not see yet.
-  [[nodiscard]] bool awaits_confirmation() const { return !unconfirmed_.empty(); }
+  /// There are exportable routes that workers do not see yet, or that are held back.
+  [[nodiscard]] bool awaits_confirmation() const {
+    return !unconfirmed_.empty() || deferral_ != Deferral::kNone;
+  }
   /// Room has become free: tries refused routes again, at most core.retry_credit.
   void retry_failed();
 
@@ -105,6 +126,7 @@ class FamilyRib {
  private:
   void mark_dirty(std::uint32_t number);
   void drop_path(Record& record, std::size_t position);
+  bool age_path(Path& path);
   void count(const Path& path, int sign);
   void erase_if_idle(std::uint32_t number);
   bool purge(Record& record);
@@ -114,6 +136,7 @@ class FamilyRib {
   void uninstall(Record& record);
   [[nodiscard]] bool may_announce(const Path& path) const;
   void note_export(Record& record);
+  void note_generated(const Record& record);
   void fail(Record& record, FibError error);
 
   struct Unconfirmed {
@@ -121,7 +144,12 @@ class FamilyRib {
     Prefix<Address> prefix;
   };
 
+  enum class Deferral : std::uint8_t { kNone, kDeferred, kTelling };
+
   RibCore& core_;
+  Deferral deferral_ = Deferral::kNone;
+  std::uint32_t tell_cursor_ = 0;
+  GeneratedRoutes<Address> generated_;
   PrefixTable<Record> table_;
   std::vector<std::uint32_t> dirty_;
   std::size_t dirty_head_ = 0;

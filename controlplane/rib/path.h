@@ -52,8 +52,7 @@ struct Path {
   std::uint32_t received_s = 0;  ///< ControlClock, whole seconds, when the path took this form
   SourceId source;
   TargetId target = kNoTarget;
-  /// Dense per-source number of an ADD-PATH identifier (RFC 7911); 0 as long as that is not
-  /// negotiated.
+  /// Which of the source's paths to the prefix (RFC 7911; path_numbers.h); 0 where there is one.
   std::uint16_t path_number = 0;
   Refusal refusal = Refusal::kNone;
   Announced announced = Announced::kNo;  ///< local paths only

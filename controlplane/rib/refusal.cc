@@ -29,7 +29,7 @@ const char* to_string(Refusal refusal) {
 }
 
 const char* to_string(SourceKind kind) {
-  constexpr std::array kTexts = {"local", "connected", "static", "bgp"};
+  constexpr std::array kTexts = {"local", "connected", "static", "aggregate", "bgp", "default"};
   return kTexts[static_cast<std::size_t>(kind)];
 }
 

@@ -53,6 +53,8 @@ std::vector<Rib::State::PeerConfig> Rib::State::peer_configs(const Config& confi
     peer.local_as = neighbor.local_as;
     peer.max_prefixes = neighbor.max_prefixes;
     peer.stale_time = neighbor.graceful_restart.stale_time;
+    peer.awaited = !neighbor.listen && !neighbor.shutdown &&
+                   neighbor.graceful_restart.mode != GracefulRestartConfig::Mode::kOff;
     peer.import = named(neighbor.import_policy);
     peer.exported = {neighbor.local_as, neighbor.as_override, neighbor.remove_private_as,
                      named(neighbor.export_policy)};
@@ -88,11 +90,14 @@ Rib::State::State(const Config& configuration, ForwardingPlane& plane, bgp::Peer
   local = source(SourceKind::kLocal);
   connected = source(SourceKind::kConnected);
   statics = source(SourceKind::kStatic);
+  aggregates = source(SourceKind::kAggregate);
+  defaults = source(SourceKind::kDefault);
   no_attributes = core.attributes.intern({});
   configured = peer_configs(configuration);
   memory_guard = 2 * (std::uint64_t{configuration.dataplane.max_routes_ipv4} +
                       configuration.dataplane.max_routes_ipv6);
   add_local_routes(configuration);
+  configure_generated(configuration);
 }
 
 // --- the configuration's routes ----------------------------------------------------------------
@@ -212,15 +217,20 @@ void Rib::on_established(bgp::PeerId id, const bgp::Negotiated& negotiated, Time
   source.asn = negotiated.remote_asn;
   source.identifier = negotiated.remote_identifier;
   source.address = negotiated.remote.address;
+  peer.configured_as = negotiated.configured_as;
+  const State::PeerConfig& config = state_->config_of(peer);
+  const bool dynamic = peer.configured_as != id || config.name.empty();
+  peer.name = dynamic ? to_string(negotiated.remote.address) : config.name;
+  source.name = peer.name;
   for (const bgp::Family family : kFamilies) {
     source.family = family;
     peer.sources[static_cast<std::size_t>(family)] = state_->core.sources.add(source);
   }
-  peer.configured_as = negotiated.configured_as;
-  peer.near_limit_said = false;
-  const State::PeerConfig& config = state_->config_of(peer);
-  const bool dynamic = peer.configured_as != id || config.name.empty();
-  peer.name = dynamic ? to_string(negotiated.remote.address) : config.name;
+  peer.near_limit_said = peer.too_many_paths_said = false;
+  // Numbers of paths that are kept from the last session stay theirs.
+  if (!peer.has_stale()) peer.path_numbers = {};
+  for (const bgp::Family family : kFamilies)
+    peer.path_ids(family) = negotiated.codec.path_ids_of(family);
 
   peer.import.mode = state_->core.mode;
   peer.import.own_asn = state_->asn;
@@ -252,6 +262,10 @@ void Rib::on_established(bgp::PeerId id, const bgp::Negotiated& negotiated, Time
               config.import == nullptr ? "import" : "export",
               config.import == nullptr ? "accepted" : "announced");
   }
+  for (const bgp::Family family : kFamilies) {
+    const bool comes = std::ranges::find(peer.families, family) != peer.families.end();
+    if (!negotiated.ends_its_table || !comes) state_->heard_all(id, family);
+  }
   state_->exporter.peer_up(id, peer.name, negotiated, config.exported);
   if (!peer.has_stale()) return;
   log::info("bgp {}: back from its restart; it has {} s to announce its routes again", peer.name,
@@ -260,12 +274,19 @@ void Rib::on_established(bgp::PeerId id, const bgp::Negotiated& negotiated, Time
 }
 
 template <class Address>
-void Rib::State::withdraw(const Peer& from, const std::vector<bgp::Nlri<Address>>& nlri) {
+void Rib::State::withdraw(Peer& from, const std::vector<bgp::Nlri<Address>>& nlri) {
   FamilyRib<Address>& family = rib<Address>();
   const std::optional<SourceId>& stale = from.stale_source(FamilyRib<Address>::kFamily);
+  auto* numbers = from.numbers<Address>();
   for (const bgp::Nlri<Address>& route : nlri) {
-    family.remove_path(route.prefix, from.source(FamilyRib<Address>::kFamily));
-    if (stale) family.remove_path(route.prefix, *stale);
+    std::uint16_t number = 0;
+    if (numbers != nullptr) {
+      const auto known = numbers->take_back(route.prefix, route.path_id);
+      if (!known) continue;
+      number = *known;
+    }
+    family.remove_path(route.prefix, from.source(FamilyRib<Address>::kFamily), number);
+    if (stale) family.remove_path(route.prefix, *stale, number);
   }
 }
 
@@ -322,10 +343,17 @@ const Path& Rib::State::outcome(Incoming& incoming, std::size_t rule) {
   return incoming.outcomes.back().path;
 }
 
+void Rib::State::note_too_many_paths(Peer& from, const IpPrefix& prefix) {
+  if (std::exchange(from.too_many_paths_said, true)) return;
+  log::warn("bgp {}: more than {} paths to {}; the rest is ignored", from.name, kMostPathNumbers,
+            to_string(prefix));
+}
+
 template <class Address>
 void Rib::State::announce(Incoming& incoming, const std::vector<bgp::Nlri<Address>>& nlri) {
   FamilyRib<Address>& family = rib<Address>();
   const std::optional<SourceId>& stale = incoming.from.stale_source(FamilyRib<Address>::kFamily);
+  auto* numbers = incoming.from.numbers<Address>();
   constexpr std::size_t kAhead = 8;  // index slots asked of memory before they are needed
   const policy::Facts facts{incoming.attributes, policy::Source::kBgp, incoming.from.name,
                             incoming.next_hop};
@@ -340,12 +368,20 @@ void Rib::State::announce(Incoming& incoming, const std::vector<bgp::Nlri<Addres
         path = outcome(incoming, incoming.policy->decide(nlri[i].prefix, facts));
       }
     }
+    if (numbers != nullptr) {
+      const auto number = numbers->give(nlri[i].prefix, nlri[i].path_id);
+      if (!number) {
+        note_too_many_paths(incoming.from, nlri[i].prefix);
+        continue;
+      }
+      path.path_number = *number;
+    }
     family.set_path(nlri[i].prefix, path);
-    if (stale) family.remove_path(nlri[i].prefix, *stale);
+    if (stale) family.remove_path(nlri[i].prefix, *stale, path.path_number);
   }
 }
 
-void Rib::State::reach(const Peer& from, const bgp::Update::Reach& reach,
+void Rib::State::reach(Peer& from, const bgp::Update::Reach& reach,
                        const bgp::PathAttributes& attributes, Refusal refusal, TimePoint now) {
   const policy::Policy* policy = from.import_policy.get();
   Incoming incoming{from, policy, attributes, announced_address(reach.next_hop), {}, {}};
@@ -396,7 +432,7 @@ void Rib::State::check_limit(bgp::PeerId id, TimePoint now) {
 
 void Rib::on_update(bgp::PeerId id, bgp::Update& update, TimePoint now) {
   State& s = *state_;
-  const State::Peer& peer = s.peer(id);
+  State::Peer& peer = s.peer(id);
   if (!peer.up()) return;
   for (const bgp::Update::Unreach& unreach : update.unreach) {
     std::visit([&](const auto& nlri) { s.withdraw(peer, nlri); }, unreach.nlri);
@@ -462,6 +498,11 @@ void Rib::on_timer(const TimerExpired& event, TimePoint /*now*/) {
         state_->peer(id).name);
     state_->end_all_stale(id);
     state_->finish_departures();
+  }
+  if (event.timer.kind == TimerKind::kLongLivedStale) state_->end_long_lived(event.timer.owner);
+  if (event.timer.kind == TimerKind::kSelectionDeferral) {
+    log::warn("after the restart: not every neighbor has told all its routes in time");
+    for (const bgp::Family family : kFamilies) state_->end_deferral(family);
   }
   if (event.timer.kind != TimerKind::kResolve) return;
   const auto silent =
@@ -534,6 +575,7 @@ void Rib::State::apply_to(bgp::PeerId id, TimePoint now) {
 void Rib::apply(const Config& config, const std::vector<bgp::PeerId>& ids, TimePoint now) {
   State& s = *state_;
   s.apply_static_routes(config);
+  s.configure_generated(config);
   std::vector<State::PeerConfig> wanted = State::peer_configs(config);
   s.configured.clear();
   for (std::size_t i = 0; i < wanted.size(); ++i) {
@@ -606,7 +648,11 @@ bool Rib::work(std::size_t routes, TimePoint now) {
   const std::size_t for_decisions = s.departing.empty() ? routes : routes - routes / 4;
   std::size_t done = s.ipv4.decide_dirty(for_decisions);
   done += s.ipv6.decide_dirty(for_decisions - done);
+  if (done < routes) done += s.age(routes - done);
   if (done < routes) done += s.sweep(routes - done);
+  if (done < routes) done += s.ipv4.tell_deferred(routes - done);
+  if (done < routes) done += s.ipv6.tell_deferred(routes - done);
+  s.apply_generated();
   // In front of the announcements, so that these see what has become visible.
   s.take_answers();
   // Announcements have a budget of their own: they must not wait for the end of a full table.
@@ -616,8 +662,9 @@ bool Rib::work(std::size_t routes, TimePoint now) {
 
 bool Rib::has_work() const {
   State& s = *state_;
-  return s.ipv4.undecided() + s.ipv6.undecided() != 0 || !s.departing.empty() ||
-         s.exporter.has_work();
+  return s.ipv4.undecided() + s.ipv6.undecided() != 0 || !s.departing.empty() || !s.aging.empty() ||
+         s.ipv4.generated().has_changes() || s.ipv6.generated().has_changes() ||
+         s.ipv4.has_deferred() || s.ipv6.has_deferred() || s.exporter.has_work();
 }
 
 Rib::Rib(const Config& config, ForwardingPlane& plane, bgp::PeerOutput& output,

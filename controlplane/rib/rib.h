@@ -47,6 +47,7 @@ class Rib final : public bgp::SessionObserver {
   void on_update(bgp::PeerId peer, bgp::Update& update, TimePoint now) override;
   void on_route_refresh(bgp::PeerId peer, const bgp::RouteRefresh& refresh, TimePoint now) override;
   void on_restarting(bgp::PeerId peer, const std::string& reason, TimePoint now) override;
+  void on_long_lived(bgp::PeerId peer, const bgp::LongLivedRestart& kept, TimePoint now) override;
   void on_down(bgp::PeerId peer, const std::string& reason, TimePoint now) override;
   void on_writable(bgp::PeerId peer, TimePoint now) override;
 
@@ -58,12 +59,20 @@ class Rib final : public bgp::SessionObserver {
   void on_neighbor_discovered(PortId port, const std::optional<IpAddress>& address);
   void on_resolution_wanted(const ResolutionWanted& event);
   void on_fib_progressed();
-  /// For timers of TimerKind::kResolve and kStaleRoutes.
+  /// For timers of TimerKind::kResolve, kStaleRoutes, kLongLivedStale and kSelectionDeferral.
   void on_timer(const TimerExpired& event, TimePoint now);
 
   /// Announces or withdraws one of our loopbacks or services; it stays a local address either way.
   /// False if `prefix` is none of them. At start all are announced.
   bool set_announced(const IpPrefix& prefix, Announced announced);
+
+  /// This process follows one that ended without a word (RFC 4724 section 4.1): what neighbors
+  /// bring is forwarded at once, but announced only when those who say when they are through have
+  /// said so, or after `at_most`. Before any session.
+  void defer_selection(Duration at_most);
+  [[nodiscard]] bool defers_selection() const;
+  /// Whether that waits for this peer.
+  [[nodiscard]] bool awaits(bgp::PeerId peer) const;
 
   /// Takes up what may change while running: what the configuration says of the neighbors (`ids[i]`
   /// is the PeerId of config.bgp.neighbors[i]), policies, static routes. Routes are not forgotten:

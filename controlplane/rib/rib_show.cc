@@ -132,7 +132,8 @@ void Rib::State::append_views(const FamilyRib<Address>& family, const RouteRecor
         for (NextHopView& hop : view.next_hops) hop.weight = shares[p];
       }
       const SourceKind best_kind = candidates[decision.primaries.front()].kind;
-      view.backup = is_in(decision.backups) && best_kind > SourceKind::kConnected;
+      view.backup = is_in(decision.backups) && best_kind > SourceKind::kConnected &&
+                    !is_generated(source.kind);
       view.why = explain(candidates, decision, candidate);
     }
     view.installed = record.forwarding != kNotForwarded;

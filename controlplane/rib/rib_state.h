@@ -17,6 +17,7 @@
 #include "controlplane/rib/family_rib.h"
 #include "controlplane/rib/import.h"
 #include "controlplane/rib/own_addresses.h"
+#include "controlplane/rib/path_numbers.h"
 #include "controlplane/rib/rib.h"
 #include "controlplane/rib/rib_core.h"
 
@@ -62,6 +63,20 @@ struct Rib::State {
     /// By which its routes were judged; kept here until all of them are judged by another.
     std::shared_ptr<const policy::Policy> import_policy;
     bool near_limit_said = false;
+    bool too_many_paths_said = false;
+    /// RFC 7911: whether the peer's routes have path identifiers, and what we call them.
+    std::array<bgp::PathIds, bgp::kFamilyCount> with_path_ids{};
+    std::tuple<PathNumbers<Ipv4Address>, PathNumbers<Ipv6Address>> path_numbers;
+
+    [[nodiscard]] bgp::PathIds& path_ids(bgp::Family family) {
+      return with_path_ids[static_cast<std::size_t>(family)];
+    }
+    /// Null without path identifiers.
+    template <class Address>
+    [[nodiscard]] PathNumbers<Address>* numbers() {
+      const bool present = path_ids(FamilyRib<Address>::kFamily) == bgp::PathIds::kPresent;
+      return present ? &std::get<PathNumbers<Address>>(path_numbers) : nullptr;
+    }
     bool can_refresh = false;
     std::array<Refresh, bgp::kFamilyCount> refreshes{};
 
@@ -79,12 +94,13 @@ struct Rib::State {
     MaxPrefixes max_prefixes;
     ExportOptions exported;
     std::chrono::seconds stale_time{0};
+    bool awaited = false;  ///< by us, after our own restart
     std::shared_ptr<const policy::Policy> import;
   };
   /// The import of one UPDATE: what each rule of the policy that decided about one of its routes
   /// made of the attributes and the next hop.
   struct Incoming {
-    const Peer& from;
+    Peer& from;
     const policy::Policy* policy = nullptr;
     const bgp::PathAttributes& attributes;  ///< as they came, with ImportChanges applied
     std::optional<IpAddress> next_hop;
@@ -101,6 +117,10 @@ struct Rib::State {
   // The configuration's routes.
   void add_local_routes(const Config& config);
   void apply_static_routes(const Config& config);
+  void configure_generated(const Config& config);
+  void apply_generated();
+  template <class Address>
+  void apply_generated(FamilyRib<Address>& family);
   void add_static_route(const StaticRouteConfig& route);
   void apply_to(bgp::PeerId id, TimePoint now);
   void take_settings(Peer& peer) const;
@@ -110,11 +130,12 @@ struct Rib::State {
   // Peers.
   Peer& peer(bgp::PeerId id);
   template <class Address>
-  void withdraw(const Peer& from, const std::vector<bgp::Nlri<Address>>& nlri);
+  void withdraw(Peer& from, const std::vector<bgp::Nlri<Address>>& nlri);
   template <class Address>
   void announce(Incoming& incoming, const std::vector<bgp::Nlri<Address>>& nlri);
-  void reach(const Peer& from, const bgp::Update::Reach& reach,
-             const bgp::PathAttributes& attributes, Refusal refusal, TimePoint now);
+  void reach(Peer& from, const bgp::Update::Reach& reach, const bgp::PathAttributes& attributes,
+             Refusal refusal, TimePoint now);
+  void note_too_many_paths(Peer& from, const IpPrefix& prefix);
   const Path& outcome(Incoming& incoming, std::size_t rule);
   void point(Path& path, const Peer& from, const tl::expected<HopKey, Refusal>& hop,
              std::uint16_t weight);
@@ -123,6 +144,10 @@ struct Rib::State {
   void end_stale(bgp::PeerId id, bgp::Family family);
   void end_all_stale(bgp::PeerId id);
   void end_of_rib(bgp::PeerId id, bgp::Family family);
+  void heard_all(bgp::PeerId id, bgp::Family family);
+  void end_deferral(bgp::Family family);
+  void end_long_lived(std::uint64_t timer_owner);
+  std::size_t age(std::size_t limit);
   void begin_refresh(bgp::PeerId id, bgp::Family family);
   void end_refresh(bgp::PeerId id, bgp::Family family);
   void check_limit(bgp::PeerId id, TimePoint now);
@@ -179,13 +204,17 @@ struct Rib::State {
   FamilyRib<Ipv6Address> ipv6;
   Exporter exporter;
 
-  SourceId local, connected, statics;
+  SourceId local, connected, statics, aggregates, defaults;
   AttributeId no_attributes;  ///< of local paths: ORIGIN IGP, empty AS path
   std::vector<Peer> peers;
   std::vector<PeerConfig> configured;  ///< by PeerId
   std::uint64_t memory_guard = 0;      ///< prefixes of a peer without a limit of its own
   bool reject_as_sets = true;
   std::vector<StaticRouteConfig> static_routes;  ///< that are in the tables
+  /// By which generated routes are made; a reload that leaves it as it is leaves them alone.
+  std::vector<AggregateConfig> aggregate_configs;
+  DefaultOriginateConfig default_config;
+  std::optional<policy::Rules> default_policy;
   Announced redistributed = Announced::kNo;
   bgp::PeerOutput& sessions;
   Timers& timers;
@@ -193,6 +222,13 @@ struct Rib::State {
 
   /// Sources whose paths are being removed, and where the sweep stands.
   std::vector<SourceId> departing;
+  /// Sources whose paths become the last choice, and where the first of them stands (RFC 9494).
+  std::vector<SourceId> aging;
+  std::uint32_t aging_cursor = 0;
+
+  /// After our own restart: who has not told all yet.
+  std::set<std::pair<bgp::PeerId, bgp::Family>> awaited;
+
   bool sweeping = false;
   bgp::Family sweep_family = bgp::Family::kIpv4Unicast;
   std::uint32_t sweep_cursor = 0;

@@ -16,9 +16,15 @@
 
 namespace lastmile::rib {
 
-/// Where a path comes from, best first: a lower one wins over any higher one.
-enum class SourceKind : std::uint8_t { kLocal, kConnected, kStatic, kBgp };
-/// "local", "connected", "static", "bgp".
+/// Where a path comes from, best first: a lower one wins over any higher one. An aggregate stands
+/// before what neighbors say of the same prefix, which may be that very aggregate; a default route
+/// of our own making behind it: where somebody knows the way, packets take it.
+enum class SourceKind : std::uint8_t { kLocal, kConnected, kStatic, kAggregate, kBgp, kDefault };
+/// There because of other routes (generated.h).
+[[nodiscard]] constexpr bool is_generated(SourceKind kind) {
+  return kind == SourceKind::kAggregate || kind == SourceKind::kDefault;
+}
+/// "local", "connected", "static", "aggregate", "bgp", "default".
 [[nodiscard]] const char* to_string(SourceKind kind);
 
 /// One member of a path's next-hop set.

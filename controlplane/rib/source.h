@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "controlplane/bgp/session/session_events.h"
@@ -35,10 +36,13 @@ struct Source {
   PathCounts received{};
   PathCounts accepted{};
 
+  bool last_choice = false;  ///< stale, and its paths have been made so (RFC 9494)
+
   /// Whether its paths take part in decisions.
   [[nodiscard]] bool counts() const {
     return state == SourceState::kActive || state == SourceState::kStale;
   }
+  std::string name;        ///< the peer's, for policies
   std::uint32_t held = 0;  ///< paths in the tables; what a sweep has to bring to 0
 };
 

@@ -156,6 +156,10 @@ class Recorder final : public SessionObserver {
     last_reason = reason;
     log.push_back("restarting " + std::to_string(peer.value()));
   }
+  void on_long_lived(PeerId peer, const LongLivedRestart& kept, TimePoint) override {
+    last_kept = kept;
+    log.push_back("long-lived " + std::to_string(peer.value()));
+  }
   void on_down(PeerId peer, const std::string& reason, TimePoint) override {
     ++down[peer];
     last_reason = reason;
@@ -168,6 +172,7 @@ class Recorder final : public SessionObserver {
   std::vector<Update> updates;
   std::vector<RouteRefresh> refreshes;
   std::vector<std::string> log;
+  LongLivedRestart last_kept;
   std::string last_reason;
   std::function<void(PeerId, TimePoint)> during_update;
 };

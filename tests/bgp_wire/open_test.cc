@@ -151,6 +151,32 @@ TEST(Open, GracefulRestart) {
   }
 }
 
+// RFC 9494 section 3. What does not add up costs no session.
+TEST(Open, LongLivedGracefulRestart) {
+  const auto restart = [](const char* capability) {
+    return decoded_open(kHead + capability).capabilities.long_lived;
+  };
+  EXPECT_FALSE(restart("00"));
+  EXPECT_EQ(restart("04 02 02 47 00"), LongLivedRestart{});
+  EXPECT_EQ(restart("12 02 10 47 0e 0001 01 80 010203 0019 46 80 000001"),
+            (LongLivedRestart{{{Family::kIpv4Unicast, true, 0x010203}}}));
+  EXPECT_FALSE(restart("0a 02 08 47 06 0001 01 80 0102"));
+}
+
+// RFC 7911 section 4.
+TEST(Open, AddPath) {
+  const auto add_path = [](const char* capability) {
+    return decoded_open(kHead + capability).capabilities.add_path;
+  };
+  EXPECT_EQ(add_path("0c 02 0a 45 08 0001 01 01 0002 01 02"),
+            (std::vector<AddPath>{{Family::kIpv4Unicast, true, false},
+                                  {Family::kIpv6Unicast, false, true}}));
+  EXPECT_EQ(add_path("10 02 0e 45 0c 0001 01 04 0019 46 03 0002 01 03"),
+            (std::vector<AddPath>{{Family::kIpv6Unicast, true, true}}))
+      << "unknown values and families mean nothing";
+  EXPECT_TRUE(add_path("07 02 05 45 03 0001 01").empty());
+}
+
 TEST(Open, HostName) {
   const Open open = decoded_open(kHead + "0e 02 0c 49 0a 05 6c65616631 03 6c6162");
   EXPECT_EQ(open.capabilities.hostname, "leaf1");

@@ -182,5 +182,28 @@ TEST(TwoOctet, AggregatorsAreMerged) {
   EXPECT_EQ(read("c0 12 08 00010001 0a000002").aggregator, std::nullopt);
 }
 
+// RFC 7911 section 3: four octets in front of each prefix, where that was agreed on.
+TEST(UpdateDecode, PathIdentifiers) {
+  CodecContext context;
+  context.path_ids = {Family::kIpv4Unicast};
+  const Update got =
+      decoded(update(hex("00000007 10 0a02"), hex(kOrigin + kPath + "40 03 04 0a000001"),
+                     hex("00000001 08 0a ffffffff 08 0a")),
+              context);
+  using List = std::vector<Nlri<Ipv4Address>>;
+  EXPECT_EQ(std::get<List>(got.unreach[0].nlri), (List{{*Ipv4Prefix::parse("10.2.0.0/16"), 7}}));
+  EXPECT_EQ(std::get<List>(got.reach[0].nlri),
+            (List{{*Ipv4Prefix::parse("10.0.0.0/8"), 1},
+                  {*Ipv4Prefix::parse("10.0.0.0/8"), 0xffffffff}}));
+  // The other family has none.
+  const Update v6 = decoded(update({}, hex("80 0f 0a 0002 01 " + kV6Nlri), {}), context);
+  EXPECT_EQ(v6.unreach.size(), 1U);
+  for (const char* cut : {"000000", "00000001", "00000001 08", "00000001 08 0a 00"}) {
+    EXPECT_FALSE(decode(update({}, hex(kOrigin + kPath + "40 03 04 0a000001"), hex(cut)), context)
+                     .has_value())
+        << cut;
+  }
+}
+
 }  // namespace
 }  // namespace lastmile::bgp::test

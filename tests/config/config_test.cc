@@ -335,6 +335,35 @@ TEST(Config, TheServerExampleDiffersInOneLine) {
   EXPECT_EQ(lines, 1);
 }
 
+TEST(Config, RestartsAddPathAndGeneratedRoutes) {
+  const Config config = good(R"(
+loopbacks: [10.0.1.1/32]
+router: {asn: 64512, mode: transit}
+ports: {up1: {device: d1}}
+policies: {upstream: {default: accept}}
+bgp:
+  graceful-restart: {mode: restarter, restart-time: 20s, long-lived-limit: 24h}
+  aggregates: [{prefix: 10.0.0.0/8, summary-only: yes}, {prefix: "2001:db8::/32"}]
+  default-originate: {ipv4: yes, if-present: [198.51.100.0/24], if-policy: upstream}
+  neighbors:
+    - {port: up1, remote-asn: external, add-path: receive, graceful-restart: {preserve-fw-state: yes}}
+)");
+  const BgpNeighborConfig& neighbor = config.bgp.neighbors[0];
+  EXPECT_EQ(neighbor.add_path, AddPathUse::kReceive);
+  EXPECT_EQ(neighbor.graceful_restart.mode, GracefulRestartConfig::Mode::kRestarter);
+  EXPECT_EQ(neighbor.graceful_restart.restart_time, seconds{20});
+  EXPECT_EQ(neighbor.graceful_restart.long_lived_limit, seconds{86400});
+  EXPECT_TRUE(neighbor.graceful_restart.preserve_fw_state);
+  EXPECT_FALSE(config.bgp.graceful_restart.preserve_fw_state);
+  ASSERT_EQ(config.bgp.aggregates.size(), 2U);
+  EXPECT_TRUE(config.bgp.aggregates[0].summary_only);
+  EXPECT_EQ(to_string(config.bgp.aggregates[1].prefix), "2001:db8::/32");
+  EXPECT_TRUE(config.bgp.default_originate.ipv4);
+  EXPECT_FALSE(config.bgp.default_originate.ipv6);
+  EXPECT_EQ(config.bgp.default_originate.if_present.size(), 1U);
+  EXPECT_EQ(config.bgp.default_originate.if_policy, "upstream");
+}
+
 TEST(Config, NeighborsInheritFromTheirGroupAndTheGroupFromBgp) {
   const Config config = good(R"(
 loopbacks: [10.0.1.1/32]

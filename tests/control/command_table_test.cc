@@ -95,9 +95,11 @@ TEST_F(Commands, FieldsArePromised) {
     for (const char* field : fields) EXPECT_TRUE(object.contains(field)) << field;
   };
   has(data(R"({"verb": "show bgp"})").at("neighbors").at(0),
-      {"name", "address", "remote_asn", "state", "uptime_s", "received", "accepted", "advertised",
-       "last_error", "treat_as_withdraw", "attribute_discard", "last_fault", "role", "remote_role",
-       "graceful_restart", "restarting", "stale"});
+      {"name",       "address",           "remote_asn",        "state",
+       "uptime_s",   "received",          "accepted",          "advertised",
+       "last_error", "treat_as_withdraw", "attribute_discard", "last_fault",
+       "role",       "remote_role",       "graceful_restart",  "restarting",
+       "long_lived", "local_restart",     "awaited",           "stale"});
   const Json route = data(R"({"verb": "show routes"})").at("routes").at(0);
   has(route, {"prefix", "source", "best", "next_hops", "as_path", "communities"});
   has(route.at("next_hops").at(0), {"port", "address", "weight", "alive"});

@@ -1,12 +1,13 @@
 """A leaf's BGP restarts while its kernel goes on forwarding (RFC 4724): FRR as the restarting speaker,
-Lastmile as its helper. No route leaves the tables, and no next hop dies."""
+Lastmile as its helper. No route leaves the tables, and no next hop dies. Then the other way round. All of it is
+recorded, and replayed."""
 import json
 import signal
 import subprocess
 
 import pytest
 
-from lablib import fabric, frr, lastmile, measure
+from lablib import fabric, frr, lastmile, measure, topology
 from lablib.netns import Lab, wait_for
 
 
@@ -132,3 +133,39 @@ def test_the_run_so_far_replays_to_the_same_routes(restarting_lab):
         routes.add((prefix, neighbor, rest[:1] == ["best"], "refused:" in rest))
     assert routes == known
     assert replay(lab).stdout == again.stdout
+
+
+def test_a_killed_server_comes_back_as_a_restart(restarting_lab):
+    """lastmiled as the restarting speaker, FRR as its helper."""
+    lab = restarting_lab
+    node = topology.node("bms1")
+
+    def start() -> dict:
+        lastmile.start(lab, node, options=("--record", str(lab.folder("bms1") / "run.rec")),
+                       bgp="graceful-restart: {mode: restarter, restart-time: 60s}")  # fmt: skip
+        wait_for("sessions", lambda: lastmile.established(lab, "bms1") == {"up1", "up2"}, patience=60)
+        return neighbor(lab, "up1")["local_restart"]
+
+    def seen_by_the_leaf() -> dict:
+        neighbors = json.loads(frr.vtysh(lab, "leaf1", "show bgp neighbors bms1 json"))
+        return next(iter(neighbors.values()))["gracefulRestartInfo"]
+
+    assert start() == {"restart_time_s": 60, "restarted": False, "forwarding": []}
+    assert not seen_by_the_leaf()["rBit"]
+    wait_for("the other server's route", lambda: len(part(lab, "10.0.2.2/32")) == 2)
+    lab.stop("bms1", "lastmiled", how=signal.SIGKILL)
+
+    recorded = replay(lab)  # up to the kill: whole, or cut in the middle of a frame
+    assert recorded.returncode == 0 or "the file ends in the middle" in recorded.stderr, recorded.stderr
+    assert "neighbor up1 Established" in recorded.stdout, recorded.stdout
+    assert "route 10.0.2.2/32 bgp up1 best" in recorded.stdout or "route 10.0.2.2/32 bgp up2 best" in recorded.stdout
+
+    assert start() == {"restart_time_s": 60, "restarted": True, "forwarding": []}
+    assert seen_by_the_leaf()["rBit"], seen_by_the_leaf()
+    assert (lab.folder("bms1") / "run.rec.old").exists()
+    wait_for("all who are awaited have told all", lambda: not any(
+        n["awaited"] for n in lastmile.show(lab, "bms1", "bgp")["neighbors"]))  # fmt: skip
+    wait_for("the leaf has our route", lambda: "10.0.1.1/32" in frr.vtysh(lab, "leaf1", "show bgp ipv4 unicast"))
+
+    lab.stop("bms1", "lastmiled")  # an orderly end is no restart
+    assert start()["restarted"] is False

@@ -68,6 +68,7 @@ class RecordTest : public Test {
     log::set_level(log::Level::kOff);
     char pattern[] = "/tmp/lastmile-record-XXXXXX";
     folder = ::mkdtemp(pattern);
+    file = folder / "run.rec";
     put(folder / "password", std::string{kPassword} + "\n");
   }
   ~RecordTest() override { std::filesystem::remove_all(folder); }
@@ -94,13 +95,13 @@ class RecordTest : public Test {
     config = std::move(*loaded);
     const std::vector<ControlPlane::Port> ports{{kUp1, MacAddress{{2, 0, 0, 0, 0, 1}}},
                                                 {kUp2, MacAddress{{2, 0, 0, 0, 0, 2}}}};
-    auto made = Recorder::create(file, {"test", now, 7, ports}, source);
+    auto made = Recorder::create(file, {"test", now, {7}, ports}, source);
     ASSERT_TRUE(made) << made.error();
     recorder = std::move(*made);
     control.emplace(config, ports, recorder->plane(plane),
                     ControlPlane::Outside{recorder->transport(transport), timers, neighborhood, bfd,
                                           recorder.get()},
-                    7);
+                    ControlPlane::Beginning{7});
     recorder->handled();
     control->start(now);
   }
@@ -123,11 +124,10 @@ class RecordTest : public Test {
     now = until;
   }
   template <class Message>
-  void say(ConnectionId connection, const Message& message) {
-    event(BytesReceived{connection, bgp::encode(message)});
+  void say(ConnectionId on, const Message& message) {
+    event(BytesReceived{on, bgp::encode(message)});
   }
-  void announce(ConnectionId connection, std::initializer_list<const char*> prefixes,
-                std::uint32_t path) {
+  void announce(ConnectionId on, std::initializer_list<const char*> prefixes, std::uint32_t path) {
     bgp::Update update;
     update.attributes.as_path.prepend(bgp::Asn{path});
     update.attributes.as_path.prepend(bgp::kPeerAsn);
@@ -136,7 +136,7 @@ class RecordTest : public Test {
     bgp::NextHop hop;
     hop.link_local = bgp::kLeaf;
     update.reach.push_back({bgp::Family::kIpv4Unicast, hop, std::move(nlri)});
-    event(BytesReceived{connection, bgp::encode(update, {})});
+    event(BytesReceived{on, bgp::encode(update, {})});
   }
 
   /// Links, discovery, a session with routes, refused ones among them, a lost link, another
@@ -198,7 +198,7 @@ class RecordTest : public Test {
   }
 
   std::filesystem::path folder;
-  std::string file{folder / "run.rec"};
+  std::string file;
   TimePoint now{1000s};
   bgp::FakeTransport transport;
   bgp::FakeTimers timers{now};
@@ -306,8 +306,7 @@ TEST_F(RecordTest, WhatIsNoRecordingIsTold) {
   put(file, std::string(1000, '\xff'));
   EXPECT_NE(error().find("no recording"), std::string::npos);
   put(file, "lastmile recording 2\n");
-  EXPECT_NE(error().find("of version \"2\"; this program reads version 1"),
-            std::string::npos);
+  EXPECT_NE(error().find("of version \"2\"; this program reads version 1"), std::string::npos);
 }
 
 TEST_F(RecordTest, AnotherRunThanTheRecordedOneIsTold) {

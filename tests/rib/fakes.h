@@ -370,6 +370,7 @@ class RibFixture {
     output.peers[peer(n)] = {};
     output.peers[peer(n)].codec = s.codec;
     output.peers[peer(n)].codec.external_peer = s.external;
+    output.peers[peer(n)].codec.path_ids.clear();  // what the peer puts there, we don't
     rib->on_established(peer(n), s, now);
   }
   void down(unsigned n) { rib->on_down(peer(n), "test", now); }

@@ -13,8 +13,9 @@ BUILD = Path(os.environ.get("LASTMILE_BUILD", TOP / "build"))
 TWIN_PREFIX = "lm-"  # the kernel twin of port up1 is lm-up1
 
 
-def configuration(node: topology.Node, folder: Path, bfd: str = "", scheduling: str = "fair") -> str:
-    """The same for every server but for one line: the loopback. `bfd` is a BFD profile for the uplinks."""
+def configuration(node: topology.Node, folder: Path, bfd: str = "", scheduling: str = "fair", bgp: str = "") -> str:
+    """The same for every server but for one line: the loopback. `bfd` is a BFD profile for the uplinks, `bgp` a line
+    of the section."""
     uplinks = [own for own, _, _ in topology.uplinks(node.name)]
     ports = "\n".join(
         f'  {p}: {{device: "net_af_packet{i},iface={p}", mtu: {topology.FABRIC_MTU}}}'
@@ -34,6 +35,7 @@ ports:
 {ports}
 host: {{mtu: {topology.FABRIC_MTU}}}
 {profile}bgp:
+  {bgp}
   allow-own-as: 1          # all servers share one AS number
   timers: {{keepalive: 3s, hold: 9s, connect-retry: 1s}}
   neighbors:
@@ -43,13 +45,13 @@ control: {{socket: {folder}/lastmile.sock}}
 """
 
 
-def start(lab: Lab, node: topology.Node, bfd: str = "", scheduling: str = "fair", options: tuple[str, ...] = ()) -> None:
+def start(lab: Lab, node: topology.Node, bfd: str = "", scheduling: str = "fair", options: tuple[str, ...] = (), bgp: str = "") -> None:
     """Starts lastmiled in the node's namespace and waits until its control socket answers."""
     binary = BUILD / "lastmiled"
     if not binary.exists():
         raise LabError(f"{binary} is not there; run: tools/build")
     folder = lab.folder(node.name)
-    (folder / "server.yaml").write_text(configuration(node, folder, bfd, scheduling))
+    (folder / "server.yaml").write_text(configuration(node, folder, bfd, scheduling, bgp))
     process = lab.start(node.name, "lastmiled", [str(binary), *options, str(folder / "server.yaml")])
 
     def answers() -> bool:

@@ -81,25 +81,83 @@ bool roles_fit(const PeerSettings& settings, const std::vector<std::uint8_t>& th
          theirs.front() == static_cast<std::uint8_t>(facts(*settings.role).counterpart);
 }
 
-/// What we say: that we help. No family: our forwarding tables end with this process, so nobody is
-/// to keep our routes when it does (RFC 4724 section 3).
-std::optional<GracefulRestart> announced_restart(const PeerSettings& settings) {
-  if (settings.graceful_restart.mode == GracefulRestartConfig::Mode::kOff) return std::nullopt;
+/// What we say: that we help. No family, unless the configuration wants it: our forwarding tables
+/// end with this process, so nobody is to keep our routes when it does (RFC 4724 section 3). For
+/// the same reason F is only set by configuration, too.
+std::optional<GracefulRestart> announced_restart(const Speaker& speaker,
+                                                 const PeerSettings& settings) {
+  using Mode = GracefulRestartConfig::Mode;
+  const GracefulRestartConfig& config = settings.graceful_restart;
+  if (config.mode == Mode::kOff) return std::nullopt;
   GracefulRestart restart;
-  restart.notifications = settings.graceful_restart.notifications.value_or(false);
+  restart.notifications = config.notifications.value_or(false);
+  if (config.mode == Mode::kHelper) return restart;
+  restart.restarted = speaker.away && *speaker.away <= config.restart_time;
+  restart.restart_time_s = static_cast<std::uint16_t>(config.restart_time.count());
+  for (const Family family : kOurFamilies) {
+    restart.families.push_back({family, restart.restarted && config.preserve_fw_state});
+  }
   return restart;
+}
+
+/// That we help, if we do. None of our own families: see above.
+std::optional<LongLivedRestart> announced_long_lived(const PeerSettings& settings) {
+  if (settings.graceful_restart.mode == GracefulRestartConfig::Mode::kOff ||
+      settings.graceful_restart.long_lived_limit.count() == 0) {
+    return std::nullopt;
+  }
+  return LongLivedRestart{};
+}
+
+/// RFC 9494 section 3: without the graceful restart capability beside it, it is ignored.
+std::optional<LongLivedRestart> agreed_long_lived(const PeerSettings& settings,
+                                                  const Capabilities& ours,
+                                                  const Capabilities& theirs,
+                                                  const std::vector<Family>& families) {
+  if (!ours.long_lived || !theirs.long_lived || !ours.graceful_restart ||
+      !theirs.graceful_restart) {
+    return std::nullopt;
+  }
+  LongLivedRestart kept = *theirs.long_lived;
+  std::erase_if(kept.families, [&](const auto& k) {
+    return !contains(families, k.family) || k.stale_time_s == 0;
+  });
+  const auto limit = static_cast<std::uint32_t>(settings.graceful_restart.long_lived_limit.count());
+  for (auto& family : kept.families) family.stale_time_s = std::min(family.stale_time_s, limit);
+  return kept;
 }
 
 /// What the peer asks of us and we agree to.
 std::optional<GracefulRestart> agreed_restart(const Capabilities& ours, const Capabilities& theirs,
-                                              const std::vector<Family>& families) {
+                                              const std::vector<Family>& families,
+                                              const std::optional<LongLivedRestart>& long_lived) {
   if (!ours.graceful_restart || !theirs.graceful_restart) return std::nullopt;
   GracefulRestart restart = *theirs.graceful_restart;
   std::erase_if(restart.families,
                 [&](const auto& kept) { return !contains(families, kept.family); });
+  if (restart.families.empty() && long_lived) {
+    // RFC 9494 section 4.2: the long-lived time begins at once.
+    restart.restart_time_s = 0;
+    for (const auto& kept : long_lived->families) {
+      restart.families.push_back({kept.family, kept.forwarding});
+    }
+  }
   if (restart.families.empty()) return std::nullopt;
   restart.notifications = restart.notifications && ours.graceful_restart->notifications;
   return restart;
+}
+
+/// The families in which we take several paths and the peer sends them (RFC 7911 section 4).
+std::vector<Family> path_ids(const Capabilities& ours, const Capabilities& theirs,
+                             const std::vector<Family>& families) {
+  std::vector<Family> result;
+  for (const AddPath& we : ours.add_path) {
+    const bool sends = std::ranges::any_of(theirs.add_path, [&](const AddPath& they) {
+      return they.family == we.family && they.sends;
+    });
+    if (we.receives && sends && contains(families, we.family)) result.push_back(we.family);
+  }
+  return result;
 }
 
 NextHop next_hop_self(const PeerSettings& settings, const IpAddress& local) {
@@ -128,7 +186,11 @@ Open make_open(const Speaker& speaker, const PeerSettings& settings, const IpAdd
   can.enhanced_route_refresh = true;
   can.extended_message = true;
   if (std::holds_alternative<Ipv6Address>(local)) can.extended_next_hop = {Family::kIpv4Unicast};
-  can.graceful_restart = announced_restart(settings);
+  can.graceful_restart = announced_restart(speaker, settings);
+  can.long_lived = announced_long_lived(settings);
+  if (settings.add_path == AddPathUse::kReceive) {
+    for (const Family family : kOurFamilies) can.add_path.push_back({family, true, false});
+  }
   if (settings.role) can.roles = {static_cast<std::uint8_t>(*settings.role)};
   can.four_octet_asn = open.asn;
   can.hostname = speaker.hostname;
@@ -178,7 +240,10 @@ tl::expected<Negotiated, Notification> negotiate(const Speaker& speaker,
   result.peer_route_refresh = they.route_refresh;
   result.enhanced_refresh = we.enhanced_route_refresh && they.enhanced_route_refresh;
   if (external) result.role = settings.role;
-  result.graceful_restart = agreed_restart(we, they, result.families);
+  result.codec.path_ids = path_ids(we, they, result.families);
+  result.long_lived = agreed_long_lived(settings, we, they, result.families);
+  result.graceful_restart = agreed_restart(we, they, result.families, result.long_lived);
+  result.ends_its_table = they.graceful_restart && !they.graceful_restart->restarted;
   result.local = local;
   result.remote = remote;
   result.local_next_hop = next_hop_self(settings, local.address);

@@ -299,6 +299,7 @@ void Peer::on_established(Connection& connection, TimePoint now) {
     other->close_with(notification(CeaseReason::kConnectionCollision), now);
   }
   established_at_ = now;
+  last_choice_ = false;
   if (std::exchange(restarting_, false)) ctx_.timers.cancel({TimerKind::kRestart, id_.value()});
   send_paused_ = false;
   ++history_.established;

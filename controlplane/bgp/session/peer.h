@@ -160,7 +160,8 @@ class Peer final : private ConnectionOwner {
   // graceful restart (RFC 4724, RFC 8538), peer_restart.cc
   [[nodiscard]] bool is_restart(const Connection::Ending& ending,
                                 const std::optional<GracefulRestart>& agreed) const;
-  void begin_restart(const GracefulRestart& agreed, const std::string& reason, TimePoint now);
+  void begin_restart(const Negotiated& session, const std::string& reason, TimePoint now);
+  void restart_timer_expired(TimePoint now);
   void end_restart(const std::string& reason, TimePoint now);
   bool superseded(TimePoint now);
   [[nodiscard]] static Notification final_word(const Notification& notification,
@@ -211,6 +212,9 @@ class Peer final : private ConnectionOwner {
   bool enabled_ = false;
   bool suspended_ = false;   ///< until IdleHold expires, or start()
   bool restarting_ = false;  ///< until the next session, or kRestart expires
+  /// What was agreed on with the session that is being waited for, until it begins.
+  std::optional<LongLivedRestart> long_lived_;
+  bool last_choice_ = false;  ///< the long-lived time of RFC 9494 has begun
   LinkState link_ = LinkState::kUp;
   bool held_ = false;
   std::optional<Ipv6Address> discovered_;

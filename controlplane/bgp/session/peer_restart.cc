@@ -30,8 +30,11 @@ bool Peer::is_restart(const Connection::Ending& ending,
   return false;
 }
 
-void Peer::begin_restart(const GracefulRestart& agreed, const std::string& reason, TimePoint now) {
+void Peer::begin_restart(const Negotiated& session, const std::string& reason, TimePoint now) {
+  const GracefulRestart& agreed = *session.graceful_restart;
   restarting_ = true;
+  last_choice_ = false;
+  long_lived_ = session.long_lived;
   const Duration wait = std::min<Duration>(std::chrono::seconds{agreed.restart_time_s},
                                            settings_.graceful_restart.restart_limit);
   ctx_.timers.arm({TimerKind::kRestart, id_.value()}, wait);
@@ -40,8 +43,25 @@ void Peer::begin_restart(const GracefulRestart& agreed, const std::string& reaso
   ctx_.observer.on_restarting(id_, reason, now);
 }
 
+/// The restart time is over, or the long-lived one (RFC 9494 section 4.2), which the RIB ends for
+/// each family by itself: the longest is ours.
+void Peer::restart_timer_expired(TimePoint now) {
+  if (!restarting_) return;
+  std::uint32_t longest = 0;
+  if (long_lived_ && !last_choice_) {
+    for (const auto& kept : long_lived_->families) longest = std::max(longest, kept.stale_time_s);
+  }
+  if (longest == 0) return end_restart("restarts for too long", now);
+  last_choice_ = true;
+  ctx_.timers.arm({TimerKind::kRestart, id_.value()}, std::chrono::seconds{longest});
+  log::info("bgp {}: restarts for too long; its routes are the last choice for {} s",
+            settings_.name, longest);
+  ctx_.observer.on_long_lived(id_, *long_lived_, now);
+}
+
 void Peer::end_restart(const std::string& reason, TimePoint now) {
   if (!std::exchange(restarting_, false)) return;
+  last_choice_ = false;
   ctx_.timers.cancel({TimerKind::kRestart, id_.value()});
   log::info("bgp {}: its routes are no longer kept: {}", settings_.name, reason);
   ctx_.observer.on_down(id_, reason, now);

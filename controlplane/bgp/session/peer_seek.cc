@@ -90,7 +90,7 @@ void Peer::hold_idle() {
 
 void Peer::timer_expired(TimerKind kind, TimePoint now) {
   turn(now, [&] {
-    if (kind == TimerKind::kRestart) return end_restart("restarts for too long", now);
+    if (kind == TimerKind::kRestart) return restart_timer_expired(now);
     if (kind == TimerKind::kIdleHold && std::exchange(suspended_, false)) backoff_.forget();
     if (!may_seek()) return;
     if (kind == TimerKind::kIdleHold && seek_ == Seek::kIdle) {  // event 13
@@ -129,7 +129,7 @@ std::optional<Peer::Aftermath> Peer::reap(TimePoint now) {
   };
   for (auto it = next_closed(); it != slots_.end(); it = next_closed()) {
     const Connection::Ending ending = (*it)->ending();
-    const std::optional<GracefulRestart> agreed = (*it)->negotiated().graceful_restart;
+    const Negotiated session = (*it)->negotiated();
     ctx_.connection_peers.erase((*it)->id());
     it->reset();
     Aftermath aftermath = judge(ending);
@@ -145,9 +145,9 @@ std::optional<Peer::Aftermath> Peer::reap(TimePoint now) {
       ++history_.dropped;
       history_.last_down = ending.reason;
       capability_use_ = CapabilityUse::kAnnounce;
-      if (is_restart(ending, agreed)) {
+      if (is_restart(ending, session.graceful_restart)) {
         aftermath = std::min(aftermath, Aftermath::kRetry);  // it is to find us when it is back
-        begin_restart(*agreed, ending.reason, now);
+        begin_restart(session, ending.reason, now);
       } else {
         ctx_.observer.on_down(id_, ending.reason, now);
       }

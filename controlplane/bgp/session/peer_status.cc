@@ -36,6 +36,7 @@ PeerStatus Peer::status(TimePoint now) const {
   status.detail = detail();
   status.since = state_since_;
   status.restarting = restarting_;
+  status.last_choice = last_choice_;
   if (established_at_) status.uptime = now - *established_at_;
   status.history = history_;
   const Connection* best = furthest();
@@ -53,6 +54,7 @@ std::string Peer::detail() const {
   if (!enabled_) return "administratively down";
   if (suspended_) return "suspended: " + history_.last_error;
   if (link_ == LinkState::kDown) return "link is down";
+  if (last_choice_) return "away for long, its routes are the last choice; " + history_.last_error;
   if (restarting_) return "restarting, its routes are kept; " + history_.last_error;
   if (held_) return "waiting for BFD";
   if (!address_) return "no neighbor has been discovered on the port";

@@ -33,6 +33,12 @@ struct Negotiated {
   /// How the peer's routes are kept while it restarts: what it says of itself, for the families of
   /// this session. Nothing: it doesn't ask for that, or we don't help.
   std::optional<GracefulRestart> graceful_restart;
+  /// For how long beyond that (RFC 9494): families that are kept, times no longer than we allow.
+  /// Nothing: the peer and we have not both announced it.
+  std::optional<LongLivedRestart> long_lived;
+  /// The peer marks the end of its table, and does not wait for the end of ours (RFC 4724 section
+  /// 4.1).
+  bool ends_its_table = false;
   /// Our own addresses on the session's port, for next hop self.
   NextHop local_next_hop;
   /// Whose configuration holds for the peer: its own, or the listen range's that it came by.
@@ -52,6 +58,10 @@ class SessionObserver {
   /// Negotiated::graceful_restart are kept and used (RFC 4724 section 4.2). on_established or
   /// on_down follows.
   virtual void on_restarting(PeerId peer, const std::string& reason, TimePoint now) = 0;
+  /// The peer is not back in time, but its routes of these families are to be kept still, as the
+  /// last choice, each for its own time (RFC 9494 section 4.2). What follows is as after
+  /// on_restarting.
+  virtual void on_long_lived(PeerId peer, const LongLivedRestart& kept, TimePoint now) = 0;
   /// The peer's routes are to be forgotten. Called for each on_established, unless on_restarting
   /// and another on_established have followed that.
   virtual void on_down(PeerId peer, const std::string& reason, TimePoint now) = 0;

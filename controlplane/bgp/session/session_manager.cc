@@ -35,6 +35,9 @@ class SessionManager::ObserverSlot final : public SessionObserver {
   void on_restarting(PeerId peer, const std::string& reason, TimePoint now) override {
     target_->on_restarting(peer, reason, now);
   }
+  void on_long_lived(PeerId peer, const LongLivedRestart& kept, TimePoint now) override {
+    target_->on_long_lived(peer, kept, now);
+  }
   void on_down(PeerId peer, const std::string& reason, TimePoint now) override {
     target_->on_down(peer, reason, now);
   }

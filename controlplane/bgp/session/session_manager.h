@@ -53,6 +53,8 @@ class SessionManager final : public PeerOutput {
   /// is no longer there is told so. Peers are the same if their names are. The PeerIds of `peers`,
   /// in their order.
   std::vector<PeerId> apply(std::vector<PeerSettings> peers, TimePoint now);
+  /// Our own restart is over: sessions from now on are ordinary ones (RFC 4724 section 4.1).
+  void restart_is_over() { speaker_.away.reset(); }
   // What BFD says of the path to a peer.
   /// The peer neither dials nor is taken until path_works().
   void hold(PeerId peer);
@@ -112,7 +114,7 @@ class SessionManager final : public PeerOutput {
   [[nodiscard]] Peer& at(PeerId peer) { return *peers_[peer.value()]; }
   [[nodiscard]] const Peer& at(PeerId peer) const { return *peers_[peer.value()]; }
 
-  const Speaker speaker_;
+  Speaker speaker_;
   Transport& transport_;
   Timers& timers_;
   const std::uint64_t seed_;

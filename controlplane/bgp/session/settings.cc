@@ -69,7 +69,9 @@ bool same_session(const PeerSettings& a, const PeerSettings& b) {
                     s.timers.hold, s.timers.connect_retry, s.delay_open, s.passive, s.hops,
                     s.source, s.password, s.local_as, s.role, s.role_strict,
                     s.graceful_restart.mode, s.graceful_restart.notifications,
-                    s.graceful_restart.restart_limit, s.tcp_port, s.own_addresses, s.listen);
+                    s.graceful_restart.restart_limit, s.graceful_restart.restart_time,
+                    s.graceful_restart.preserve_fw_state, s.graceful_restart.long_lived_limit,
+                    s.add_path, s.tcp_port, s.own_addresses, s.listen);
   };
   return facts(a) == facts(b);
 }
@@ -89,6 +91,7 @@ std::vector<PeerSettings> peer_settings(const Config& config) {
     peer.password = neighbor.password;
     peer.local_as = neighbor.local_as.asn;
     peer.role = neighbor.role;
+    peer.add_path = neighbor.add_path;
     peer.role_strict = neighbor.role_strict;
     peer.listen = neighbor.listen;
     peer.limit = neighbor.limit;

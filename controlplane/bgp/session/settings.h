@@ -17,6 +17,9 @@ struct Speaker {
   Asn asn;
   BgpIdentifier identifier;
   std::string hostname, domain_name;  ///< for the FQDN capability; empty: not announced
+  /// How long ago the process before this one ended without a word; nothing: it did not, or the
+  /// restart is over (RFC 4724 section 4.1).
+  std::optional<Duration> away{};
 };
 
 struct PeerSettings {
@@ -39,6 +42,7 @@ struct PeerSettings {
   std::optional<Asn> local_as;
   /// `notifications` is settled: it has a value.
   GracefulRestartConfig graceful_restart{.notifications = false};
+  AddPathUse add_path = AddPathUse::kOff;
   std::optional<Role> role;  ///< what we are to the peer (RFC 9234)
   bool role_strict = false;  ///< no session with a peer that does not tell its role
   /// Dynamic neighbors: the settings of whoever connects from here; no peer of its own.

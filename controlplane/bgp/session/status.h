@@ -62,10 +62,11 @@ struct PeerStatus {
   RemoteAsn expected_asn;
   bool passive = false;
   SessionState state = SessionState::kIdle;
-  std::string detail;       ///< why it is not up ("link is down"); empty when Established
-  TimePoint since;          ///< when `state` was entered
-  Duration uptime{0};       ///< of an Established session, else 0
-  bool restarting = false;  ///< the session has ended, and the peer's routes are kept (RFC 4724)
+  std::string detail;        ///< why it is not up ("link is down"); empty when Established
+  TimePoint since;           ///< when `state` was entered
+  Duration uptime{0};        ///< of an Established session, else 0
+  bool restarting = false;   ///< the session has ended, and the peer's routes are kept (RFC 4724)
+  bool last_choice = false;  ///< the same, for so long that they are the last choice (RFC 9494)
   PeerHistory history;
 
   // Of the current session; meaningful from OpenConfirm on.

@@ -22,7 +22,9 @@ enum Code : std::uint8_t {
   kRole = 9,
   kGracefulRestart = 64,
   kFourOctetAsn = 65,
+  kAddPath = 69,
   kEnhancedRouteRefresh = 70,
+  kLongLivedRestart = 71,
   kFqdn = 73,
 };
 
@@ -180,6 +182,68 @@ void encode_four_octet_asn(const Capabilities& from, OctetWriter& out) {
   }
 }
 
+// RFC 7911 section 4: AFI, SAFI, and what the speaker does with several paths. Any other value than
+// the three is ignored, and so is a length that does not add up: it costs several paths, not the
+// session.
+constexpr std::size_t kAddPathSize = 4;
+constexpr std::uint8_t kReceives = 1;
+constexpr std::uint8_t kSends = 2;
+void decode_add_path(Octets value, Capabilities& to) {
+  if (value.size() % kAddPathSize != 0) return keep(kAddPath, value, to);
+  for (OctetReader in(value); !in.empty();) {
+    const std::uint16_t afi = in.u16();
+    const auto family = family_from_codes(afi, in.u8());
+    const std::uint8_t does = in.u8();
+    const auto known = std::find_if(to.add_path.begin(), to.add_path.end(),
+                                    [&](const AddPath& a) { return a.family == family; });
+    if (!family || does == 0 || does > (kReceives | kSends) || known != to.add_path.end()) continue;
+    to.add_path.push_back({*family, (does & kReceives) != 0, (does & kSends) != 0});
+  }
+}
+void encode_add_path(const Capabilities& from, OctetWriter& out) {
+  if (from.add_path.empty()) return;
+  write(kAddPath, out, from.add_path.size() * kAddPathSize, [&] {
+    for (const AddPath& add_path : from.add_path) {
+      const FamilyCodes codes = family_codes(add_path.family);
+      out.u16(codes.afi);
+      out.u8(codes.safi);
+      out.u8(static_cast<std::uint8_t>((add_path.receives ? kReceives : 0U) |
+                                       (add_path.sends ? kSends : 0U)));
+    }
+  });
+}
+
+// RFC 9494 section 3: AFI, SAFI, flags, and 24 bits of seconds.
+constexpr std::size_t kLongLivedSize = 7;
+void decode_long_lived_restart(Octets value, Capabilities& to) {
+  if (value.size() % kLongLivedSize != 0) return keep(kLongLivedRestart, value, to);
+  if (to.long_lived) return;
+  LongLivedRestart& restart = to.long_lived.emplace();
+  for (OctetReader in(value); !in.empty();) {
+    const std::uint16_t afi = in.u16();
+    const auto family = family_from_codes(afi, in.u8());
+    const bool forwarding = (in.u8() & kForwarding) != 0;
+    const std::uint32_t high = in.u8();
+    const std::uint32_t seconds = high << 16 | in.u16();
+    if (family && restart.find(*family) == nullptr) {
+      restart.families.push_back({*family, forwarding, seconds});
+    }
+  }
+}
+void encode_long_lived_restart(const Capabilities& from, OctetWriter& out) {
+  if (!from.long_lived) return;
+  write(kLongLivedRestart, out, from.long_lived->families.size() * kLongLivedSize, [&] {
+    for (const LongLivedRestart::Kept& kept : from.long_lived->families) {
+      const FamilyCodes codes = family_codes(kept.family);
+      out.u16(codes.afi);
+      out.u8(codes.safi);
+      out.u8(kept.forwarding ? kForwarding : 0);
+      out.u8(static_cast<std::uint8_t>(kept.stale_time_s >> 16));
+      out.u16(static_cast<std::uint16_t>(kept.stale_time_s));
+    }
+  });
+}
+
 // draft-walton-bgp-hostname-capability: host name and domain name, each behind a length octet.
 // Purely for the operator's eyes, so one that does not add up is kept as bytes, not an error.
 void decode_fqdn(Octets value, Capabilities& to) {
@@ -242,10 +306,12 @@ constexpr std::array kCapabilities{
                          decode_four_octet_asn, encode_four_octet_asn},
     CapabilityDescriptor{67, "dynamic-capability"},
     CapabilityDescriptor{68, "multisession"},
-    CapabilityDescriptor{69, "add-path"},
+    CapabilityDescriptor{kAddPath, "add-path", LengthRule::kAny, 0, decode_add_path,
+                         encode_add_path},
     CapabilityDescriptor{kEnhancedRouteRefresh, "enhanced-route-refresh", LengthRule::kExactly, 0,
                          decode_enhanced_route_refresh, encode_enhanced_route_refresh},
-    CapabilityDescriptor{71, "long-lived-graceful-restart"},
+    CapabilityDescriptor{kLongLivedRestart, "long-lived-graceful-restart", LengthRule::kAny, 0,
+                         decode_long_lived_restart, encode_long_lived_restart},
     CapabilityDescriptor{kFqdn, "fqdn", LengthRule::kAny, 0, decode_fqdn, encode_fqdn},
     CapabilityDescriptor{74, "bfd-strict-mode"},
     CapabilityDescriptor{75, "software-version"},
@@ -278,6 +344,12 @@ bool fits(const CapabilityDescriptor& row, std::size_t length) {
 }  // namespace
 
 const GracefulRestart::Kept* GracefulRestart::find(Family family) const {
+  const auto found = std::find_if(families.begin(), families.end(),
+                                  [&](const Kept& kept) { return kept.family == family; });
+  return found == families.end() ? nullptr : &*found;
+}
+
+const LongLivedRestart::Kept* LongLivedRestart::find(Family family) const {
   const auto found = std::find_if(families.begin(), families.end(),
                                   [&](const Kept& kept) { return kept.family == family; });
   return found == families.end() ? nullptr : &*found;

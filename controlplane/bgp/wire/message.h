@@ -47,6 +47,29 @@ struct GracefulRestart {
   friend bool operator==(const GracefulRestart&, const GracefulRestart&) = default;
 };
 
+/// For how long a speaker's routes are to be kept beyond that (RFC 9494 section 3).
+struct LongLivedRestart {
+  struct Kept {
+    Family family = Family::kIpv4Unicast;
+    bool forwarding = false;         ///< F: packets went on being forwarded while it was away
+    std::uint32_t stale_time_s = 0;  ///< 24 bits
+    friend bool operator==(const Kept&, const Kept&) = default;
+  };
+  /// None: it only helps others. Families that we don't carry are left out.
+  std::vector<Kept> families;
+
+  [[nodiscard]] const Kept* find(Family family) const;
+  friend bool operator==(const LongLivedRestart&, const LongLivedRestart&) = default;
+};
+
+/// Whether a speaker sends several paths to a prefix, or takes them (RFC 7911 section 4).
+struct AddPath {
+  Family family = Family::kIpv4Unicast;
+  bool receives = false;
+  bool sends = false;
+  friend bool operator==(const AddPath&, const AddPath&) = default;
+};
+
 /// What a speaker can do, as announced in OPEN (RFC 5492). Unknown capabilities are kept for
 /// `show`.
 struct Capabilities {
@@ -59,6 +82,8 @@ struct Capabilities {
   std::vector<std::uint8_t> roles;
   std::optional<GracefulRestart> graceful_restart;  ///< RFC 4724, code 64
   std::optional<Asn> four_octet_asn;                ///< RFC 6793, code 65
+  std::vector<AddPath> add_path;                    ///< RFC 7911, code 69
+  std::optional<LongLivedRestart> long_lived;       ///< RFC 9494, code 71
   std::string hostname, domain_name;                ///< FQDN, code 73 (draft-walton-bgp-hostname)
   struct Unknown {
     std::uint8_t code = 0;
@@ -193,7 +218,14 @@ struct CodecContext {
       true;  ///< eBGP: LOCAL_PREF and the like are discarded (RFC 7606 section 7.5)
   bool extended_message = false;
   std::vector<Family> extended_next_hop;  ///< families for which an IPv6 next hop is allowed
+  std::vector<Family> path_ids;  ///< families in which the peer puts path identifiers (RFC 7911)
 
+  [[nodiscard]] PathIds path_ids_of(Family family) const {
+    for (const Family with : path_ids) {
+      if (with == family) return PathIds::kPresent;
+    }
+    return PathIds::kAbsent;
+  }
   friend bool operator==(const CodecContext&, const CodecContext&) = default;
 };
 

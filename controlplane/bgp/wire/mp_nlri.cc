@@ -16,11 +16,11 @@ constexpr std::size_t kMinUnreach = 3;  // AFI, SAFI
 constexpr Verdict kFamilyNotCarried{"family is not carried (RFC 4760 section 7)",
                                     Handling::kAttributeDiscard};
 
-std::optional<NlriList> decode_family_nlri(Family family, Octets field) {
+std::optional<NlriList> decode_family_nlri(Family family, Octets field, PathIds ids) {
   if (family == Family::kIpv4Unicast) {
-    if (auto list = decode_nlri<Ipv4Address>(field)) return NlriList{std::move(*list)};
+    if (auto list = decode_nlri<Ipv4Address>(field, ids)) return NlriList{std::move(*list)};
   } else {
-    if (auto list = decode_nlri<Ipv6Address>(field)) return NlriList{std::move(*list)};
+    if (auto list = decode_nlri<Ipv6Address>(field, ids)) return NlriList{std::move(*list)};
   }
   return std::nullopt;
 }
@@ -68,7 +68,7 @@ Verdict decode_mp_reach(Octets value, UpdateDraft& draft) {
   if (next_hop_length + 1 > in.left()) return {"next hop runs over the end", {}};
   const Octets next_hop = in.take(next_hop_length);
   in.u8();  // reserved, ignored (RFC 4760 section 3)
-  auto nlri = decode_family_nlri(*family, in.rest());
+  auto nlri = decode_family_nlri(*family, in.rest(), draft.context.path_ids_of(*family));
   if (!nlri) return {"syntactically incorrect NLRI", {}};
 
   Update::Reach reach{*family, {}, std::move(*nlri)};
@@ -96,7 +96,7 @@ Verdict decode_mp_unreach(Octets value, UpdateDraft& draft) {
     draft.empty_unreach = family;
     return {};
   }
-  auto nlri = decode_family_nlri(*family, in.rest());
+  auto nlri = decode_family_nlri(*family, in.rest(), draft.context.path_ids_of(*family));
   if (!nlri) return {"syntactically incorrect NLRI", {}};
   draft.update.unreach.push_back({*family, std::move(*nlri)});
   return {};

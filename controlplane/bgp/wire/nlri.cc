@@ -5,12 +5,16 @@
 namespace lastmile::bgp {
 namespace {
 
+constexpr std::size_t kPathIdSize = 4;  // RFC 7911 section 3
+
 // RFC 7606 section 5.3: no length above the family's, and no prefix that runs over the end.
 template <class Address>
-std::optional<std::size_t> count_prefixes(Octets field) {
+std::optional<std::size_t> count_prefixes(Octets field, std::size_t id_size) {
   std::size_t count = 0;
   std::size_t at = 0;
   while (at < field.size()) {
+    if (field.size() - at <= id_size) return std::nullopt;
+    at += id_size;
     const unsigned length = field[at];
     if (length > Address::kBits) return std::nullopt;
     at += 1 + nlri_octets(length);
@@ -41,17 +45,21 @@ Address load_address(const std::uint8_t* at, std::size_t octets, std::size_t rea
 }  // namespace
 
 template <class Address>
-std::optional<std::vector<Nlri<Address>>> decode_nlri(Octets field) {
-  const auto count = count_prefixes<Address>(field);
+std::optional<std::vector<Nlri<Address>>> decode_nlri(Octets field, PathIds ids) {
+  const std::size_t id_size = ids == PathIds::kPresent ? kPathIdSize : 0;
+  const auto count = count_prefixes<Address>(field, id_size);
   if (!count) return std::nullopt;
   std::vector<Nlri<Address>> list;
   list.reserve(*count);
   std::size_t at = 0;
   while (at < field.size()) {
+    std::uint32_t id = 0;
+    if (id_size != 0) id = load_big_endian<std::uint32_t>(field.data() + at);
+    at += id_size;
     const unsigned length = field[at++];
     const std::size_t octets = nlri_octets(length);
     const auto address = load_address<Address>(field.data() + at, octets, field.size() - at);
-    list.push_back({Prefix<Address>{address, length}, 0});
+    list.push_back({Prefix<Address>{address, length}, id});
     at += octets;
   }
   return list;
@@ -69,8 +77,8 @@ void encode_nlri(const Nlri<Address>& nlri, OctetWriter& out) {
   }
 }
 
-template std::optional<std::vector<Nlri<Ipv4Address>>> decode_nlri(Octets);
-template std::optional<std::vector<Nlri<Ipv6Address>>> decode_nlri(Octets);
+template std::optional<std::vector<Nlri<Ipv4Address>>> decode_nlri(Octets, PathIds);
+template std::optional<std::vector<Nlri<Ipv6Address>>> decode_nlri(Octets, PathIds);
 template void encode_nlri(const Nlri<Ipv4Address>&, OctetWriter&);
 template void encode_nlri(const Nlri<Ipv6Address>&, OctetWriter&);
 

@@ -22,10 +22,11 @@ constexpr std::size_t nlri_octets(unsigned length) {
 template <class Address>
 inline constexpr std::size_t kMaxNlriSize = 1 + Address::kBits / 8;
 
-/// Every prefix of `field`, in order, bits beyond the length ignored (RFC 4271 section 4.3: their
-/// value is irrelevant). nullopt if the field is syntactically incorrect (RFC 7606 section 5.3).
+/// Every prefix of `field`, in order, with its path identifier if there are any, bits beyond the
+/// length ignored (RFC 4271 section 4.3: their value is irrelevant). nullopt if the field is
+/// syntactically incorrect (RFC 7606 section 5.3).
 template <class Address>
-[[nodiscard]] std::optional<std::vector<Nlri<Address>>> decode_nlri(Octets field);
+[[nodiscard]] std::optional<std::vector<Nlri<Address>>> decode_nlri(Octets field, PathIds ids);
 
 template <class Address>
 [[nodiscard]] inline std::size_t encoded_size(const Nlri<Address>& nlri) {

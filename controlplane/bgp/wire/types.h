@@ -83,6 +83,8 @@ struct Community {
 };
 /// Well-known ones that change what we do.
 inline constexpr std::uint32_t kGracefulShutdown = 0xffff0000;  // RFC 8326
+inline constexpr std::uint32_t kLongLivedStale = 0xffff0006;    // RFC 9494
+inline constexpr std::uint32_t kNoLongLived = 0xffff0007;       // RFC 9494
 inline constexpr std::uint32_t kNoExport = 0xffffff01;          // RFC 1997
 inline constexpr std::uint32_t kNoAdvertise = 0xffffff02;
 inline constexpr std::uint32_t kNoExportSubconfed = 0xffffff03;
@@ -116,6 +118,9 @@ struct NextHop {
   std::optional<Ipv6Address> link_local;  ///< 16 bytes that are link-local, or the second of 32
   friend bool operator==(const NextHop&, const NextHop&) = default;
 };
+
+/// Whether each prefix in NLRI has a path identifier in front (RFC 7911 section 3).
+enum class PathIds : std::uint8_t { kAbsent, kPresent };
 
 /// A prefix as it stands in NLRI; `path_id` is 0 without ADD-PATH (RFC 7911).
 template <class Address>

@@ -222,8 +222,9 @@ tl::expected<Update, Notification> UpdateDecoder::decode(Octets body) {
   const Octets attributes = in.take(attributes_length);
   const Octets nlri_field = in.rest();
 
-  auto withdrawn = decode_nlri<Ipv4Address>(withdrawn_field);
-  auto nlri = decode_nlri<Ipv4Address>(nlri_field);
+  const PathIds ids = draft_.context.path_ids_of(Family::kIpv4Unicast);
+  auto withdrawn = decode_nlri<Ipv4Address>(withdrawn_field, ids);
+  auto nlri = decode_nlri<Ipv4Address>(nlri_field, ids);
   if (!withdrawn || !nlri) {
     return tl::unexpected(notification(UpdateError::kInvalidNetworkField));
   }

@@ -27,6 +27,10 @@ class Bird(Peer):
             v4 = "ipv4 { import all; export filter mark; extended next hop; };"
         elif way.peering == "v6":
             v4 = ""
+        second = ""
+        if way.key == "add-path":
+            v4 = v4.replace("export filter mark;", "export filter mark; add paths tx;")
+            second = f"protocol static {{ ipv4; route {SENT_V4} unreachable; }}"
         options = [f"hold time {way.hold};", "connect delay time 1;", "error wait time 1, 2;"]
         if way.md5:
             options.append(f'password "{PASSWORD}";')
@@ -42,6 +46,7 @@ router id 10.9.0.1;
 protocol device {{}}
 protocol static {{ ipv4; route {SENT_V4} blackhole; }}
 protocol static {{ ipv6; route {SENT_V6} blackhole; }}
+{second}
 filter mark {{ bgp_large_community.add(({LARGE.replace(':', ', ')})); accept; }}
 protocol bgp lastmile {{
   local as {PEER_ASN};

@@ -54,13 +54,17 @@ class Exabgp(Peer):
         if way.key == "gtsm":
             options += ["outgoing-ttl 255;", "incoming-ttl 255;"]
         routes = [f"route {SENT_V4} next-hop {V4[1]} large-community [ {LARGE} ];"] if way.peering == "v4" else []
+        capabilities = "route-refresh enable;"
+        if way.key == "add-path":
+            capabilities += " add-path send;"
+            routes = [r.replace("next-hop", f"path-information 0.0.0.{n} next-hop") for r in routes for n in (1, 2)]
         routes.append(f"route {SENT_V6} next-hop {V6[1]} large-community [ {LARGE} ];")
         return f"""\
 process helper {{ run {self.place.folder}/helper; encoder json; }}
 neighbor {self.target()} {{
   router-id 10.9.0.1; local-address {local}; local-as {PEER_ASN}; peer-as {ASN}; hold-time {way.hold};
   {" ".join(options)}
-  capability {{ route-refresh enable; }}
+  capability {{ {capabilities} }}
   family {{ ipv4 unicast; ipv6 unicast; }}
   api {{ processes [ helper ]; neighbor-changes; receive {{ parsed; update; notification; refresh; }} }}
   static {{ {" ".join(routes)} }}

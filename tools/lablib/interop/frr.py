@@ -35,10 +35,12 @@ class Frr(Peer):
             session = [" bgp graceful-restart", " bgp graceful-restart preserve-fw-state", *session]
         self.peer = peer
         lines = [f"router bgp {PEER_ASN}", " bgp router-id 10.9.0.1", " no bgp ebgp-requires-policy", *session]
+        # A path by `network` and one by `redistribute`.
+        several = ["  redistribute static", f"  neighbor {peer} addpath-tx-all-paths"] if way.key == "add-path" else []
         for family, prefix in (("ipv4", SENT_V4), ("ipv6", SENT_V6)):
             lines += [
                 f" address-family {family} unicast", f"  network {prefix}", f"  neighbor {peer} activate",
-                f"  neighbor {peer} route-map mark out", " exit-address-family",
+                f"  neighbor {peer} route-map mark out", *several, " exit-address-family",
             ]  # fmt: skip
         lines += [
             "exit", f"ip route {SENT_V4} blackhole", f"ipv6 route {SENT_V6} blackhole",

@@ -39,6 +39,8 @@ class Gobgp(Peer):
             lines += ["[neighbors.graceful-restart.config]", "enabled = true", "restart-time = 30"]
         for family in FAMILIES:
             lines += ["[[neighbors.afi-safis]]", "[neighbors.afi-safis.config]", f'afi-safi-name = "{family}"']
+            if way.key == "add-path":
+                lines += ["[neighbors.afi-safis.add-paths.config]", "send-max = 4"]
             if way.key.startswith("gr-"):
                 lines += ["[neighbors.afi-safis.mp-graceful-restart.config]", "enabled = true"]
         return "\n".join(lines) + "\n"
@@ -57,6 +59,10 @@ class Gobgp(Peer):
             ("ipv4", SENT_V4, "0.0.0.0" if local else V4[1]),
             ("ipv6", SENT_V6, "::" if local else V6[1]),
         ):
+            for number in ("1", "2") if self.way.key == "add-path" else ():
+                self.ask("global", "rib", "add", prefix, "identifier", number, "nexthop", hop, "large-community", LARGE, "-a", family)
+            if self.way.key == "add-path":
+                continue
             self.ask("global", "rib", "add", prefix, "nexthop", hop, "large-community", LARGE, "-a", family)
 
     def kill(self) -> None:

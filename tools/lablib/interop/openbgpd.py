@@ -22,6 +22,8 @@ class Openbgpd(Peer):
         return int(self.version().split(".")[0])
 
     def lacks(self, way) -> str:
+        if way.key == "add-path":
+            return "nothing to try it with: it has one path to a prefix of its own"
         if way.key == "gr-peer":
             return "helps others to restart, does not itself"
         if way.key == "refresh-peer" and self.major() < 8:

@@ -113,6 +113,15 @@ def peer_restarts(s: Session) -> None:
     ping(s)
 
 
+def several_paths(s: Session) -> None:
+    """The peer has two paths to one prefix, and tells of both."""
+
+    def paths() -> list[dict]:
+        return [r for r in s.us.ask("show", "routes", SENT_V4).get("routes", []) if r["source"] == "bgp" and not r["refusal"]]
+
+    wait_for("the second path", lambda: len(paths()) == 2, PATIENCE)
+
+
 def we_restart(s: Session) -> None:
     s.place.kill("lastmiled")
     time.sleep(2)
@@ -171,7 +180,7 @@ WAYS = [
     Way("gtsm", "GTSM", "v4", neighbor={"ttl-security": 1}),
     Way("gr-peer", "graceful restart, the peer restarts", "v4", peer_restarts, bgp={"graceful-restart": {"mode": "helper"}}),
     Way("gr-us", "graceful restart, Lastmile restarts", "v4", we_restart, bgp={"graceful-restart": {"mode": "restarter"}}),
-    Way("add-path", "add-path", "v4", neighbor={"add-path": "receive"}),
+    Way("add-path", "add-path, from the peer", "v4", several_paths, neighbor={"add-path": "receive"}),
     Way("refresh-us", "route refresh, the peer asks", "v4", peer_asks, hold=180),
     Way("refresh-peer", "route refresh, Lastmile asks", "v4", we_ask),
     Way("large", "large communities, both ways", "v4", large_communities, top={"policies": MARK}, neighbor={"export": "marked"}),

@@ -1,0 +1,71 @@
+#include "daemon/sign_of_life.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <time.h>  // NOLINT(modernize-deprecated-headers): clock_gettime is POSIX
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <utility>
+
+#include "logging/log.h"
+
+namespace lastmile {
+namespace {
+
+constexpr const char* kWord = "lastmile-alive-1";
+
+std::string boot() {
+  std::ifstream file{"/proc/sys/kernel/random/boot_id"};
+  std::string id;
+  file >> id;
+  return id;
+}
+
+/// Since the kernel booted, sleep included.
+Duration since_boot() {
+  timespec t{};
+  clock_gettime(CLOCK_BOOTTIME, &t);
+  return std::chrono::seconds{t.tv_sec} + std::chrono::microseconds{t.tv_nsec / 1000};
+}
+
+}  // namespace
+
+SignOfLife::SignOfLife(std::string path) : path_(std::move(path)) {
+  std::ifstream file{path_};
+  if (!file) return;
+  std::string word, of_boot;
+  Duration::rep at = -1;
+  file >> word >> of_boot >> at;
+  if (!file || word != kWord || at < 0) {
+    log::warn("{}: not what a router leaves behind; this counts as no restart", path_);
+    return;
+  }
+  const Duration away = since_boot() - Duration{at};
+  if (of_boot == boot() && away >= Duration{0}) found_ = away;
+}
+
+SignOfLife::~SignOfLife() {
+  if (fd_ >= 0) ::close(fd_);
+}
+
+void SignOfLife::give() {
+  if (fd_ < 0) fd_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  // As long as ever, so that one write replaces the last one whole.
+  const std::string text = fmt::format("{} {} {:020}\n", kWord, boot(), since_boot().count());
+  const bool written =
+      fd_ >= 0 && ::pwrite(fd_, text.data(), text.size(), 0) == static_cast<ssize_t>(text.size());
+  if (written || std::exchange(complained_, true)) return;
+  log::warn("{}: can't be written: {}; neighbors will not be told of a restart", path_,
+            std::strerror(errno));
+}
+
+void SignOfLife::end() {
+  if (fd_ < 0) return;
+  ::close(std::exchange(fd_, -1));
+  ::unlink(path_.c_str());
+}
+
+}  // namespace lastmile
