@@ -15,7 +15,7 @@
 
 namespace lastmile::record {
 
-/// Control thread only. Takes about a second for half a million routes.
+/// Control thread only. Time and memory grow with the number of routes.
 [[nodiscard]] std::string dump(const ControlPlane& control, const Config& config, TimePoint now);
 /// FNV-1a, 64 bits: the same everywhere.
 [[nodiscard]] std::uint64_t hash_of(std::string_view text);
