@@ -217,11 +217,12 @@ std::size_t UpdateGroup<Address>::gather(std::size_t limit, Batch& batch) {
   }
   std::size_t done = 0;
   while (done < limit && walk_ == Walk::kTable) {
-    if (cursor_ >= rib_.table().end()) {
+    const auto is_around = [this] { return walk_turned_ && cursor_ >= walk_start_; };
+    if (cursor_ >= rib_.table().end() && !is_around()) {
       cursor_ = 0;
       walk_turned_ = true;
     }
-    if (walk_turned_ && cursor_ >= walk_start_) {
+    if (is_around()) {
       walk_ = Walk::kTold;
       cursor_ = 0;
       break;
@@ -269,6 +270,7 @@ std::size_t UpdateGroup<Address>::tell_changes(std::size_t limit, TimePoint now)
 /// A lap tells the Adj-RIB-Out as it stands, so it is right for a member that is behind, too.
 template <class Address>
 void UpdateGroup<Address>::begin_lap(Member& member) {
+  for (auto& [prefix, was_told] : member.missed) was_told = true;  // it will have been
   member.lap.reset();
   const auto other = std::ranges::find_if(members_, [](const Member& m) { return bool(m.lap); });
   const std::uint32_t start = other == members_.end() ? 0 : other->lap->cursor;
@@ -392,7 +394,9 @@ auto UpdateGroup<Address>::ready(const Members& members, TimePoint now) -> Membe
 template <class Address>
 void UpdateGroup<Address>::note_missed(const Batch& batch, Member& member) {
   for (const Announce& entry : batch.announce) {
-    if (entry.to.includes(member.id)) member.missed.try_emplace(entry.prefix, !entry.fresh);
+    if (!entry.to.includes(member.id)) continue;
+    // A lap may tell of it before its turn here comes.
+    member.missed.try_emplace(entry.prefix, !entry.fresh || member.lap.has_value());
   }
   for (const Withdraw& entry : batch.withdraw) {
     if (!entry.to.includes(member.id)) continue;
