@@ -56,7 +56,7 @@ UpdateGroup<Address>::~UpdateGroup() {
 template <class Address>
 void UpdateGroup<Address>::join(Member newcomer) {
   members_.push_back(std::move(newcomer));
-  begin_lap(members_.back());
+  if (told_.size() != 0) begin_lap(members_.back());
 }
 
 template <class Address>
