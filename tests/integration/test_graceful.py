@@ -4,6 +4,7 @@ recorded, and replayed."""
 import json
 import signal
 import subprocess
+import time
 
 import pytest
 
@@ -119,7 +120,16 @@ def replay(lab: Lab, file: str = "run.rec") -> subprocess.CompletedProcess:
 def test_the_run_so_far_replays_to_the_same_routes(restarting_lab):
     lab = restarting_lab
     wait_for("the other server's route", lambda: len(part(lab, "10.0.2.2/32")) == 2)
-    known = {(r["prefix"], r["neighbor"], r["best"], bool(r["refusal"])) for r in part(lab)}
+    seen = []
+
+    def at_rest():
+        """Nothing has changed for three seconds: routes of both leaves come one after the other."""
+        seen.append({(r["prefix"], r["neighbor"], r["best"], bool(r["refusal"])) for r in part(lab)})
+        time.sleep(0.5)
+        return len(seen) > 6 and all(then == seen[-1] for then in seen[-7:])
+
+    wait_for("the routes are at rest", at_rest, 60)
+    known = seen[-1]
     lab.stop("bms1", "lastmiled")
     again = replay(lab)
     assert again.returncode == 0, again.stderr
