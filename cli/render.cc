@@ -413,6 +413,8 @@ std::string render_route_details(const Json& data) {
     attribute("origin", text_or(route.at("origin"), ""));
     attribute("med", number_or(route.at("med"), ""));
     attribute("local-preference", number_or(route.at("local_preference"), ""));
+    attribute("aigp", number_or(route.at("aigp"), ""));
+    attribute("path-id", number_or(route.at("path_id"), ""));
     if (!attributes.empty()) out += attributes + '\n';
     if (const std::string error = text_or(route.at("fib_error"), ""); !error.empty()) {
       out += "    not forwarded: " + error + '\n';
@@ -444,7 +446,11 @@ std::string RouteList::page(const Json& data) {
     last_prefix_ = prefix;
     if (same) prefix.clear();
     const Json& hops = route.at("next_hops");
-    table_.add({mark(route), std::move(prefix), route.at("source"),
+    std::string source = route.at("source");
+    if (route.at("path_id").is_number()) {
+      source += " path " + number_or(route.at("path_id"), "");
+    }
+    table_.add({mark(route), std::move(prefix), std::move(source),
                 hops.empty() ? "-" : next_hop(hops.front()), text_or(route.at("as_path"), "")});
     for (std::size_t i = 1; i < hops.size(); ++i) table_.add({"", "", "", next_hop(hops[i]), ""});
     if (const std::string refusal = text_or(route.at("refusal"), ""); !refusal.empty()) {

@@ -8,6 +8,7 @@
 #include <array>
 #include <charconv>
 #include <string_view>
+#include <tuple>
 #include <utility>
 
 #include "daemon/offload_view.h"
@@ -98,6 +99,7 @@ void describe(const bgp::PathAttributes& attributes, RouteView& view) {
   view.med = attributes.med;
   view.communities = names(attributes.communities);
   view.large_communities = names(attributes.large_communities);
+  if (attributes.aigp) view.aigp = attributes.aigp->metric;
   if (const auto& mark = attributes.only_to_customer) view.only_to_customer = mark->value();
 }
 
@@ -340,6 +342,7 @@ RouteView Show::view(const rib::AdvertisedView& route) const {
   view.next_hops.push_back(std::move(next_hop));
   describe(route.attributes, view);
   view.local_preference = route.attributes.local_preference;
+  view.path_id = route.path_id;
   return view;
 }
 
@@ -357,7 +360,7 @@ RoutePage Show::advertised(const RouteQuery& query, bgp::PeerId peer) const {
   if (const auto* prefix = std::get_if<IpPrefix>(&query.what)) asked.prefix = *prefix;
   if (const auto* address = std::get_if<IpAddress>(&query.what)) asked.address = *address;
   if (asked.prefix || asked.address) {
-    if (const auto route = rib.advertised(peer, asked)) page.routes.push_back(view(*route));
+    for (const auto& route : rib.advertised(peer, asked)) page.routes.push_back(view(route));
     return page;
   }
   rib::RouteCursor cursor = cursor_of(query.cursor);
@@ -366,7 +369,9 @@ RoutePage Show::advertised(const RouteQuery& query, bgp::PeerId peer) const {
   });
   page.next = cursor_text(cursor);
   if (query.cursor.empty() && page.next.empty()) {
-    std::ranges::sort(page.routes, {}, &RouteView::prefix);
+    std::ranges::sort(page.routes, [](const RouteView& a, const RouteView& b) {
+      return std::tie(a.prefix, a.path_id) < std::tie(b.prefix, b.path_id);
+    });
   }
   return page;
 }

@@ -416,6 +416,16 @@ class Checker {
     if (peer.role_strict && !peer.role) {
       complain(path + ".role-strict", "role-strict without a role; expected \"role\" beside it");
     }
+    const bool sends_paths =
+        peer.add_path == AddPathUse::kSend || peer.add_path == AddPathUse::kBoth;
+    if (given(path + ".add-path-limit") && !sends_paths) {
+      complain(path + ".add-path-limit",
+               "add-path-limit where one path is sent; expected add-path: send or both beside it");
+    }
+    if (given(path + ".add-path-families") && peer.add_path == AddPathUse::kOff) {
+      complain(path + ".add-path-families",
+               "add-path-families without add-path; expected it beside them");
+    }
     export_policy(peer, path);
     if (peer.source && !inside_own(host_prefix(*peer.source)) && given(path + ".source")) {
       complain(path + ".source", fmt::format("{} is not an address of this router; expected a "

@@ -151,7 +151,9 @@ struct GracefulRestartConfig {
 };
 
 /// Several paths to a prefix in one session (RFC 7911).
-enum class AddPathUse : std::uint8_t { kOff, kReceive };
+enum class AddPathUse : std::uint8_t { kOff, kReceive, kSend, kBoth };
+/// BgpPeerOptions::add_path_limit: all paths.
+inline constexpr std::uint16_t kAllPaths = UINT16_MAX;
 
 /// What a neighbor may inherit from its group, and a group from the bgp section.
 struct BgpPeerOptions {
@@ -172,6 +174,9 @@ struct BgpPeerOptions {
   bool remove_private_as = false;
   bool enforce_first_as = true;  ///< RFC 4271 section 6.3
   AddPathUse add_path = AddPathUse::kOff;
+  std::optional<bgp::Family> add_path_family;  ///< nothing: both
+  std::uint16_t add_path_limit = kAllPaths;    ///< to a prefix, the best ones; in what is sent
+  std::optional<bool> aigp;                    ///< RFC 7311; default: if the neighbor is internal
   MaxPrefixes max_prefixes;
   GracefulRestartConfig graceful_restart;
   bool shutdown = false;

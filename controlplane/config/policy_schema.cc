@@ -1,5 +1,6 @@
 #include "controlplane/config/policy_schema.h"
 
+#include "controlplane/bgp/wire/message.h"
 #include "controlplane/config/policy_types.h"
 
 namespace lastmile::config {
@@ -101,6 +102,8 @@ KeysOf<Set> set_keys() {
       key("local-preference", &Set::local_preference, number<std::uint32_t>(0, UINT32_MAX))
           .help("LOCAL_PREF: higher is better; 100 where nothing else is set."),
       key("med", &Set::med, number<std::uint32_t>(0, UINT32_MAX)).help("MULTI_EXIT_DISC."),
+      key("aigp", &Set::aigp, number<std::uint64_t>(0, bgp::Aigp::kUnusable - 1))
+          .help("Accumulated IGP metric (RFC 7311): lower is better. Sent to neighbors with aigp."),
       key("origin", &Set::origin, origin()).help("ORIGIN."),
       key("prepend", &Set::prepend, number<std::uint8_t>(1, 20))
           .help("How often our own AS number is put in front of the path, beyond the once."),

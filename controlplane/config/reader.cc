@@ -151,8 +151,11 @@ void Reader::read_section(const YAML::Node& node, const std::vector<Key>& keys, 
       if (key == nullptr) {
         refuse_unknown(name, place, keys, path);
       } else if (key->status == Status::kPlanned) {
-        complain(place, fmt::format("{} is not supported by this version; expected it to be absent",
-                                    in_quotes(name)));
+        complain(place,
+                 key->instead.empty()
+                     ? fmt::format("{} is not supported by this version; expected it to be absent",
+                                   in_quotes(name))
+                     : fmt::format("{}: {}", in_quotes(name), key->instead));
       }
     }
   }

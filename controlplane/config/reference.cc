@@ -66,7 +66,9 @@ void markdown_section(const std::vector<Key>& keys, const std::string& path, std
   std::string planned;
   for (const Key& key : keys) {
     if (key.status == Status::kPlanned) {
-      planned += fmt::format("{}`{}`", planned.empty() ? "" : ", ", key.name);
+      if (key.instead.empty()) {
+        planned += fmt::format("{}`{}`", planned.empty() ? "" : ", ", key.name);
+      }
       continue;
     }
     out += fmt::format("| `{}` | {} | {} | {} |\n", key.name, table_cell(type_of(key)),
@@ -74,6 +76,9 @@ void markdown_section(const std::vector<Key>& keys, const std::string& path, std
   }
   if (!planned.empty()) {
     out += fmt::format("\nNames kept for later versions, and refused by this one: {}.\n", planned);
+  }
+  for (const Key& key : keys) {
+    if (!key.instead.empty()) out += fmt::format("\nRefused: `{}`; {}.\n", key.name, key.instead);
   }
   for (const Key& key : keys) {
     if (key.keys.empty()) continue;

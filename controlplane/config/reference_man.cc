@@ -18,6 +18,7 @@ void page_section(const std::vector<Key>& keys, const std::string& path, roff::P
   std::string planned;
   for (const Key& key : keys) {
     if (key.status == Status::kPlanned) {
+      if (!key.instead.empty()) continue;
       planned += fmt::format("{}{}", planned.empty() ? "" : ", ", key.name);
       continue;
     }
@@ -33,6 +34,10 @@ void page_section(const std::vector<Key>& keys, const std::string& path, roff::P
   if (!planned.empty()) {
     page.paragraph(
         fmt::format("Names kept for later versions, and refused by this one: {}.", planned));
+  }
+  for (const Key& key : keys) {
+    if (!key.instead.empty())
+      page.paragraph(fmt::format("Refused: {}; {}.", key.name, key.instead));
   }
   for (const Key& key : keys) {
     if (key.keys.empty()) continue;

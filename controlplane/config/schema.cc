@@ -357,12 +357,29 @@ KeysOf<Owner> peer_option_keys() {
           .help(
               "Refuse paths of an external neighbor that do not start with its AS. A route server "
               "needs false."),
-      option<Owner>(
-          "add-path", &Options::add_path,
-          one_of<AddPathUse>({{"receive", AddPathUse::kReceive}, {"off", AddPathUse::kOff}}))
+      option<Owner>("add-path", &Options::add_path,
+                    one_of<AddPathUse>({{"receive", AddPathUse::kReceive},
+                                        {"send", AddPathUse::kSend},
+                                        {"both", AddPathUse::kBoth},
+                                        {"off", AddPathUse::kOff}}))
           .when_absent("off")
           .help("receive: the neighbor may send several paths to a prefix (RFC 7911); all of them "
-                "take part in the choice of routes."),
+                "take part in the choice of routes. send: it is sent several, if it takes them."),
+      option<Owner>("add-path-families", &Options::add_path_family,
+                    one_of<std::optional<bgp::Family>>({{"both", std::nullopt},
+                                                        {"ipv4", bgp::Family::kIpv4Unicast},
+                                                        {"ipv6", bgp::Family::kIpv6Unicast}}))
+          .when_absent("both")
+          .help("What add-path is for."),
+      option<Owner>("add-path-limit", &Options::add_path_limit,
+                    number_or<std::uint16_t>(1, 32, "all", kAllPaths))
+          .when_absent("all")
+          .help("How many paths to a prefix the neighbor is sent at most; the best ones."),
+      option<Owner>("aigp", &Options::aigp, toggle())
+          .when_absent("true for an internal neighbor, else false")
+          .help("Take the accumulated IGP metric of what the neighbor sends, and send it on (RFC "
+                "7311). Only within one administration: the lower metric wins over the shorter AS "
+                "path."),
       section("max-prefixes", static_cast<MaxPrefixes Owner::*>(&Options::max_prefixes),
               max_prefixes_keys())
           .when_absent("twice what the forwarding tables hold, action restart")
@@ -377,7 +394,10 @@ KeysOf<Owner> peer_option_keys() {
       option<Owner>("shutdown-message", &Options::shutdown_message, text("text", 255))
           .when_absent("none")
           .help("What the neighbor's operator reads when shutdown ends the session (RFC 9003)."),
-      planned<Owner>("tcp-ao", "TCP Authentication Option (RFC 5925)."),
+      planned<Owner>("tcp-ao", "TCP Authentication Option (RFC 5925).")
+          .instead("TCP-AO (RFC 5925) has to be in the kernel, and this program has not been tried "
+                   "with one that has it; expected password-file (TCP MD5), or ttl-security for a "
+                   "neighbor on a link"),
       option<Owner>("import", &Options::import_policy, policy_reference())
           .when_absent("in transit mode nothing is accepted from an external neighbor (RFC 8212), "
                        "else everything")

@@ -50,6 +50,8 @@ struct Key {
   std::string fallback;  ///< YAML text of the value that holds when the key is absent; may be empty
   std::string absent;    ///< the same in words, where it depends on other keys
   std::string help;
+  std::string
+      instead;  ///< kPlanned: why it is refused, and what to do; empty: it is of a later version
   std::string placeholder;    ///< kNamedSections: what stands for the name in the reference
   std::size_t max_items = 0;  ///< lists and named sections
   std::vector<Key> keys;      ///< sections
@@ -80,6 +82,10 @@ struct KeyOf {
   }
   KeyOf when_absent(std::string words) && {
     key.absent = std::move(words);
+    return std::move(*this);
+  }
+  KeyOf instead(std::string words) && {
+    key.instead = std::move(words);
     return std::move(*this);
   }
   KeyOf help(std::string text) && {

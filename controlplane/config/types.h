@@ -80,6 +80,19 @@ template <std::unsigned_integral T>
           std::move(wide.shape)};
 }
 
+/// A number, or a word that stands for `meaning`.
+template <std::unsigned_integral T>
+[[nodiscard]] Type<T> number_or(T min, T max, std::string word, T meaning) {
+  Type<T> plain = number<T>(min, max);
+  plain.shape.words = {word};
+  return {plain.expected + ", or " + word,
+          [read = std::move(plain.read), word, meaning](std::string_view text, const Scope& scope) {
+            if (text == word) return tl::expected<T, Fault>{meaning};
+            return read(text, scope);
+          },
+          std::move(plain.shape)};
+}
+
 /// true|false, on|off, yes|no.
 [[nodiscard]] Type<bool> toggle();
 

@@ -113,6 +113,10 @@ constexpr std::array kAspects = {
     Aspect{"local-preference",
            [](const bgp::PathAttributes& a) { return number(a.local_preference); }},
     Aspect{"med", [](const bgp::PathAttributes& a) { return number(a.med); }},
+    Aspect{"aigp",
+           [](const bgp::PathAttributes& a) {
+             return a.aigp ? fmt::format("{}", a.aigp->metric) : std::string{};
+           }},
     Aspect{"origin",
            [](const bgp::PathAttributes& a) {
              return std::string{kOrigins[static_cast<std::size_t>(a.origin)]};

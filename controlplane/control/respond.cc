@@ -26,6 +26,9 @@ json or_null(const std::optional<std::chrono::seconds>& duration) {
 json or_null(const std::optional<double>& number) {
   return or_null(number, [](double n) { return n; });
 }
+json or_null(const std::optional<std::uint64_t>& number) {
+  return number ? json(*number) : json(nullptr);
+}
 json or_null(const std::optional<std::uint32_t>& number) {
   return or_null(number, [](std::uint32_t n) { return n; });
 }
@@ -186,7 +189,9 @@ json to_json(const RouteView& route) {
           {"advertised_to", route.advertised_to},
           {"only_to_customer", or_null(route.only_to_customer)},
           {"stale", route.stale},
-          {"link_bandwidth", or_null(route.link_bandwidth)}};
+          {"link_bandwidth", or_null(route.link_bandwidth)},
+          {"aigp", or_null(route.aigp)},
+          {"path_id", or_null(route.path_id)}};
 }
 
 json to_json(const ControlThreadView& control) {

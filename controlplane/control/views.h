@@ -150,11 +150,14 @@ struct RouteView {
   std::vector<std::string> large_communities;
   std::optional<std::uint32_t> only_to_customer;  ///< AS number (RFC 9234)
   std::optional<double> link_bandwidth;           ///< bytes a second, as on the wire
+  std::optional<std::uint64_t> aigp;              ///< accumulated IGP metric (RFC 7311)
+  std::optional<std::uint32_t> path_id;           ///< that it was sent with (RFC 7911)
   std::optional<std::chrono::seconds> age;
-  bool installed = false;                  ///< the prefix was given to the forwarding tables
-  bool forwarding = false;                 ///< ... and workers are known to see it
-  std::string fib_error;                   ///< why the forwarding tables refused the prefix
-  std::vector<std::string> advertised_to;  ///< neighbors; of the best path
+  bool installed = false;   ///< the prefix was given to the forwarding tables
+  bool forwarding = false;  ///< ... and workers are known to see it
+  std::string fib_error;    ///< why the forwarding tables refused the prefix
+  /// Neighbors; of the best path, and of others where a neighbor hears of several.
+  std::vector<std::string> advertised_to;
 };
 
 /// What `show routes` is asked for.

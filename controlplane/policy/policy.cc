@@ -83,6 +83,10 @@ void Policy::apply(std::size_t rule, bgp::Asn own, bgp::PathAttributes& attribut
   if (set == nullptr) return;
   if (set->local_preference) attributes.local_preference = set->local_preference;
   if (set->med) attributes.med = set->med;
+  if (set->aigp) {
+    if (!attributes.aigp) attributes.aigp.emplace();
+    attributes.aigp->metric = *set->aigp;
+  }
   if (set->origin) attributes.origin = *set->origin;
   if (set->prepend > 0) attributes.as_path.prepend(own, set->prepend);
   if (set->communities) {

@@ -37,6 +37,7 @@ struct Match {
 struct Set {
   std::optional<std::uint32_t> local_preference;
   std::optional<std::uint32_t> med;
+  std::optional<std::uint64_t> aigp;  ///< sent where the session takes it (RFC 7311)
   std::optional<bgp::Origin> origin;
   std::uint8_t prepend = 0;  ///< how often our own AS number is put in front
   /// Taken away first, then added; `communities` in place of all that are there.

@@ -64,6 +64,7 @@ void append(Out out, const std::string& peer, const rib::AdvertisedView& route) 
   if (route.next_hop.global) fmt::format_to(out, " next-hop {}", *route.next_hop.global);
   if (route.next_hop.link_local) fmt::format_to(out, " next-hop {}", *route.next_hop.link_local);
   append(out, route.attributes);
+  if (route.path_id) fmt::format_to(out, " path-id {}", *route.path_id);
   fmt::format_to(out, "\n");
 }
 

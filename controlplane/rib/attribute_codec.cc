@@ -8,7 +8,7 @@ namespace lastmile::rib {
 namespace {
 
 /// Which optional members of the set follow, in the order of these bits.
-enum Presence : std::uint16_t {
+enum Presence : std::uint32_t {
   kMed = 1U << 0,
   kLocalPreference = 1U << 1,
   kAtomicAggregate = 1U << 2,
@@ -26,6 +26,7 @@ enum Presence : std::uint16_t {
   kPartialLargeCommunities = 1U << 13,
   kOnlyToCustomer = 1U << 14,
   kPartialOnlyToCustomer = 1U << 15,
+  kAigp = 1U << 16,
 };
 
 class Packer {
@@ -72,7 +73,7 @@ class Unpacker {
   std::span<const std::uint8_t> in_;
 };
 
-std::uint16_t presence(const bgp::PathAttributes& a) {
+std::uint32_t presence(const bgp::PathAttributes& a) {
   unsigned bits = 0;
   if (a.med) bits |= kMed;
   if (a.local_preference) bits |= kLocalPreference;
@@ -90,7 +91,8 @@ std::uint16_t presence(const bgp::PathAttributes& a) {
   if (a.partial.large_communities) bits |= kPartialLargeCommunities;
   if (a.only_to_customer) bits |= kOnlyToCustomer;
   if (a.partial.only_to_customer) bits |= kPartialOnlyToCustomer;
-  return static_cast<std::uint16_t>(bits);
+  if (a.aigp) bits |= kAigp;
+  return bits;
 }
 
 }  // namespace
@@ -104,7 +106,7 @@ std::size_t pack(const bgp::PathAttributes& a, std::vector<std::uint8_t>& out) {
   }
   const std::size_t as_path_bytes = out.size();
 
-  const std::uint16_t bits = presence(a);
+  const std::uint32_t bits = presence(a);
   packer.put(bits);
   packer.put(static_cast<std::uint8_t>(a.origin));
   if (a.med) packer.put(*a.med);
@@ -119,6 +121,10 @@ std::size_t pack(const bgp::PathAttributes& a, std::vector<std::uint8_t>& out) {
   if (a.originator_id) packer.put(a.originator_id->value());
   if ((bits & kClusterList) != 0) packer.put_list(a.cluster_list);
   if (a.only_to_customer) packer.put(a.only_to_customer->value());
+  if (a.aigp) {
+    packer.put(a.aigp->metric);
+    packer.put_list(a.aigp->other_tlvs);
+  }
   if ((bits & kUnknown) != 0) {
     packer.put(static_cast<std::uint16_t>(a.unknown.size()));
     for (const bgp::PathAttributes::Unknown& unknown : a.unknown) {
@@ -138,7 +144,7 @@ bgp::PathAttributes unpack(std::span<const std::uint8_t> packed) {
     segment.type = static_cast<bgp::AsPath::SegmentType>(in.get<std::uint8_t>());
     segment.asns = in.get_list<bgp::Asn>();
   }
-  const auto bits = in.get<std::uint16_t>();
+  const auto bits = in.get<std::uint32_t>();
   a.origin = static_cast<bgp::Origin>(in.get<std::uint8_t>());
   if ((bits & kMed) != 0) a.med = in.get<std::uint32_t>();
   if ((bits & kLocalPreference) != 0) a.local_preference = in.get<std::uint32_t>();
@@ -155,6 +161,10 @@ bgp::PathAttributes unpack(std::span<const std::uint8_t> packed) {
   if ((bits & kOriginator) != 0) a.originator_id = Ipv4Address{in.get<std::uint32_t>()};
   if ((bits & kClusterList) != 0) a.cluster_list = in.get_list<Ipv4Address>();
   if ((bits & kOnlyToCustomer) != 0) a.only_to_customer = bgp::Asn{in.get<std::uint32_t>()};
+  if ((bits & kAigp) != 0) {
+    a.aigp.emplace().metric = in.get<std::uint64_t>();
+    a.aigp->other_tlvs = in.get_list<std::uint8_t>();
+  }
   a.partial.aggregator = (bits & kPartialAggregator) != 0;
   a.partial.communities = (bits & kPartialCommunities) != 0;
   a.partial.extended_communities = (bits & kPartialExtendedCommunities) != 0;

@@ -22,6 +22,7 @@ AttributeFacts facts_of(const bgp::PathAttributes& a) {
   facts.path_length = clamp16(a.as_path.length());
   facts.cluster_length = clamp16(a.cluster_list.size());
   facts.origin = a.origin;
+  if (a.aigp) facts.aigp = a.aigp->metric;
   facts.long_lived_stale =
       std::ranges::binary_search(a.communities, bgp::Community{bgp::kLongLivedStale});
   for (const bgp::ExtendedCommunity community : a.extended_communities) {

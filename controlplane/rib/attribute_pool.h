@@ -31,8 +31,9 @@ struct AttributeFacts {
   std::uint16_t path_length = 0;
   std::uint16_t cluster_length = 0;
   bgp::Origin origin = bgp::Origin::kIgp;
-  bool long_lived_stale = false;  ///< LLGR_STALE (RFC 9494)
-  float bandwidth = 0;            ///< of the link, in bytes a second; 0: not said
+  bool long_lived_stale = false;              ///< LLGR_STALE (RFC 9494)
+  float bandwidth = 0;                        ///< of the link, in bytes a second; 0: not said
+  std::uint64_t aigp = bgp::Aigp::kUnusable;  ///< RFC 7311; kUnusable: none
 };
 
 class AttributePool {

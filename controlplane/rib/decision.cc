@@ -33,6 +33,17 @@ int by_local_preference(const Candidate& a, const Candidate& b) {
   return lower_wins(b.facts.local_preference, a.facts.local_preference);
 }
 
+// RFC 7311 section 4: where one route has an AIGP metric, those that have none are out; of the
+// others
+//    those stay whose metric and cost to the next hop are the lowest in sum. No metric counts as
+//    the largest, so one comparison does both.
+int by_aigp(const Candidate& a, const Candidate& b) {
+  const auto cost = [](const Candidate& c) {
+    return std::min(c.facts.aigp, bgp::Aigp::kUnusable - c.igp_cost) + c.igp_cost;
+  };
+  return lower_wins(cost(a), cost(b));
+}
+
 // a) "Remove from consideration all routes that are not tied for having the smallest number of AS
 //    numbers present in their AS_PATH attributes. Note that when counting this number, an AS_SET
 //    counts as 1, no matter how many ASes are in the set."
@@ -94,6 +105,7 @@ constexpr std::array kRules = {
     RuleEntry{by_source, "preferred source"},
     RuleEntry{by_long_lived_stale, "no LLGR_STALE"},
     RuleEntry{by_local_preference, "higher local preference"},
+    RuleEntry{by_aigp, "lower AIGP metric"},
     RuleEntry{by_as_path_length, "shorter AS path"},
     RuleEntry{by_origin, "lower origin"},
     RuleEntry{by_med, "lower MED"},
@@ -179,6 +191,21 @@ Verdict compare(const Candidate& a, const Candidate& b) {
 Rule lost_by(const Candidate& best, const Candidate& loser) {
   const Verdict verdict = compare(best, loser);
   return verdict.sign <= 0 ? verdict.rule : Rule::kMed;
+}
+
+std::vector<std::uint16_t> best_of(std::span<const Candidate> candidates, std::size_t count) {
+  std::vector<std::uint16_t> left(candidates.size());
+  for (std::size_t i = 0; i < left.size(); ++i) left[i] = static_cast<std::uint16_t>(i);
+  std::vector<std::uint16_t> best;
+  while (!left.empty() && best.size() < count) {
+    std::vector<std::uint16_t> tied = left;
+    eliminate(candidates, tied);
+    for (const std::uint16_t x : tied) {
+      if (best.size() < count) best.push_back(x);
+    }
+    std::erase_if(left, [&](std::uint16_t x) { return std::ranges::find(tied, x) != tied.end(); });
+  }
+  return best;
 }
 
 void decide(std::span<const Candidate> candidates, const DecisionOptions& options,

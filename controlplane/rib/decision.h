@@ -24,6 +24,7 @@ enum class Rule : std::uint8_t {
   kSource,           ///< ours: local, connected, static, BGP
   kLongLivedStale,   ///< RFC 9494 section 4.3: the last choice
   kLocalPreference,  ///< RFC 4271 section 9.1.1: highest degree of preference
+  kAigp,             ///< RFC 7311 section 4.1
   kAsPathLength,     ///< 9.1.2.2 a
   kOrigin,           ///< 9.1.2.2 b
   kMed,              ///< 9.1.2.2 c
@@ -80,6 +81,11 @@ struct Decision {
 /// when AS paths must be the same. With no candidate the result is empty.
 void decide(std::span<const Candidate> candidates, const DecisionOptions& options,
             const AttributePool& pool, Decision& result);
+
+/// Positions of the `count` best candidates, best first: the best one, then the best of the rest,
+/// and so on. The first is decide()'s.
+[[nodiscard]] std::vector<std::uint16_t> best_of(std::span<const Candidate> candidates,
+                                                 std::size_t count);
 
 /// The rule by which `loser` lost against `best`, where `best` came out of decide(). When they
 /// can't be compared by MED and a third path removed the loser, that is kMed.

@@ -56,6 +56,7 @@ ExportKind export_kind(const std::string& name, const bgp::Negotiated& session,
   kind.remove_private_as = options.remove_private_as;
   kind.role = session.role;
   kind.long_lived = session.long_lived.has_value();
+  kind.aigp = session.codec.aigp;
   kind.policy = options.policy;
   if (kind.policy && asks_for_neighbors(*kind.policy)) kind.name = name;
   if (kind.role && bgp::facts(*kind.role).unmarked_out == bgp::RoleFacts::Unmarked::kMark) {
@@ -67,7 +68,7 @@ ExportKind export_kind(const std::string& name, const bgp::Negotiated& session,
 bool operator==(const ExportKind& a, const ExportKind& b) {
   const auto rest = [](const ExportKind& k) {
     return std::tie(k.external, k.peer_asn, k.local_as, k.replace_as, k.remove_private_as, k.role,
-                    k.only_to_customer, k.name, k.long_lived, k.has_next_hop);
+                    k.only_to_customer, k.name, k.long_lived, k.aigp, k.paths, k.has_next_hop);
   };
   if (rest(a) != rest(b)) return false;
   return a.policy == b.policy || (a.policy && b.policy && a.policy->rules() == b.policy->rules());
@@ -162,6 +163,8 @@ AttributeId ExportView::make_outgoing(AttributeId attributes, std::size_t rule) 
   std::erase_if(out.extended_communities,
                 [](bgp::ExtendedCommunity c) { return bgp::link_bandwidth(c).has_value(); });
   if (kind_.policy) kind_.policy->apply(rule, own_asn_, out);
+  // As it came, plus what it costs from here to the next hop: nothing, next hops are on our links.
+  if (!kind_.aigp) out.aigp.reset();
   if (!out.only_to_customer) out.only_to_customer = kind_.only_to_customer;  // egress 1
   if (kind_.external) {
     out.local_preference.reset();

@@ -27,8 +27,12 @@ struct ExportOptions {
   LocalAs local_as;
   bool as_override = false;
   bool remove_private_as = false;
+  std::uint16_t add_path_limit = kAllPaths;  ///< where the session has path identifiers
   std::shared_ptr<const policy::Policy> policy;
 };
+
+/// ExportKind::paths: the best one, without an identifier.
+inline constexpr std::uint16_t kOnePath = 0;
 
 /// Peers of equal kinds are told the same of every path that came from elsewhere. Policies with the
 /// same rules are equal.
@@ -43,6 +47,8 @@ struct ExportKind {
   std::shared_ptr<const policy::Policy> policy;  ///< null: none
   std::string name;                              ///< empty unless the policy asks for it
   bool long_lived = false;                       ///< knows what LLGR_STALE means (RFC 9494)
+  bool aigp = false;                             ///< takes AIGP (RFC 7311)
+  std::uint16_t paths = kOnePath;  ///< so many to a prefix, each with an identifier (RFC 7911)
   bool has_next_hop = true;  ///< false: we have no address that the peer could use; nothing is told
 
   friend bool operator==(const ExportKind& a, const ExportKind& b);

@@ -56,7 +56,10 @@ UpdateGroup<Address>* Exporter::Family<Address>::group_of(bgp::PeerId peer) cons
 template <class Address>
 ExportKind Exporter::kind_of(const Peer& peer) const {
   ExportKind kind = export_kind(peer.name, peer.session, peer.options, context_.own_asn);
-  kind.has_next_hop = next_hop_self(FamilyRib<Address>::kFamily, peer.session).has_value();
+  constexpr bgp::Family kFamily = FamilyRib<Address>::kFamily;
+  kind.has_next_hop = next_hop_self(kFamily, peer.session).has_value();
+  const bool ids = peer.session.codec.own_path_ids_of(kFamily) == bgp::PathIds::kPresent;
+  kind.paths = ids ? peer.options.add_path_limit : kOnePath;
   return kind;
 }
 
@@ -259,15 +262,34 @@ PathCounts Exporter::advertised(bgp::PeerId id) const {
   return {count(std::get<0>(families_)), count(std::get<1>(families_))};
 }
 
+namespace {
+
+template <class Address>
+void append_told(const UpdateGroup<Address>& group, const bgp::Nlri<Address>& route,
+                 std::vector<bgp::PeerId>& peers) {
+  const Advertised<Address>* told = group.find(route);
+  if (told == nullptr) return;
+  for (const auto& member : group.members()) {
+    if (told->from != member.id) peers.push_back(member.id);
+  }
+}
+
+/// As a record of the group's Adj-RIB-Out was announced to its members.
+template <class Address>
+Exporter::Told as_told(const UpdateGroup<Address>& group, const Advertised<Address>& record,
+                       const bgp::NextHop& next_hop) {
+  Exporter::Told told{record.attributes, next_hop, std::nullopt};
+  if (group.tells_several()) told.path_id = group.route_of(record).path_id;
+  return told;
+}
+
+}  // namespace
+
 template <class Address>
 std::vector<bgp::PeerId> Exporter::told(const Prefix<Address>& prefix) const {
   std::vector<bgp::PeerId> peers;
   for (const auto& group : family<Address>().groups) {
-    const std::uint32_t number = group->told().find(prefix);
-    if (number == HashIndex::kNotFound) continue;
-    for (const auto& member : group->members()) {
-      if (group->told()[number].from != member.id) peers.push_back(member.id);
-    }
+    if (!group->tells_several()) append_told(*group, {prefix, 0}, peers);
   }
   std::ranges::sort(peers);
   return peers;
@@ -276,15 +298,30 @@ template std::vector<bgp::PeerId> Exporter::told(const Ipv4Prefix&) const;
 template std::vector<bgp::PeerId> Exporter::told(const Ipv6Prefix&) const;
 
 template <class Address>
-std::optional<Exporter::Told> Exporter::told(bgp::PeerId id, const Prefix<Address>& prefix) const {
-  const UpdateGroup<Address>* group = family<Address>().group_of(id);
-  if (group == nullptr) return std::nullopt;
-  const Advertised<Address>* told = group->told(id, prefix);
-  if (told == nullptr) return std::nullopt;
-  return Told{told->attributes, *next_hop_self(FamilyRib<Address>::kFamily, peers_.at(id).session)};
+std::vector<bgp::PeerId> Exporter::told(const Prefix<Address>& prefix, const PathName& path) const {
+  std::vector<bgp::PeerId> peers;
+  for (const auto& group : family<Address>().groups) {
+    if (group->tells_several()) append_told(*group, {prefix, path.id()}, peers);
+  }
+  std::ranges::sort(peers);
+  return peers;
 }
-template std::optional<Exporter::Told> Exporter::told(bgp::PeerId, const Ipv4Prefix&) const;
-template std::optional<Exporter::Told> Exporter::told(bgp::PeerId, const Ipv6Prefix&) const;
+template std::vector<bgp::PeerId> Exporter::told(const Ipv4Prefix&, const PathName&) const;
+template std::vector<bgp::PeerId> Exporter::told(const Ipv6Prefix&, const PathName&) const;
+
+template <class Address>
+std::vector<Exporter::Told> Exporter::told(bgp::PeerId id, const Prefix<Address>& prefix) const {
+  std::vector<Told> result;
+  const UpdateGroup<Address>* group = family<Address>().group_of(id);
+  if (group == nullptr) return result;
+  const auto next_hop = next_hop_self(FamilyRib<Address>::kFamily, peers_.at(id).session);
+  for (const Advertised<Address>* record : group->told(id, prefix)) {
+    result.push_back(as_told(*group, *record, *next_hop));
+  }
+  return result;
+}
+template std::vector<Exporter::Told> Exporter::told(bgp::PeerId, const Ipv4Prefix&) const;
+template std::vector<Exporter::Told> Exporter::told(bgp::PeerId, const Ipv6Prefix&) const;
 
 template <class Address>
 bool Exporter::walk_told(
@@ -297,7 +334,7 @@ bool Exporter::walk_told(
     const Advertised<Address>& told = group->told()[cursor];
     if (!told.used || told.from == id) continue;
     --limit;
-    visit(told.prefix, {told.attributes, *next_hop});
+    visit(told.prefix, as_told(*group, told, *next_hop));
   }
   return cursor >= group->told().end();
 }

@@ -48,20 +48,26 @@ class Exporter {
   [[nodiscard]] bool has_work() const;
 
   [[nodiscard]] PathCounts advertised(bgp::PeerId peer) const;
-  /// What a peer has been told of a prefix.
+  /// What a peer has been told of a prefix, or of one path to it.
   struct Told {
     AttributeId attributes;
     bgp::NextHop next_hop;
+    std::optional<std::uint32_t> path_id;  ///< where it hears of several (RFC 7911)
   };
   template <class Address>
-  [[nodiscard]] std::optional<Told> told(bgp::PeerId peer, const Prefix<Address>& prefix) const;
+  [[nodiscard]] std::vector<Told> told(bgp::PeerId peer, const Prefix<Address>& prefix) const;
   /// Visits at most `limit` prefixes from record number `cursor` on, counts `limit` down, and moves
   /// `cursor`; true at the end.
   template <class Address>
   bool walk_told(bgp::PeerId peer, std::uint32_t& cursor, std::size_t& limit,
                  const std::function<void(const Prefix<Address>&, const Told&)>& visit) const;
+  /// Of those who hear of one path: who has been told of the prefix.
   template <class Address>
   [[nodiscard]] std::vector<bgp::PeerId> told(const Prefix<Address>& prefix) const;
+  /// Of those who hear of several: who has been told of that one.
+  template <class Address>
+  [[nodiscard]] std::vector<bgp::PeerId> told(const Prefix<Address>& prefix,
+                                              const PathName& path) const;
   [[nodiscard]] std::size_t memory_bytes() const;
 
  private:

@@ -496,6 +496,22 @@ const Path* FamilyRib<Address>::announcement(const Prefix<Address>& prefix) cons
 }
 
 template <class Address>
+void FamilyRib<Address>::offers(const Prefix<Address>& prefix, std::vector<Offer>& offers) const {
+  offers.clear();
+  const std::uint32_t number = table_.find(prefix);
+  if (number == PrefixTable<Record>::kNotFound || announcement(table_[number]) == nullptr) return;
+  const Record& record = table_[number];
+  std::vector<Candidate> candidates;
+  std::vector<std::uint16_t> positions;
+  this->candidates(record, candidates, positions);
+  const std::span<const Path> paths = record.paths.paths(core_.arena);
+  for (std::size_t i = 0; i < candidates.size(); ++i) {
+    const Path& path = paths[positions[i]];
+    if (may_announce(path)) offers.push_back({&path, candidates[i]});
+  }
+}
+
+template <class Address>
 const FibError* FamilyRib<Address>::fib_error(const Prefix<Address>& prefix) const {
   const auto found = failed_.find(prefix);
   return found == failed_.end() ? nullptr : &found->second;

@@ -99,6 +99,12 @@ class FamilyRib {
   /// The path to announce, or null: exportable, and confirmed by the forwarding tables.
   [[nodiscard]] const Path* announcement(const Prefix<Address>& prefix) const;
   [[nodiscard]] const Path* announcement(const Record& record) const;
+  /// All paths that may be announced where announcement() is one of them, in no order (RFC 7911).
+  struct Offer {
+    const Path* path;
+    Candidate candidate;
+  };
+  void offers(const Prefix<Address>& prefix, std::vector<Offer>& offers) const;
   /// The candidates of a record and which of its paths they are.
   void candidates(const Record& record, std::vector<Candidate>& candidates,
                   std::vector<std::uint16_t>& positions) const;

@@ -37,13 +37,20 @@ class PrefixTable {
     const std::uint32_t found =
         index_.find(hash, [&](std::uint32_t number) { return (*this)[number].prefix == prefix; });
     if (found != kNotFound) return {found, false};
-    const std::uint32_t number = allocate();
-    Record& record = (*this)[number];
-    record.prefix = prefix;
-    record.used = true;
-    index_.insert(hash, number);
-    ++size_;
-    return {number, true};
+    return {add(prefix, hash), true};
+  }
+
+  /// A record of its own, all but its prefix default, even if others have that prefix. A table is
+  /// filled by this or by find_or_insert(), not by both.
+  std::uint32_t insert(const Key& prefix) { return add(prefix, hash_value(prefix)); }
+  /// Visits the numbers of all records of a prefix.
+  template <class Visitor>
+  void for_each(const Key& prefix, Visitor&& visit) const {
+    const auto see = [&](std::uint32_t number) {
+      if ((*this)[number].prefix == prefix) visit(number);
+      return false;  // go on
+    };
+    (void)index_.find(hash_value(prefix), see);
   }
 
   void erase(std::uint32_t number) {
@@ -76,6 +83,16 @@ class PrefixTable {
 
  private:
   static constexpr std::uint32_t kPage = 1024;
+
+  std::uint32_t add(const Key& prefix, std::uint64_t hash) {
+    const std::uint32_t number = allocate();
+    Record& record = (*this)[number];
+    record.prefix = prefix;
+    record.used = true;
+    index_.insert(hash, number);
+    ++size_;
+    return number;
+  }
 
   std::uint32_t allocate() {
     if (!free_.empty()) {

@@ -57,7 +57,7 @@ std::vector<Rib::State::PeerConfig> Rib::State::peer_configs(const Config& confi
                    neighbor.graceful_restart.mode != GracefulRestartConfig::Mode::kOff;
     peer.import = named(neighbor.import_policy);
     peer.exported = {neighbor.local_as, neighbor.as_override, neighbor.remove_private_as,
-                     named(neighbor.export_policy)};
+                     neighbor.add_path_limit, named(neighbor.export_policy)};
     peers.push_back(std::move(peer));
   }
   return peers;

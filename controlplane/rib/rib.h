@@ -97,8 +97,8 @@ class Rib final : public bgp::SessionObserver {
   void walk_advertised(RouteCursor& cursor, std::size_t prefixes, bgp::PeerId peer,
                        const std::function<void(const AdvertisedView&)>& visit) const;
   /// What a peer has been told of one prefix, or of the longest match of an address.
-  [[nodiscard]] std::optional<AdvertisedView> advertised(bgp::PeerId peer,
-                                                         const RouteQuery& query) const;
+  [[nodiscard]] std::vector<AdvertisedView> advertised(bgp::PeerId peer,
+                                                       const RouteQuery& query) const;
   [[nodiscard]] PeerCounts counts(bgp::PeerId peer) const;
   [[nodiscard]] RibSummary summary() const;
 

@@ -139,7 +139,12 @@ void Rib::State::append_views(const FamilyRib<Address>& family, const RouteRecor
     view.installed = record.forwarding != kNotForwarded;
     view.forwarding = view.installed && ((record.flags & kConfirmed) != 0 || all_applied);
     if (const FibError* error = family.fib_error(record.prefix)) view.fib_error = to_string(*error);
-    if (view.best) view.advertised_to = exporter.told(record.prefix);
+    view.advertised_to = exporter.told(record.prefix, name_of(path, source));
+    if (view.best) {
+      const auto others = exporter.told(record.prefix);
+      view.advertised_to.insert(view.advertised_to.end(), others.begin(), others.end());
+      std::ranges::sort(view.advertised_to);
+    }
     views.push_back(std::move(view));
   }
   std::stable_sort(views.begin() + static_cast<std::ptrdiff_t>(first), views.end(),
@@ -244,11 +249,20 @@ AdvertisedView Rib::State::advertised_view(const Prefix<Address>& prefix,
   view.prefix = prefix;
   view.next_hop = told.next_hop;
   view.attributes = core.attributes.attributes(told.attributes);
-  if (const Path* path = rib<Address>().announcement(prefix)) {
-    const Source& source = core.sources[path->source];
-    view.source = source.kind;
-    if (source.kind == SourceKind::kBgp) view.peer_name = peers[source.peer.value()].name;
+  view.path_id = told.path_id;
+  const Path* path = rib<Address>().announcement(prefix);
+  if (told.path_id) {
+    std::vector<typename FamilyRib<Address>::Offer> offers;
+    rib<Address>().offers(prefix, offers);
+    const auto known = std::ranges::find_if(offers, [&](const auto& offer) {
+      return name_of(*offer.path, core.sources[offer.path->source]).id() == *told.path_id;
+    });
+    path = known == offers.end() ? nullptr : known->path;
   }
+  if (path == nullptr) return view;
+  const Source& source = core.sources[path->source];
+  view.source = source.kind;
+  if (source.kind == SourceKind::kBgp) view.peer_name = peers[source.peer.value()].name;
   return view;
 }
 
@@ -267,22 +281,25 @@ void Rib::walk_advertised(RouteCursor& cursor, std::size_t prefixes, bgp::PeerId
   });
 }
 
-std::optional<AdvertisedView> Rib::advertised(bgp::PeerId peer, const RouteQuery& query) const {
+std::vector<AdvertisedView> Rib::advertised(bgp::PeerId peer, const RouteQuery& query) const {
   const State& s = *state_;
   const auto exactly =
-      [&]<class Address>(const Prefix<Address>& prefix) -> std::optional<AdvertisedView> {
-    const auto told = s.exporter.told(peer, prefix);
-    if (!told) return std::nullopt;
-    return s.advertised_view(prefix, *told);
+      [&]<class Address>(const Prefix<Address>& prefix) -> std::vector<AdvertisedView> {
+    std::vector<AdvertisedView> views;
+    for (const Exporter::Told& told : s.exporter.told(peer, prefix)) {
+      views.push_back(s.advertised_view(prefix, told));
+    }
+    std::ranges::sort(views, {}, &AdvertisedView::path_id);
+    return views;
   };
   if (query.prefix) return std::visit(exactly, *query.prefix);
-  if (!query.address) return std::nullopt;
+  if (!query.address) return {};
   return std::visit(
-      [&]<class Address>(const Address& address) -> std::optional<AdvertisedView> {
+      [&]<class Address>(const Address& address) -> std::vector<AdvertisedView> {
         for (unsigned length = Address::kBits + 1; length-- > 0;) {
-          if (auto view = exactly(Prefix<Address>(address, length))) return view;
+          if (auto views = exactly(Prefix<Address>(address, length)); !views.empty()) return views;
         }
-        return std::nullopt;
+        return {};
       },
       *query.address);
 }

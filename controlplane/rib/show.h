@@ -50,14 +50,15 @@ struct RouteView {
   std::string refusal;              ///< why the path is not a candidate; empty if it is one
   std::string why;                  ///< the rule that made it best, or that it lost by
   std::vector<NextHopView> next_hops;
-  bgp::PathAttributes attributes;          ///< BGP paths
-  std::uint32_t local_preference = 100;    ///< the one that the decision used
-  float link_bandwidth = 0;                ///< bytes a second; 0: not said
-  Duration age{0};                         ///< since the path took this form
-  bool installed = false;                  ///< the prefix was given to the forwarding tables
-  bool forwarding = false;                 ///< … and workers are known to see it
-  std::string fib_error;                   ///< the forwarding tables refused the prefix
-  std::vector<bgp::PeerId> advertised_to;  ///< filled for the best path
+  bgp::PathAttributes attributes;        ///< BGP paths
+  std::uint32_t local_preference = 100;  ///< the one that the decision used
+  float link_bandwidth = 0;              ///< bytes a second; 0: not said
+  Duration age{0};                       ///< since the path took this form
+  bool installed = false;                ///< the prefix was given to the forwarding tables
+  bool forwarding = false;               ///< … and workers are known to see it
+  std::string fib_error;                 ///< the forwarding tables refused the prefix
+  /// Of the best path: who has been told of it; of others: who hears of several (RFC 7911).
+  std::vector<bgp::PeerId> advertised_to;
 };
 
 /// Which of the paths to show.
@@ -79,9 +80,10 @@ struct RouteQuery {
 struct AdvertisedView {
   IpPrefix prefix;
   SourceKind source = SourceKind::kLocal;
-  std::string peer_name;           ///< whom it came from; BGP paths
-  bgp::NextHop next_hop;           ///< as announced
-  bgp::PathAttributes attributes;  ///< as announced
+  std::string peer_name;                 ///< whom it came from; BGP paths
+  bgp::NextHop next_hop;                 ///< as announced
+  bgp::PathAttributes attributes;        ///< as announced
+  std::optional<std::uint32_t> path_id;  ///< with which, where the peer hears of several (RFC 7911)
 };
 
 /// Where a walk over all routes stands; a default-made one starts at the beginning.

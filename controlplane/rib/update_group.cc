@@ -113,9 +113,10 @@ std::unique_ptr<UpdateGroup<Address>> UpdateGroup<Address>::split(ExportKind kin
   auto other = std::make_unique<UpdateGroup>(context_, rib_, std::move(kind), number);
   for (std::uint32_t i = 0; i < told_.end(); ++i) {
     if (!told_[i].used) continue;
-    Advertised<Address>& copy = other->told_[other->told_.find_or_insert(told_[i].prefix).first];
+    Advertised<Address>& copy = other->told_[other->told_.insert(told_[i].prefix)];
     copy.attributes = told_[i].attributes;
     copy.from = told_[i].from;
+    copy.number = told_[i].number;
     context_.core.attributes.add_reference(copy.attributes);
   }
   other->told_from_ = told_from_;
@@ -162,15 +163,25 @@ void UpdateGroup<Address>::count(bgp::PeerId from, int sign) {
 template <class Address>
 void UpdateGroup<Address>::untell(std::uint32_t number, Batch& batch) {
   const Advertised<Address>& told = told_[number];
-  batch.withdraw.push_back({told.prefix, {told.from, Audience::Who::kOthers}});
+  batch.withdraw.push_back({route_of(told), {told.from, Audience::Who::kOthers}});
   if (told.from != kNobody) batch.named.push_back(told.from);
   count(told.from, -1);
   context_.core.attributes.release(told.attributes);
   told_.erase(number);
 }
 
+/// How a prefix stands now; returns at how many paths it has looked. `path`: the best one.
 template <class Address>
-void UpdateGroup<Address>::tell(const Prefix<Address>& prefix, const Path* path, Batch& batch) {
+std::size_t UpdateGroup<Address>::tell(const Prefix<Address>& prefix, const Path* path,
+                                       Batch& batch) {
+  if (tells_several()) return tell_paths(prefix, batch);
+  tell_best(prefix, path, batch);
+  return 1;
+}
+
+template <class Address>
+void UpdateGroup<Address>::tell_best(const Prefix<Address>& prefix, const Path* path,
+                                     Batch& batch) {
   using Who = Audience::Who;
   std::optional<AttributeId> attributes;
   if (path != nullptr) attributes = view_.outgoing(prefix, *path);
@@ -190,14 +201,14 @@ void UpdateGroup<Address>::tell(const Prefix<Address>& prefix, const Path* path,
   if (before != from) {
     if (before != kNobody) batch.named.push_back(before);
     // What this one had been told came from elsewhere; now it is its own.
-    if (from != kNobody) batch.withdraw.push_back({prefix, {from, Who::kAlone}});
+    if (from != kNobody) batch.withdraw.push_back({{prefix, 0}, {from, Who::kAlone}});
   }
   if (from != kNobody) batch.named.push_back(from);
   // With the same attributes only the one that had not been told hears something new.
   if (other_attributes) {
-    batch.announce.push_back({*attributes, prefix, {from, Who::kOthers}, fresh});
+    batch.announce.push_back({*attributes, {prefix, 0}, {from, Who::kOthers}, fresh});
   } else if (before != kNobody) {
-    batch.announce.push_back({*attributes, prefix, {before, Who::kAlone}, true});
+    batch.announce.push_back({*attributes, {prefix, 0}, {before, Who::kAlone}, true});
   }
   if (!fresh) count(before, -1);
   count(from, 1);
@@ -207,7 +218,87 @@ void UpdateGroup<Address>::tell(const Prefix<Address>& prefix, const Path* path,
   told.from = from;
 }
 
-/// Looks at up to `limit` prefixes; puts what is to be said into `batch`.
+// --- several paths (RFC 7911) --------------------------------------------------------------------
+
+/// Fills wanted_: the best of those that may be told; returns how many there are to choose from.
+template <class Address>
+std::size_t UpdateGroup<Address>::choose_paths(const Prefix<Address>& prefix) {
+  rib_.offers(prefix, offers_);
+  wanted_.clear();
+  candidates_.clear();
+  for (const auto& [path, candidate] : offers_) {
+    const auto attributes = view_.outgoing(prefix, *path);
+    if (!attributes) continue;
+    wanted_.push_back({*attributes, name_of(*path, context_.core.sources[path->source])});
+    candidates_.push_back(candidate);
+  }
+  if (wanted_.size() > kind().paths) {
+    std::vector<Wanted> best;
+    for (const std::uint16_t i : best_of(candidates_, kind().paths)) best.push_back(wanted_[i]);
+    wanted_ = std::move(best);
+  }
+  return offers_.size();
+}
+
+template <class Address>
+std::size_t UpdateGroup<Address>::tell_paths(const Prefix<Address>& prefix, Batch& batch) {
+  const std::size_t offered = choose_paths(prefix);
+  std::vector<std::uint32_t> gone;
+  told_.for_each(prefix, [&](std::uint32_t number) {
+    const PathName name{told_[number].from, told_[number].number};
+    if (std::ranges::find(wanted_, name, &Wanted::name) == wanted_.end()) gone.push_back(number);
+  });
+  for (const std::uint32_t number : gone) untell(number, batch);
+  for (const Wanted& path : wanted_) tell_path(prefix, path, batch);
+  return std::max<std::size_t>(offered + gone.size(), 1);
+}
+
+template <class Address>
+void UpdateGroup<Address>::tell_path(const Prefix<Address>& prefix, const Wanted& path,
+                                     Batch& batch) {
+  const auto [from, of_those] = path.name;
+  std::uint32_t number = number_of({prefix, path.name.id()});
+  const bool fresh = number == HashIndex::kNotFound;
+  if (fresh) {
+    number = told_.insert(prefix);
+    told_[number].from = from;
+    told_[number].number = of_those;
+    count(from, 1);
+  }
+  Advertised<Address>& told = told_[number];
+  if (!fresh && told.attributes == path.attributes) return;
+  batch.announce.push_back(
+      {path.attributes, route_of(told), {from, Audience::Who::kOthers}, fresh});
+  if (from != kNobody) batch.named.push_back(from);
+  context_.core.attributes.add_reference(path.attributes);
+  if (!fresh) context_.core.attributes.release(told.attributes);
+  told.attributes = path.attributes;
+}
+
+template <class Address>
+std::uint32_t UpdateGroup<Address>::number_of(const Route& route) const {
+  if (!tells_several()) return told_.find(route.prefix);
+  std::uint32_t found = HashIndex::kNotFound;
+  told_.for_each(route.prefix, [&](std::uint32_t number) {
+    if (route_of(told_[number]).path_id == route.path_id) found = number;
+  });
+  return found;
+}
+
+template <class Address>
+const Advertised<Address>* UpdateGroup<Address>::find(const Route& route) const {
+  const std::uint32_t number = number_of(route);
+  return number == HashIndex::kNotFound ? nullptr : &told_[number];
+}
+
+template <class Address>
+bgp::Nlri<Address> UpdateGroup<Address>::route_of(const Advertised<Address>& told) const {
+  return {told.prefix, tells_several() ? path_id(told.from, told.number) : 0};
+}
+
+// --- the way through table and journal -----------------------------------------------------------
+
+/// Looks at up to `limit` paths; puts what is to be said into `batch`.
 template <class Address>
 std::size_t UpdateGroup<Address>::gather(std::size_t limit, Batch& batch) {
   const auto& journal = rib_.journal();
@@ -227,9 +318,9 @@ std::size_t UpdateGroup<Address>::gather(std::size_t limit, Batch& batch) {
       cursor_ = 0;
       break;
     }
-    ++done;
     const auto& record = rib_.table()[cursor_++];
-    if (const Path* path = rib_.announcement(record)) tell(record.prefix, path, batch);
+    const Path* path = rib_.announcement(record);
+    done += path == nullptr ? 1 : tell(record.prefix, path, batch);
   }
   for (; done < limit && walk_ == Walk::kTold; ++done) {
     if (cursor_ >= told_.end()) {
@@ -241,9 +332,9 @@ std::size_t UpdateGroup<Address>::gather(std::size_t limit, Batch& batch) {
       untell(number, batch);
     }
   }
-  for (; done < limit && position_ < journal.end(); ++done) {
+  while (done < limit && position_ < journal.end()) {
     const Prefix<Address> prefix = journal.entries[position_++ - journal.start];
-    tell(prefix, rib_.announcement(prefix), batch);
+    done += tell(prefix, rib_.announcement(prefix), batch);
   }
   return done;
 }
@@ -270,7 +361,7 @@ std::size_t UpdateGroup<Address>::tell_changes(std::size_t limit, TimePoint now)
 /// A lap tells the Adj-RIB-Out as it stands, so it is right for a member that is behind, too.
 template <class Address>
 void UpdateGroup<Address>::begin_lap(Member& member) {
-  for (auto& [prefix, was_told] : member.missed) was_told = true;  // it will have been
+  for (auto& [route, was_told] : member.missed) was_told = true;  // it will have been
   member.lap.reset();
   const auto other = std::ranges::find_if(members_, [](const Member& m) { return bool(m.lap); });
   const std::uint32_t start = other == members_.end() ? 0 : other->lap->cursor;
@@ -316,7 +407,8 @@ std::size_t UpdateGroup<Address>::go_on(const Members& together, std::size_t lim
   for (const std::size_t most = std::min(kBatch, limit); done < most && cursor < goal; ++done) {
     const Advertised<Address>& told = told_[cursor++];
     if (!told.used) continue;
-    batch.announce.push_back({told.attributes, told.prefix, {told.from, Audience::Who::kOthers}});
+    batch.announce.push_back(
+        {told.attributes, route_of(told), {told.from, Audience::Who::kOthers}});
     if (told.from != kNobody) batch.named.push_back(told.from);
   }
   done += deliver(batch, together);
@@ -396,11 +488,11 @@ void UpdateGroup<Address>::note_missed(const Batch& batch, Member& member) {
   for (const Announce& entry : batch.announce) {
     if (!entry.to.includes(member.id)) continue;
     // A lap may tell of it before its turn here comes.
-    member.missed.try_emplace(entry.prefix, !entry.fresh || member.lap.has_value());
+    member.missed.try_emplace(entry.route, !entry.fresh || member.lap.has_value());
   }
   for (const Withdraw& entry : batch.withdraw) {
     if (!entry.to.includes(member.id)) continue;
-    const auto [missed, fresh] = member.missed.try_emplace(entry.prefix, true);
+    const auto [missed, fresh] = member.missed.try_emplace(entry.route, true);
     // It came and went, and the member need not know.
     if (!fresh && !missed->second) member.missed.erase(missed);
   }
@@ -423,13 +515,13 @@ std::size_t UpdateGroup<Address>::catch_up(Member& member, std::size_t limit) {
   std::size_t done = 0;
   for (const std::size_t most = std::min(kBatch, limit); done < most && !member.missed.empty();
        ++done) {
-    const auto [prefix, was_told] = *member.missed.begin();
+    const auto [route, was_told] = *member.missed.begin();
     member.missed.erase(member.missed.begin());
-    const std::uint32_t number = told_.find(prefix);
-    if (number != HashIndex::kNotFound && told_[number].from != member.id) {
-      batch.announce.push_back({told_[number].attributes, prefix, {}});
+    const Advertised<Address>* told = find(route);
+    if (told != nullptr && told->from != member.id) {
+      batch.announce.push_back({told->attributes, route, {}});
     } else if (was_told) {
-      batch.withdraw.push_back({prefix, {}});
+      batch.withdraw.push_back({route, {}});
     }
   }
   done += deliver(batch, {&member});
@@ -446,7 +538,7 @@ bgp::UpdateStream UpdateGroup<Address>::encode(const Batch& batch, const Member&
   bgp::UpdateStream stream;
   std::vector<bgp::Nlri<Address>> nlri;
   for (const Withdraw& entry : batch.withdraw) {
-    if (entry.to.includes(member.id)) nlri.push_back({entry.prefix, 0});
+    if (entry.to.includes(member.id)) nlri.push_back(entry.route);
   }
   if (!nlri.empty()) {
     bgp::Update update;
@@ -457,7 +549,7 @@ bgp::UpdateStream UpdateGroup<Address>::encode(const Batch& batch, const Member&
     const AttributeId attributes = at->attributes;
     nlri = {};
     for (; at != batch.announce.end() && at->attributes == attributes; ++at) {
-      if (at->to.includes(member.id)) nlri.push_back({at->prefix, 0});
+      if (at->to.includes(member.id)) nlri.push_back(at->route);
     }
     if (nlri.empty()) continue;
     bgp::Update update;
@@ -560,11 +652,13 @@ bool UpdateGroup<Address>::has_work(TimePoint now) const {
 // --- for show ------------------------------------------------------------------------------------
 
 template <class Address>
-const Advertised<Address>* UpdateGroup<Address>::told(bgp::PeerId id,
-                                                      const Prefix<Address>& prefix) const {
-  const std::uint32_t number = told_.find(prefix);
-  if (number == HashIndex::kNotFound || told_[number].from == id) return nullptr;
-  return &told_[number];
+std::vector<const Advertised<Address>*> UpdateGroup<Address>::told(
+    bgp::PeerId id, const Prefix<Address>& prefix) const {
+  std::vector<const Advertised<Address>*> result;
+  told_.for_each(prefix, [&](std::uint32_t number) {
+    if (told_[number].from != id) result.push_back(&told_[number]);
+  });
+  return result;
 }
 
 template <class Address>
@@ -577,7 +671,7 @@ template <class Address>
 std::size_t UpdateGroup<Address>::memory_bytes() const {
   std::size_t missed = 0;
   for (const Member& member : members_) missed += member.missed.size();
-  return told_.memory_bytes() + missed * (sizeof(Prefix<Address>) + 4 * sizeof(void*));
+  return told_.memory_bytes() + missed * (sizeof(Route) + 4 * sizeof(void*));
 }
 
 template class UpdateGroup<Ipv4Address>;

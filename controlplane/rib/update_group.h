@@ -8,6 +8,10 @@
 // each copy. A path is not told to the peer that it came from: who that is stands in the
 // Adj-RIB-Out, and a batch that names a member is made for that member separately.
 //
+// Peers that take several paths to a prefix (RFC 7911) are groups of their own. There each path is
+// a route by itself: a record in the Adj-RIB-Out, told and withdrawn by its identifier, which names
+// whom the path came from and so stays as long as there is a path from there.
+//
 // A newcomer hears of changes at once, and of everything else in a lap around the Adj-RIB-Out.
 // Members at the same place of a lap (newcomers, route refreshes) go on together, and one who joins
 // begins where others are.
@@ -31,23 +35,47 @@
 #include "controlplane/event/effects.h"
 #include "controlplane/rib/export_view.h"
 #include "controlplane/rib/family_rib.h"
+#include "controlplane/rib/path_numbers.h"
 
 namespace lastmile::rib {
 
 /// In place of a peer: a path that did not come from any.
 inline constexpr bgp::PeerId kNobody{0xffff};
 
-/// What the members have been told of one prefix.
+/// What the members have been told of one prefix, or of one path to it where they hear of several.
 template <class Address>
 struct Advertised {
   Prefix<Address> prefix;
   AttributeId attributes;      ///< as announced
   bgp::PeerId from = kNobody;  ///< whom the path came from; this one has not been told
-  bool used = false;           ///< PrefixTable's
+  /// Of several paths: which of those of `from`; of those that came from nobody the SourceKind.
+  std::uint8_t number = 0;
+  bool used = false;  ///< PrefixTable's
 };
+static_assert(sizeof(Advertised<Ipv4Address>) == 16);
+
+/// The identifier of a path (RFC 7911 section 3): unique among the paths to a prefix, the same for
+/// each neighbor, and the same again when the path goes and comes.
+constexpr std::uint32_t path_id(bgp::PeerId from, std::uint8_t number) {
+  static_assert(kMostPathNumbers <= 256);
+  return from == kNobody ? 1U + number : (from.value() + 1U) * 256 + number;
+}
 
 template <class Address>
 using AdjRibOut = PrefixTable<Advertised<Address>>;
+
+/// Which path a record is about.
+struct PathName {
+  bgp::PeerId from = kNobody;
+  std::uint8_t number = 0;
+
+  [[nodiscard]] std::uint32_t id() const { return path_id(from, number); }
+  friend bool operator==(const PathName&, const PathName&) = default;
+};
+[[nodiscard]] inline PathName name_of(const Path& path, const Source& source) {
+  if (source.kind != SourceKind::kBgp) return {kNobody, static_cast<std::uint8_t>(source.kind)};
+  return {source.peer, static_cast<std::uint8_t>(path.path_number)};
+}
 
 /// What a group does with its surroundings; all of it outlives the group.
 struct GroupContext {
@@ -64,6 +92,13 @@ struct Audience {
   Who who = Who::kOthers;
 
   [[nodiscard]] bool includes(bgp::PeerId id) const { return (id == peer) == (who == Who::kAlone); }
+};
+
+template <class Address>
+struct RouteHash {
+  std::size_t operator()(const bgp::Nlri<Address>& route) const {
+    return hash_value(route.prefix) + route.path_id * std::size_t{0x9e3779b97f4a7c15};
+  }
 };
 
 /// One family of one peer, as its group sees it.
@@ -86,9 +121,9 @@ struct UpdateGroupMember {
   };
   std::optional<Lap> lap;
 
-  /// Not waited for any more. What it has missed, and whether it had been told of the prefix.
+  /// Not waited for any more. What it has missed, and whether it had been told of the route.
   bool behind = false;
-  std::unordered_map<Prefix<Address>, bool> missed;
+  std::unordered_map<bgp::Nlri<Address>, bool, RouteHash<Address>> missed;
   /// Since when its full send queue has kept others waiting.
   std::optional<TimePoint> full_since;
 };
@@ -143,22 +178,34 @@ class UpdateGroup {
 
   // --- for show ---
   [[nodiscard]] const AdjRibOut<Address>& told() const { return told_; }
-  /// What the member has been told, or is about to be; or null.
-  [[nodiscard]] const Advertised<Address>* told(bgp::PeerId id,
-                                                const Prefix<Address>& prefix) const;
+  /// What the member has been told of a prefix, or is about to be.
+  [[nodiscard]] std::vector<const Advertised<Address>*> told(bgp::PeerId id,
+                                                             const Prefix<Address>& prefix) const;
+  /// Whether members hear of several paths to a prefix.
+  [[nodiscard]] bool tells_several() const { return kind().paths != kOnePath; }
+  /// The record of what is announced as that; or null.
+  [[nodiscard]] const Advertised<Address>* find(const bgp::Nlri<Address>& route) const;
+  /// As it is announced.
+  [[nodiscard]] bgp::Nlri<Address> route_of(const Advertised<Address>& told) const;
   [[nodiscard]] std::uint32_t advertised(bgp::PeerId id) const;
   [[nodiscard]] std::size_t memory_bytes() const;
 
  private:
+  using Route = bgp::Nlri<Address>;
   struct Announce {
     AttributeId attributes;
-    Prefix<Address> prefix;
+    Route route;
     Audience to;
-    bool fresh = false;  ///< nobody had been told of the prefix
+    bool fresh = false;  ///< nobody had been told of the route
   };
   struct Withdraw {
-    Prefix<Address> prefix;
+    Route route;
     Audience to;
+  };
+  /// A path that is to be told of; the number of the attributes is good for this round of work.
+  struct Wanted {
+    AttributeId attributes;
+    PathName name;
   };
   /// What is to be said at one time.
   struct Batch {
@@ -177,8 +224,13 @@ class UpdateGroup {
   [[nodiscard]] bool changes_due() const;
   std::size_t tell_changes(std::size_t limit, TimePoint now);
   std::size_t gather(std::size_t limit, Batch& batch);
-  void tell(const Prefix<Address>& prefix, const Path* path, Batch& batch);
+  std::size_t tell(const Prefix<Address>& prefix, const Path* path, Batch& batch);
+  void tell_best(const Prefix<Address>& prefix, const Path* path, Batch& batch);
+  [[nodiscard]] std::size_t choose_paths(const Prefix<Address>& prefix);
+  std::size_t tell_paths(const Prefix<Address>& prefix, Batch& batch);
+  void tell_path(const Prefix<Address>& prefix, const Wanted& path, Batch& batch);
   void untell(std::uint32_t number, Batch& batch);
+  [[nodiscard]] std::uint32_t number_of(const Route& route) const;
   void count(bgp::PeerId from, int sign);
 
   void begin_lap(Member& member);
@@ -206,6 +258,10 @@ class UpdateGroup {
   std::vector<Member> members_;
   AdjRibOut<Address> told_;
   std::vector<std::uint32_t> told_from_;  ///< how many of them came from a peer, by PeerId
+  // Of several paths; reused from one prefix to the next.
+  std::vector<typename FamilyRib<Address>::Offer> offers_;
+  std::vector<Candidate> candidates_;
+  std::vector<Wanted> wanted_;
 
   Walk walk_ = Walk::kTable;
   std::uint32_t cursor_ = 0;

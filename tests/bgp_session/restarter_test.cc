@@ -129,6 +129,33 @@ TEST(AddPath, IsAgreedOnWhereOneSendsAndWeReceive) {
                                   {Family::kIpv6Unicast, true, false}}));
 }
 
+TEST(AddPath, SendsWhereThePeerReceivesAndOnlyInTheFamilyThatIsWanted) {
+  PeerSettings settings = numbered();
+  settings.add_path = AddPathUse::kSend;
+  Capabilities theirs;
+  theirs.add_path = {{Family::kIpv4Unicast, true, true}, {Family::kIpv6Unicast, false, true}};
+  EXPECT_EQ(meet(settings, theirs)->codec.own_path_ids, std::vector{Family::kIpv4Unicast});
+  EXPECT_TRUE(meet(settings, theirs)->codec.path_ids.empty()) << "we don't receive";
+  settings.add_path = AddPathUse::kBoth;
+  settings.add_path_family = Family::kIpv6Unicast;
+  EXPECT_EQ(announced(settings).add_path,
+            (std::vector<AddPath>{{Family::kIpv6Unicast, true, true}}));
+  EXPECT_TRUE(meet(settings, theirs)->codec.own_path_ids.empty());
+  EXPECT_EQ(meet(settings, theirs)->codec.path_ids, std::vector{Family::kIpv6Unicast});
+  PeerSettings other = settings;
+  other.add_path_family.reset();
+  EXPECT_FALSE(same_session(settings, other));
+}
+
+// RFC 7311 section 3.3.
+TEST(Aigp, IsForInternalPeersUnlessTheConfigurationSaysOtherwise) {
+  PeerSettings settings = numbered();
+  EXPECT_FALSE(meet(settings, {})->codec.aigp);
+  settings.aigp = true;
+  EXPECT_TRUE(meet(settings, {})->codec.aigp);
+  EXPECT_FALSE(same_session(settings, numbered()));
+}
+
 /// A session with such a peer, which has ended.
 struct Away {
   Away() : world({restarter()}) {

@@ -22,6 +22,11 @@ class RandomMessages {
     context.external_peer = !one_in(3);
     context.extended_message = one_in(4);
     context.extended_next_hop = {Family::kIpv4Unicast};
+    context.aigp = one_in(2);
+    // What is sent is read back in the same context.
+    if (one_in(3)) context.path_ids.push_back(Family::kIpv4Unicast);
+    if (one_in(3)) context.path_ids.push_back(Family::kIpv6Unicast);
+    context.own_path_ids = context.path_ids;
     return context;
   }
 
@@ -29,6 +34,7 @@ class RandomMessages {
     Update update;
     if (!one_in(4)) {
       update.attributes = attributes(context);
+      if (context.aigp && one_in(2)) update.attributes.aigp = aigp();
       // The same next hop twice in one family would come back as two updates of one kind.
       if (!one_in(3)) {
         update.reach.push_back({Family::kIpv4Unicast, next_hop(Family::kIpv4Unicast), v4_list()});
@@ -39,6 +45,8 @@ class RandomMessages {
     }
     if (one_in(3)) update.unreach.push_back({Family::kIpv4Unicast, v4_list()});
     if (one_in(3)) update.unreach.push_back({Family::kIpv6Unicast, v6_list()});
+    for (auto& reach : update.reach) number_paths(context, reach.family, reach.nlri);
+    for (auto& unreach : update.unreach) number_paths(context, unreach.family, unreach.nlri);
     return update;
   }
 
@@ -54,6 +62,19 @@ class RandomMessages {
     std::vector<Nlri<Ipv6Address>> list(1 + below(one_in(10) ? 1000 : 20));
     for (auto& nlri : list) nlri.prefix = Ipv6Prefix{v6_address(0x20), below(129)};
     return list;
+  }
+  void number_paths(const CodecContext& context, Family family, NlriList& list) {
+    if (context.own_path_ids_of(family) == PathIds::kAbsent) return;
+    std::visit(
+        [&](auto& routes) {
+          for (auto& nlri : routes) nlri.path_id = one_in(2) ? word() : below(4);
+        },
+        list);
+  }
+  Aigp aigp() {
+    Aigp aigp{std::uint64_t{word()} << 32 | below(1000), {}};
+    if (one_in(3)) aigp.other_tlvs = hex("07 0005 aabb 01 000b 0000000000000001");
+    return aigp;
   }
   Ipv6Address v6_address(std::uint8_t first) {
     Ipv6Address::Bytes bytes;

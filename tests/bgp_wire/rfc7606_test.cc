@@ -12,7 +12,7 @@
 namespace lastmile::bgp::test {
 namespace {
 
-enum class Peer { kExternal, kInternal, kTwoOctet, kExtendedNextHop };
+enum class Peer { kExternal, kInternal, kTwoOctet, kExtendedNextHop, kAigp };
 enum class Outcome { kAccept, kDiscard, kWithdraw, kReset };
 
 struct Case {
@@ -252,6 +252,21 @@ constexpr Case kCases[] = {
     {"DiscardAndWithdraw", "7606 3h", Peer::kExternal, "BASE 40 06 01 00 80 04 03 000000", Outcome::kWithdraw, 6},
     {"WithdrawAndReset", "7606 3h", Peer::kExternal, "ORIGIN 40 02 02 02 00 HOP 40 63 00", Outcome::kReset, 2, "40 63 00"},
 
+    // AIGP: whatever is wrong, only the attribute goes
+    {"Aigp", "7311 3", Peer::kAigp, "BASE 80 1a 0b 01 000b 0000000000000064", Outcome::kAccept},
+    {"AigpBehindAnUnknownTlv", "7311 3", Peer::kAigp, "BASE 80 1a 10 02 0005 abcd 01 000b 0000000000000064", Outcome::kAccept},
+    {"AigpTwice", "7311 3", Peer::kAigp, "BASE 80 1a 16 01 000b 0000000000000064 01 000b 0000000000000001", Outcome::kAccept},
+    {"AigpWithoutMetric", "7311 3.2", Peer::kAigp, "BASE 80 1a 03 02 0003", Outcome::kAccept},
+    {"AigpEmpty", "7311 3.2", Peer::kAigp, "BASE 80 1a 00", Outcome::kAccept},
+    {"AigpTransitive", "7311 3.2", Peer::kAigp, "BASE c0 1a 0b 01 000b 0000000000000064", Outcome::kDiscard, 26},
+    {"AigpLargest", "7311 3.2", Peer::kAigp, "BASE 80 1a 0b 01 000b ffffffffffffffff", Outcome::kDiscard, 26},
+    {"AigpMetricLength", "7311 3.2", Peer::kAigp, "BASE 80 1a 07 01 0007 00000064", Outcome::kDiscard, 26},
+    {"AigpTlvCut", "7311 3.2", Peer::kAigp, "BASE 80 1a 02 01 00", Outcome::kDiscard, 26},
+    {"AigpTlvOverrun", "7311 3.2", Peer::kAigp, "BASE 80 1a 0b 01 000c 0000000000000064", Outcome::kDiscard, 26},
+    {"AigpTlvShorterThanItself", "7311 3.2", Peer::kAigp, "BASE 80 1a 03 01 0002", Outcome::kDiscard, 26},
+    {"AigpAppearsTwice", "7606 3g", Peer::kAigp, "BASE 80 1a 0b 01 000b 0000000000000064 80 1a 00", Outcome::kDiscard, 26},
+    {"AigpWhereItIsNotAgreedOn", "7311 3.3", Peer::kExternal, "BASE c0 1a 02 01 00", Outcome::kAccept},
+
     // No reachable routes
     {"BrokenAttributesWithoutRoutes", "7606 5.2", Peer::kExternal, "40 01 01 09 PATH HOP", Outcome::kReset, 6, "40 01 01 09", ""},
     {"BrokenAttributesBesideUnreach", "7606 5.2", Peer::kExternal, "80 0f 0a 0002 01 V6_NLRI 80 04 03 000000", Outcome::kReset, 5, "80 04 03 000000", ""},
@@ -269,6 +284,7 @@ CodecContext context_of(Peer peer) {
   CodecContext context;
   context.four_octet_asn = peer != Peer::kTwoOctet;
   context.external_peer = peer != Peer::kInternal;
+  context.aigp = peer == Peer::kAigp;
   if (peer == Peer::kExtendedNextHop) context.extended_next_hop = {Family::kIpv4Unicast};
   return context;
 }

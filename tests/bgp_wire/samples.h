@@ -43,6 +43,7 @@ inline PathAttributes sample_attributes() {
   a.extended_communities = {{0x0002fc0000000001}, {0x4004fc0049742400}};  // route target, bandwidth
   a.large_communities = {{4200000001, 1, 2}};
   a.only_to_customer = Asn{4200000001};
+  a.aigp = Aigp{1000, {}};
   return a;
 }
 
@@ -59,6 +60,7 @@ inline std::vector<Sample> samples() {
   const NlriList v6_default = std::vector{nlri<Ipv6Address>("::/0")};
   CodecContext internal;
   internal.external_peer = false;
+  internal.aigp = true;
   CodecContext old;
   old.four_octet_asn = false;
 

@@ -182,6 +182,23 @@ TEST(TwoOctet, AggregatorsAreMerged) {
   EXPECT_EQ(read("c0 12 08 00010001 0a000002").aggregator, std::nullopt);
 }
 
+// RFC 7311 section 3: the first metric counts, the rest goes on as it came.
+TEST(UpdateDecode, Aigp) {
+  CodecContext context;
+  context.aigp = true;
+  const auto read = [&](const char* value, const CodecContext& agreed) {
+    return decoded(update({}, hex(kOrigin + kPath + "40 03 04 0a000001 " + value), hex("08 0a")),
+                   agreed)
+        .attributes.aigp;
+  };
+  EXPECT_EQ(read("80 1a 0b 01 000b 0000000100000064", context), (Aigp{0x100000064, {}}));
+  EXPECT_EQ(
+      read("80 1a 1b 02 0005 abcd 01 000b 0000000000000064 01 000b 0000000000000001", context),
+      (Aigp{100, hex("02 0005 abcd 01 000b 0000000000000001")}));
+  EXPECT_EQ(read("80 1a 03 02 0003", context), std::nullopt);
+  EXPECT_EQ(read("80 1a 0b 01 000b 0000000100000064", {}), std::nullopt);
+}
+
 // RFC 7911 section 3: four octets in front of each prefix, where that was agreed on.
 TEST(UpdateDecode, PathIdentifiers) {
   CodecContext context;

@@ -176,7 +176,46 @@ TEST(UpdateEncode, PackedToTheLimit) {
     check_packing(withdraw, v4, context);
     withdraw.unreach = {{Family::kIpv6Unicast, v6}};
     check_packing(withdraw, v6, context);
+    context.path_ids = context.own_path_ids = {Family::kIpv4Unicast, Family::kIpv6Unicast};
+    check_packing(announcement(kV4Hop, v4), v4, context);
+    check_packing(announcement(kBoth, v6, Family::kIpv6Unicast), v6, context);
+    check_packing(withdraw, v6, context);
   }
+}
+
+// RFC 7911 section 3.
+TEST(UpdateEncode, PathIdentifiers) {
+  using List = std::vector<Nlri<Ipv4Address>>;
+  const List paths{{*Ipv4Prefix::parse("10.0.0.0/8"), 1},
+                   {*Ipv4Prefix::parse("10.0.0.0/8"), 0xffffffff}};
+  Update u = announcement(kV4Hop, paths);
+  u.unreach = {{Family::kIpv4Unicast, List{{*Ipv4Prefix::parse("10.2.0.0/16"), 7}}}};
+  CodecContext context;
+  context.own_path_ids = {Family::kIpv4Unicast};
+  const std::string octets = to_hex(encode(u, context));
+  EXPECT_NE(octets.find(to_hex(hex("00000007 10 0a02"))), std::string::npos) << octets;
+  EXPECT_TRUE(octets.ends_with(to_hex(hex("00000001 08 0a ffffffff 08 0a")))) << octets;
+  // Only where they were agreed on, whatever the routes say of themselves.
+  EXPECT_TRUE(to_hex(encode(u, {})).ends_with(to_hex(hex("08 0a 08 0a"))));
+  const auto six =
+      announcement(kBoth, std::vector{nlri<Ipv6Address>("2001:db8:1::/48")}, Family::kIpv6Unicast);
+  EXPECT_EQ(encode(six, context), encode(six, {}));
+}
+
+// RFC 7311 section 3.3: on no other session.
+TEST(UpdateEncode, AigpOnlyWhereItIsAgreedOn) {
+  Update u = announcement(kV4Hop, std::vector{nlri("10.1.0.0/16")});
+  u.attributes.aigp = Aigp{7, hex("09 0003")};
+  CodecContext context;
+  context.aigp = true;
+  const std::string octets = to_hex(encode(u, context));
+  EXPECT_NE(octets.find(to_hex(hex("80 1a 0e 01 000b 0000000000000007 09 0003"))),
+            std::string::npos)
+      << octets;
+  EXPECT_EQ(decoded(encode(u, context), context).attributes, u.attributes);
+  Update without = u;
+  without.attributes.aigp.reset();
+  EXPECT_EQ(encode(u, {}), encode(without, {}));
 }
 
 // RFC 4271 section 9.2: not advertised; and what the peer has of it is withdrawn.
@@ -229,6 +268,8 @@ TEST(Hash, EqualAttributesHashAlikeAndOthersDiffer) {
   differs([](PathAttributes& p) { p.extended_communities = {{1}}; });
   differs([](PathAttributes& p) { p.large_communities = {{1, 2, 3}}; });
   differs([](PathAttributes& p) { p.only_to_customer = Asn{1}; });
+  differs([](PathAttributes& p) { p.aigp = Aigp{}; });
+  differs([](PathAttributes& p) { p.aigp = Aigp{0, {7, 0, 3}}; });
   differs([](PathAttributes& p) { p.partial.only_to_customer = true; });
   differs([](PathAttributes& p) { p.originator_id = Ipv4Address{}; });
   differs([](PathAttributes& p) { p.cluster_list = {Ipv4Address{}}; });

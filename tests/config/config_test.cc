@@ -364,6 +364,32 @@ bgp:
   EXPECT_EQ(config.bgp.default_originate.if_policy, "upstream");
 }
 
+TEST(Config, SeveralPathsAndAigp) {
+  const Config config = good(R"(
+loopbacks: [10.0.1.1/32]
+router: {asn: 64512, mode: transit}
+ports: {up1: {device: d1}, up2: {device: d2}, up3: {device: d3}}
+policies: {mine: {rules: [{set: {aigp: 18446744073709551614}}]}}
+bgp:
+  groups: {collectors: {remote-asn: external, add-path: send, add-path-limit: 4, aigp: yes}}
+  neighbors:
+    - {port: up1, group: collectors, export: mine}
+    - {port: up2, group: collectors, add-path: both, add-path-families: ipv6, add-path-limit: all}
+    - {port: up3, remote-asn: internal, aigp: no}
+)");
+  const auto& neighbors = config.bgp.neighbors;
+  EXPECT_EQ(neighbors[0].add_path, AddPathUse::kSend);
+  EXPECT_EQ(neighbors[0].add_path_limit, 4);
+  EXPECT_EQ(neighbors[0].add_path_family, std::nullopt);
+  EXPECT_EQ(neighbors[0].aigp, true);
+  EXPECT_EQ(neighbors[1].add_path, AddPathUse::kBoth);
+  EXPECT_EQ(neighbors[1].add_path_limit, kAllPaths);
+  EXPECT_EQ(neighbors[1].add_path_family, bgp::Family::kIpv6Unicast);
+  EXPECT_EQ(neighbors[2].add_path, AddPathUse::kOff);
+  EXPECT_EQ(neighbors[2].aigp, false);
+  EXPECT_EQ(config.policies[0].rules[0].set.aigp, UINT64_MAX - 1);
+}
+
 TEST(Config, NeighborsInheritFromTheirGroupAndTheGroupFromBgp) {
   const Config config = good(R"(
 loopbacks: [10.0.1.1/32]

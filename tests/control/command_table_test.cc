@@ -101,7 +101,8 @@ TEST_F(Commands, FieldsArePromised) {
        "role",       "remote_role",       "graceful_restart",  "restarting",
        "long_lived", "local_restart",     "awaited",           "stale"});
   const Json route = data(R"({"verb": "show routes"})").at("routes").at(0);
-  has(route, {"prefix", "source", "best", "next_hops", "as_path", "communities"});
+  has(route,
+      {"prefix", "source", "best", "next_hops", "as_path", "communities", "aigp", "path_id"});
   has(route.at("next_hops").at(0), {"port", "address", "weight", "alive"});
   const Json fib = data(R"({"verb": "show fib"})");
   has(fib.at("ipv4"), {"routes", "groups", "tbl8_used"});
@@ -136,6 +137,8 @@ TEST_F(Commands, OneNeighborsPartOfTheRoutes) {
   ASSERT_EQ(received.size(), 3U);
   EXPECT_NE(received.at(2).at("refusal"), "");
   EXPECT_EQ(routes(R"("advertised": "up1")").at(0).at("as_path"), "64512");
+  EXPECT_TRUE(routes(R"("advertised": "up1")").at(0).at("path_id").is_null());
+  EXPECT_EQ(routes(R"("advertised": "up2")").at(0).at("path_id"), 257);
   EXPECT_EQ(routes(R"("received": "up2", "match": "10.0.2.2")").size(), 1U);
   EXPECT_EQ(error(R"({"verb": "show routes", "args": {"received": "up3"}})"),
             "no BGP neighbor \"up3\"; did you mean \"up1\"?");

@@ -171,6 +171,7 @@ std::vector<RouteView> FixedSource::part(const RouteQuery& query) const {
     loopback.next_hops = {{"", parse_ip_address("fe80::5eff:fe10:1"), 1, true, std::nullopt}};
     loopback.as_path = "64512";
     loopback.origin = "igp";
+    if (query.neighbor == "up2") loopback.path_id = 257;  // it takes several paths
     return {loopback};
   }
   for (const RouteView& route : table_) {

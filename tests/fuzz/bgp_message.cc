@@ -19,6 +19,9 @@ CodecContext context_of(std::uint8_t choice) {
   context.external_peer = (choice & 2) == 0;
   context.extended_message = (choice & 4) != 0;
   if ((choice & 8) == 0) context.extended_next_hop = {Family::kIpv4Unicast};
+  if ((choice & 16) != 0) context.path_ids = {Family::kIpv4Unicast, Family::kIpv6Unicast};
+  context.own_path_ids = context.path_ids;
+  context.aigp = (choice & 32) != 0;
   return context;
 }
 

@@ -38,6 +38,8 @@ TEST(Compare, EachRuleDecidesWhenThoseBeforeItTie) {
        [](auto& c) { c.kind = SourceKind::kStatic; }},
       {Rule::kSource, [](auto& c) { c.kind = SourceKind::kStatic; }, [](auto&) {}},
       {Rule::kLocalPreference, [](auto& c) { c.facts.local_preference = 200; }, [](auto&) {}},
+      {Rule::kAigp, [](auto& c) { c.facts.aigp = 7; }, [](auto&) {}},
+      {Rule::kAigp, [](auto& c) { c.facts.aigp = 7; }, [](auto& c) { c.facts.aigp = 9; }},
       {Rule::kAsPathLength, [](auto& c) { c.facts.path_length = 1; }, [](auto&) {}},
       {Rule::kOrigin, [](auto&) {}, [](auto& c) { c.facts.origin = bgp::Origin::kEgp; }},
       {Rule::kOrigin, [](auto& c) { c.facts.origin = bgp::Origin::kEgp; },
@@ -78,6 +80,24 @@ TEST(Compare, MedCountsOnlyWithinOneNeighborAs) {
   b.router_id = 1;
   EXPECT_EQ(compare(a, b).rule, Rule::kRouterId);
   EXPECT_GT(compare(a, b).sign, 0);
+}
+
+// RFC 7311 section 4: what counts is the sum with the cost of the way to the next hop.
+TEST(Compare, AigpCountsWithTheCostToTheNextHop) {
+  Candidate a = base();
+  Candidate b = base();
+  a.facts.aigp = 10;
+  a.igp_cost = 5;
+  b.facts.aigp = 14;
+  EXPECT_EQ(compare(a, b).rule, Rule::kAigp);
+  EXPECT_GT(compare(a, b).sign, 0);
+  b.igp_cost = 1;
+  EXPECT_EQ(compare(a, b).rule, Rule::kIgpCost) << "equal in sum";
+  a.facts.aigp = bgp::Aigp::kUnusable - 1;
+  a.igp_cost = UINT32_MAX;
+  b.facts.aigp = bgp::Aigp::kUnusable;
+  b.igp_cost = 0;
+  EXPECT_NE(compare(a, b).rule, Rule::kAigp) << "no sum is beyond the largest metric";
 }
 
 TEST(Compare, IdenticalPathsAreTheSame) {
@@ -180,6 +200,18 @@ TEST_F(Decide, MedCircleHasOneAnswerInAnyOrder) {
   } while (std::ranges::next_permutation(all, {}, &Candidate::router_id).found);
 }
 
+TEST(BestOf, RanksBeyondTheNextBestSet) {
+  std::vector<Candidate> c(4, base());
+  c[0].facts.path_length = 4;
+  c[1].facts.path_length = 3;
+  c[2].router_id = 300;
+  c[3].router_id = 200;
+  EXPECT_EQ(best_of(c, 9), (Positions{3, 2, 1, 0}));
+  EXPECT_EQ(best_of(c, 3), (Positions{3, 2, 1}));
+  EXPECT_TRUE(best_of(c, 0).empty());
+  EXPECT_TRUE(best_of({}, 1).empty());
+}
+
 TEST_F(Decide, TheAnswerDoesNotDependOnTheOrder) {
   const std::uint32_t seed = std::random_device{}();
   RecordProperty("seed", static_cast<int>(seed));
@@ -206,10 +238,18 @@ TEST_F(Decide, TheAnswerDoesNotDependOnTheOrder) {
     const Decision first = run(all);
     const auto primaries = names(first.primaries);
     const auto backups = names(first.backups);
+    const auto before = names(best_of(all, all.size()));
     std::ranges::shuffle(all, random);
     const Decision second = run(all);
     EXPECT_EQ(names(second.primaries), primaries);
     EXPECT_EQ(names(second.backups), backups);
+    const auto ranked = names(best_of(all, all.size()));
+    EXPECT_EQ(ranked, before);
+    EXPECT_EQ(ranked.size(), all.size());
+    EXPECT_EQ(ranked.front(), primaries.front());
+    const std::size_t some = pick(static_cast<unsigned>(all.size()) + 1);
+    EXPECT_EQ(names(best_of(all, some)),
+              std::vector(ranked.begin(), ranked.begin() + static_cast<std::ptrdiff_t>(some)));
     // Two paths take a shorter way through the code; it must not show.
     if (all.size() == 2) {
       std::vector<Candidate> three = all;

@@ -216,6 +216,9 @@ class FakeOutput final : public bgp::PeerOutput {
     bgp::CodecContext codec;
     bool writable = true;
     std::map<IpPrefix, std::pair<bgp::PathAttributes, bgp::NextHop>> routes;
+    /// The same where there are path identifiers.
+    std::map<std::pair<IpPrefix, std::uint32_t>, std::pair<bgp::PathAttributes, bgp::NextHop>>
+        paths;
     std::vector<bgp::Family> end_of_rib;
     /// Begin and end of refreshes, and how many routes had been announced then.
     std::vector<std::pair<bgp::RouteRefresh, unsigned>> marks;
@@ -276,7 +279,10 @@ class FakeOutput final : public bgp::PeerOutput {
       std::visit(
           [&](const auto& nlri) {
             for (const auto& n : nlri) {
-              const std::size_t gone = peer.routes.erase(n.prefix);
+              const bool ids = peer.codec.path_ids_of(unreach.family) == bgp::PathIds::kPresent;
+              const std::size_t gone =
+                  ids ? peer.paths.erase(std::pair(IpPrefix{n.prefix}, n.path_id))
+                      : peer.routes.erase(n.prefix);
               EXPECT_TRUE(gone == 1 || unknown_withdrawals) << "withdrew what was not announced";
               ++peer.withdrawn;
             }
@@ -287,7 +293,9 @@ class FakeOutput final : public bgp::PeerOutput {
       std::visit(
           [&](const auto& nlri) {
             for (const auto& n : nlri) {
-              peer.routes[n.prefix] = {update.attributes, reach.next_hop};
+              const bool ids = peer.codec.path_ids_of(reach.family) == bgp::PathIds::kPresent;
+              auto& route = ids ? peer.paths[{n.prefix, n.path_id}] : peer.routes[n.prefix];
+              route = {update.attributes, reach.next_hop};
               ++peer.announced;
             }
           },
@@ -370,7 +378,7 @@ class RibFixture {
     output.peers[peer(n)] = {};
     output.peers[peer(n)].codec = s.codec;
     output.peers[peer(n)].codec.external_peer = s.external;
-    output.peers[peer(n)].codec.path_ids.clear();  // what the peer puts there, we don't
+    output.peers[peer(n)].codec.path_ids = s.codec.own_path_ids;  // the other end of the session
     rib->on_established(peer(n), s, now);
   }
   void down(unsigned n) { rib->on_down(peer(n), "test", now); }

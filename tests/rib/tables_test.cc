@@ -160,6 +160,7 @@ bgp::PathAttributes random_attributes(std::mt19937& random) {
   a.partial.communities = pick(4) == 0;
   a.partial.extended_communities = pick(4) == 0;
   a.partial.large_communities = pick(4) == 0;
+  if (pick(3) == 0) a.aigp = bgp::Aigp{pick(2), std::vector<std::uint8_t>(pick(2), 9)};
   if (pick(3) == 0) a.only_to_customer = bgp::Asn{pick(2)};
   a.partial.only_to_customer = pick(4) == 0;
   return a;

@@ -300,6 +300,7 @@ TEST(UpdateGroup, AnotherPolicyMovesAMemberAndTellsItTheDifference) {
 }
 
 /// Whatever has happened, in the end each peer has been told what it would be told from the start.
+/// Peers 1 and 2 hear of several paths to IPv4 prefixes, peer 2 of two at most, for some time.
 TEST(UpdateGroup, RandomEventsEndWhereAFreshStartEnds) {
   const std::uint32_t seed = std::random_device{}();
   SCOPED_TRACE(fmt::format("seed {}", seed));
@@ -316,6 +317,7 @@ TEST(UpdateGroup, RandomEventsEndWhereAFreshStartEnds) {
     s.local_next_hop.link_local = v6_address(fmt::format("fe80::a{}", n));
     if (n == 4) s.codec.four_octet_asn = false;
     if (n == 5) s.families = {bgp::Family::kIpv4Unicast};
+    if (n == 1 || n == 2) s.codec.own_path_ids = {bgp::Family::kIpv4Unicast};
     return s;
   };
   for (int step = 0; step < 6000; ++step) {
@@ -339,6 +341,7 @@ TEST(UpdateGroup, RandomEventsEndWhereAFreshStartEnds) {
         break;
       case 4:
         config.bgp.neighbors[n].export_policy = pick(2) == 0 ? "all" : "marked";
+        config.bgp.neighbors[2].add_path_limit = pick(2) == 0 ? 2 : kAllPaths;
         f.rib->apply(config, all_ids(), f.now);
         break;
       case 5:
@@ -361,7 +364,8 @@ TEST(UpdateGroup, RandomEventsEndWhereAFreshStartEnds) {
   for (unsigned n = 0; n < kPeers; ++n) {
     if (!up[n]) continue;
     const auto told = f.told(n).routes;
-    EXPECT_EQ(told.size(),
+    const auto paths = f.told(n).paths;
+    EXPECT_EQ(told.size() + paths.size(),
               f.rib->counts(f.peer(n)).advertised[0] + f.rib->counts(f.peer(n)).advertised[1]);
     const auto marks = f.told(n).marks;
     EXPECT_EQ(marks.size() % 2, 0U) << "each refresh that began has ended";
@@ -384,6 +388,7 @@ TEST(UpdateGroup, RandomEventsEndWhereAFreshStartEnds) {
     }
     fresh.settle();
     EXPECT_EQ(told, fresh.told(n).routes) << "peer " << n;
+    EXPECT_EQ(paths, fresh.told(n).paths) << "peer " << n;
   }
 }
 

@@ -147,15 +147,31 @@ std::optional<GracefulRestart> agreed_restart(const Capabilities& ours, const Ca
   return restart;
 }
 
-/// The families in which we take several paths and the peer sends them (RFC 7911 section 4).
-std::vector<Family> path_ids(const Capabilities& ours, const Capabilities& theirs,
+/// The families in which one side sends several paths and the other takes them (RFC 7911 section
+/// 4).
+std::vector<Family> path_ids(const Capabilities& sender, const Capabilities& receiver,
                              const std::vector<Family>& families) {
   std::vector<Family> result;
-  for (const AddPath& we : ours.add_path) {
-    const bool sends = std::ranges::any_of(theirs.add_path, [&](const AddPath& they) {
-      return they.family == we.family && they.sends;
+  for (const AddPath& from : sender.add_path) {
+    const bool taken = std::ranges::any_of(receiver.add_path, [&](const AddPath& to) {
+      return to.family == from.family && to.receives;
     });
-    if (we.receives && sends && contains(families, we.family)) result.push_back(we.family);
+    if (from.sends && taken && contains(families, from.family)) result.push_back(from.family);
+  }
+  return result;
+}
+
+/// What the configuration wants of that.
+std::vector<AddPath> announced_add_path(const PeerSettings& settings) {
+  const bool receives =
+      settings.add_path == AddPathUse::kReceive || settings.add_path == AddPathUse::kBoth;
+  const bool sends =
+      settings.add_path == AddPathUse::kSend || settings.add_path == AddPathUse::kBoth;
+  std::vector<AddPath> result;
+  if (!receives && !sends) return result;
+  for (const Family family : kOurFamilies) {
+    if (settings.add_path_family.value_or(family) != family) continue;
+    result.push_back({family, receives, sends});
   }
   return result;
 }
@@ -188,9 +204,7 @@ Open make_open(const Speaker& speaker, const PeerSettings& settings, const IpAdd
   if (std::holds_alternative<Ipv6Address>(local)) can.extended_next_hop = {Family::kIpv4Unicast};
   can.graceful_restart = announced_restart(speaker, settings);
   can.long_lived = announced_long_lived(settings);
-  if (settings.add_path == AddPathUse::kReceive) {
-    for (const Family family : kOurFamilies) can.add_path.push_back({family, true, false});
-  }
+  can.add_path = announced_add_path(settings);
   if (settings.role) can.roles = {static_cast<std::uint8_t>(*settings.role)};
   can.four_octet_asn = open.asn;
   can.hostname = speaker.hostname;
@@ -240,7 +254,10 @@ tl::expected<Negotiated, Notification> negotiate(const Speaker& speaker,
   result.peer_route_refresh = they.route_refresh;
   result.enhanced_refresh = we.enhanced_route_refresh && they.enhanced_route_refresh;
   if (external) result.role = settings.role;
-  result.codec.path_ids = path_ids(we, they, result.families);
+  result.codec.path_ids = path_ids(they, we, result.families);
+  result.codec.own_path_ids = path_ids(we, they, result.families);
+  // RFC 7311 section 3.3.
+  result.codec.aigp = settings.aigp.value_or(!external);
   result.long_lived = agreed_long_lived(settings, we, they, result.families);
   result.graceful_restart = agreed_restart(we, they, result.families, result.long_lived);
   result.ends_its_table = they.graceful_restart && !they.graceful_restart->restarted;

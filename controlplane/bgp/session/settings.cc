@@ -71,7 +71,7 @@ bool same_session(const PeerSettings& a, const PeerSettings& b) {
                     s.graceful_restart.mode, s.graceful_restart.notifications,
                     s.graceful_restart.restart_limit, s.graceful_restart.restart_time,
                     s.graceful_restart.preserve_fw_state, s.graceful_restart.long_lived_limit,
-                    s.add_path, s.tcp_port, s.own_addresses, s.listen);
+                    s.add_path, s.add_path_family, s.aigp, s.tcp_port, s.own_addresses, s.listen);
   };
   return facts(a) == facts(b);
 }
@@ -92,6 +92,8 @@ std::vector<PeerSettings> peer_settings(const Config& config) {
     peer.local_as = neighbor.local_as.asn;
     peer.role = neighbor.role;
     peer.add_path = neighbor.add_path;
+    peer.add_path_family = neighbor.add_path_family;
+    peer.aigp = neighbor.aigp;
     peer.role_strict = neighbor.role_strict;
     peer.listen = neighbor.listen;
     peer.limit = neighbor.limit;

@@ -43,6 +43,8 @@ struct PeerSettings {
   /// `notifications` is settled: it has a value.
   GracefulRestartConfig graceful_restart{.notifications = false};
   AddPathUse add_path = AddPathUse::kOff;
+  std::optional<Family> add_path_family;  ///< nothing: both
+  std::optional<bool> aigp;  ///< AIGP is taken and sent (RFC 7311); default: if it is internal
   std::optional<Role> role;  ///< what we are to the peer (RFC 9234)
   bool role_strict = false;  ///< no session with a peer that does not tell its role
   /// Dynamic neighbors: the settings of whoever connects from here; no peer of its own.

@@ -35,6 +35,7 @@ enum class AttributeCode : std::uint8_t {
   kExtendedCommunities = 16,
   kAs4Path = 17,
   kAs4Aggregator = 18,
+  kAigp = 26,
   kLargeCommunity = 32,
   kOnlyToCustomer = 35,
 };
@@ -91,9 +92,10 @@ struct AttributeDescriptor {
   /// Which peers may send it to us, and whom we send it to.
   enum class Peers : std::uint8_t {
     kAll,
-    kInternal,  ///< from an external peer: attribute discard (RFC 7606 sections 7.5, 7.9, 7.10)
-    kTwoOctet,  ///< from a peer with four-octet AS numbers: attribute discard (RFC 6793
-                ///< section 4.1)
+    kInternal,     ///< from an external peer: attribute discard (RFC 7606 sections 7.5, 7.9, 7.10)
+    kTwoOctet,     ///< from a peer with four-octet AS numbers: attribute discard (RFC 6793
+                   ///< section 4.1)
+    kAigpSession,  ///< on other sessions: quietly ignored (RFC 7311 section 3.3)
   };
   /// Whether reachable routes need it (RFC 4271 section 5, table of attributes).
   enum class Presence : std::uint8_t {
@@ -110,8 +112,7 @@ struct AttributeDescriptor {
   std::size_t length;
   Peers peers;
   Presence presence;
-  /// When length or value are wrong. Wrong flags are treat-as-withdraw for all (RFC 7606 section
-  /// 3 c).
+  /// When length or value are wrong.
   Handling malformed;
   UpdateError subcode;  ///< of the NOTIFICATION, if a wrong value comes to that
   const char* clause;   ///< where `malformed` is written
@@ -123,6 +124,8 @@ struct AttributeDescriptor {
   bool (*encode)(const EncodeSource& source, OctetWriter& out);
   /// Where the Partial bit of an optional transitive attribute is remembered; null if nowhere.
   bool PathAttributes::Partial::*partial = nullptr;
+  /// RFC 7606 section 3 c: "… unless the specification of the attribute says otherwise".
+  Handling wrong_flags = Handling::kTreatAsWithdraw;
 };
 
 /// In ascending order of code.

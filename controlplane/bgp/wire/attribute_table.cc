@@ -24,7 +24,7 @@ constexpr Handling kReset = Handling::kSessionReset;
 // clang-format off
 // code, name, flags,
 //   length, peers, presence, malformed, subcode, clause,
-//   decode, encode, partial
+//   decode, encode, partial, wrong_flags
 constexpr std::array kTable{
     AttributeDescriptor{kOrigin, "ORIGIN", kWellKnown,
         Length::kExactly, 1, Peers::kAll, Presence::kAlways,
@@ -88,6 +88,11 @@ constexpr std::array kTable{
         Length::kExactly, 8, Peers::kTwoOctet, Presence::kOptional,
         kDiscard, kOptionalAttribute, "RFC 6793 section 6",
         decode_as4_aggregator, encode_as4_aggregator},
+    // A malformed one is as one that nobody knows, wrong flags included.
+    AttributeDescriptor{kAigp, "AIGP", kOptionalNonTransitive,
+        Length::kAny, 0, Peers::kAigpSession, Presence::kOptional,
+        kDiscard, kOptionalAttribute, "RFC 7311 section 3.2",
+        decode_aigp, encode_aigp, nullptr, kDiscard},
     AttributeDescriptor{kLargeCommunity, "LARGE_COMMUNITY", kOptionalTransitive,
         Length::kMultipleOf, 12, Peers::kAll, Presence::kOptional,
         kWithdraw, kOptionalAttribute, "RFC 8092 section 6",

@@ -7,6 +7,11 @@
 namespace lastmile::bgp {
 namespace {
 
+// AIGP (RFC 7311 section 3): type and length of a TLV, and the one that we know.
+constexpr std::uint16_t kTlvHeader = 3;
+constexpr std::uint8_t kMetricTlv = 1;
+constexpr std::uint16_t kMetricTlvSize = kTlvHeader + sizeof(Aigp::metric);
+
 // Sets on the wire have no order and may repeat (RFC 8092 section 5 demands that repeats go).
 template <class Element>
 void make_set(std::vector<Element>& elements) {
@@ -132,6 +137,41 @@ bool encode_large_communities(const EncodeSource& source, OctetWriter& out) {
     out.u32(community.local2);
   }
   return !source.attributes.large_communities.empty();
+}
+
+// RFC 7311 section 3: TLVs, of which the first one of type 1 counts. Unknown types and repeats are
+// no fault; without a metric there is nothing to be used.
+Verdict decode_aigp(Octets value, UpdateDraft& draft) {
+  Aigp aigp;
+  bool found = false;
+  for (OctetReader in(value); !in.empty();) {
+    const Octets from_here = in.rest();
+    if (in.left() < kTlvHeader) return {"a TLV runs over the end", {}};
+    const std::uint8_t type = in.u8();
+    const std::size_t length = in.u16();  // of the whole TLV
+    if (length < kTlvHeader || length > from_here.size()) return {"length of a TLV", {}};
+    const Octets content = in.take(length - kTlvHeader);
+    if (type == kMetricTlv && !found) {
+      if (length != kMetricTlvSize) return {"length of the metric", {}};
+      aigp.metric = OctetReader(content).u64();
+      if (aigp.metric == Aigp::kUnusable) return {"the largest metric", {}};
+      found = true;
+      continue;
+    }
+    const Octets whole = from_here.first(length);
+    aigp.other_tlvs.insert(aigp.other_tlvs.end(), whole.begin(), whole.end());
+  }
+  if (found) draft.update.attributes.aigp = std::move(aigp);
+  return {};
+}
+bool encode_aigp(const EncodeSource& source, OctetWriter& out) {
+  const auto& aigp = source.attributes.aigp;
+  if (!aigp) return false;
+  out.u8(kMetricTlv);
+  out.u16(kMetricTlvSize);
+  out.u64(aigp->metric);
+  out.octets(aigp->other_tlvs);
+  return true;
 }
 
 Verdict decode_only_to_customer(Octets value, UpdateDraft& draft) {

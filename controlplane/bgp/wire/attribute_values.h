@@ -27,6 +27,8 @@ Verdict decode_extended_communities(Octets value, UpdateDraft& draft);
 bool encode_extended_communities(const EncodeSource& source, OctetWriter& out);
 Verdict decode_large_communities(Octets value, UpdateDraft& draft);
 bool encode_large_communities(const EncodeSource& source, OctetWriter& out);
+Verdict decode_aigp(Octets value, UpdateDraft& draft);
+bool encode_aigp(const EncodeSource& source, OctetWriter& out);
 Verdict decode_only_to_customer(Octets value, UpdateDraft& draft);
 bool encode_only_to_customer(const EncodeSource& source, OctetWriter& out);
 

@@ -50,6 +50,10 @@ class Hasher {
     add(std::uint64_t{community.global} << 32 | community.local1);
     add(std::uint64_t{community.local2});
   }
+  void add_field(const Aigp& aigp) {
+    add(aigp.metric);
+    add(aigp.other_tlvs);
+  }
   void add_field(const AsPath::Segment& segment) {
     add(static_cast<std::uint64_t>(segment.type));
     add(segment.asns);
@@ -82,6 +86,7 @@ std::uint64_t hash_value(const PathAttributes& attributes) {
   hasher.add(attributes.large_communities);
   hasher.add(attributes.originator_id);
   hasher.add(attributes.cluster_list);
+  hasher.add(attributes.aigp);
   hasher.add(attributes.only_to_customer);
   hasher.add(attributes.unknown);
   return hasher.finish();

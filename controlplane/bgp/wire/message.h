@@ -108,6 +108,17 @@ struct Aggregator {
   friend bool operator==(const Aggregator&, const Aggregator&) = default;
 };
 
+/// What a route costs on the way so far, within one administration (RFC 7311).
+struct Aigp {
+  /// "The maximum value" says that a metric can't be used; such an attribute is discarded.
+  static constexpr std::uint64_t kUnusable = UINT64_MAX;
+
+  std::uint64_t metric = 0;
+  /// Whole TLVs behind the one with the metric, which are passed on as they came.
+  std::vector<std::uint8_t> other_tlvs;
+  friend bool operator==(const Aigp&, const Aigp&) = default;
+};
+
 /// The path attributes that all routes of an UPDATE share; NLRI and next hop are not among them.
 /// What has no order on the wire (communities, `unknown`) comes out of the decoder sorted and
 /// without duplicates, so that equal sets are equal values and hash alike.
@@ -123,6 +134,7 @@ struct PathAttributes {
   std::vector<LargeCommunity> large_communities;
   std::optional<BgpIdentifier> originator_id;  ///< RFC 4456
   std::vector<Ipv4Address> cluster_list;       ///< RFC 4456
+  std::optional<Aigp> aigp;                    ///< RFC 7311
   std::optional<Asn> only_to_customer;         ///< RFC 9234
   /// Optional transitive attributes that we do not know: passed on with Partial set
   /// (RFC 4271 section 5).
@@ -219,14 +231,24 @@ struct CodecContext {
   bool extended_message = false;
   std::vector<Family> extended_next_hop;  ///< families for which an IPv6 next hop is allowed
   std::vector<Family> path_ids;  ///< families in which the peer puts path identifiers (RFC 7911)
+  std::vector<Family> own_path_ids;  ///< and those in which we do
+  bool aigp = false;                 ///< AIGP_SESSION of RFC 7311 section 3.3
 
-  [[nodiscard]] PathIds path_ids_of(Family family) const {
-    for (const Family with : path_ids) {
+  /// In what the peer sends.
+  [[nodiscard]] PathIds path_ids_of(Family family) const { return is_among(family, path_ids); }
+  /// In what we send.
+  [[nodiscard]] PathIds own_path_ids_of(Family family) const {
+    return is_among(family, own_path_ids);
+  }
+  friend bool operator==(const CodecContext&, const CodecContext&) = default;
+
+ private:
+  [[nodiscard]] static PathIds is_among(Family family, const std::vector<Family>& families) {
+    for (const Family with : families) {
       if (with == family) return PathIds::kPresent;
     }
     return PathIds::kAbsent;
   }
-  friend bool operator==(const CodecContext&, const CodecContext&) = default;
 };
 
 /// Cuts a byte stream into messages and decodes them. Taking a message out moves no bytes, and
@@ -259,7 +281,8 @@ class MessageReader {
 /// As many messages as the size limit needs, one behind the other: withdrawals first, then each
 /// `reach`, then End-of-RIB. IPv4 goes into the classic fields if its next hop is IPv4 (or unset:
 /// 0.0.0.0), else into MP_REACH_NLRI (RFC 8950); whether the peer agreed to that is the caller's
-/// business. IPv4 withdrawals are always classic. A message carries one kind of NLRI, and
+/// business. Prefixes have path identifiers where the context says so. IPv4 withdrawals are always
+/// classic. A message carries one kind of NLRI, and
 /// MP_REACH_NLRI stands in front (RFC 7606 section 5.1). Routes whose attributes are too big for
 /// any message are withdrawn (RFC 4271 section 9.2). `faults` are not encoded.
 [[nodiscard]] std::vector<std::uint8_t> encode(const Update& update, const CodecContext& context);

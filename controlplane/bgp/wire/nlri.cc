@@ -5,8 +5,6 @@
 namespace lastmile::bgp {
 namespace {
 
-constexpr std::size_t kPathIdSize = 4;  // RFC 7911 section 3
-
 // RFC 7606 section 5.3: no length above the family's, and no prefix that runs over the end.
 template <class Address>
 std::optional<std::size_t> count_prefixes(Octets field, std::size_t id_size) {
@@ -46,7 +44,7 @@ Address load_address(const std::uint8_t* at, std::size_t octets, std::size_t rea
 
 template <class Address>
 std::optional<std::vector<Nlri<Address>>> decode_nlri(Octets field, PathIds ids) {
-  const std::size_t id_size = ids == PathIds::kPresent ? kPathIdSize : 0;
+  const std::size_t id_size = path_id_octets(ids);
   const auto count = count_prefixes<Address>(field, id_size);
   if (!count) return std::nullopt;
   std::vector<Nlri<Address>> list;
@@ -66,7 +64,8 @@ std::optional<std::vector<Nlri<Address>>> decode_nlri(Octets field, PathIds ids)
 }
 
 template <class Address>
-void encode_nlri(const Nlri<Address>& nlri, OctetWriter& out) {
+void encode_nlri(const Nlri<Address>& nlri, PathIds ids, OctetWriter& out) {
+  if (ids == PathIds::kPresent) out.u32(nlri.path_id);
   const unsigned length = nlri.prefix.length();
   out.u8(static_cast<std::uint8_t>(length));
   if constexpr (std::is_same_v<Address, Ipv4Address>) {
@@ -79,7 +78,7 @@ void encode_nlri(const Nlri<Address>& nlri, OctetWriter& out) {
 
 template std::optional<std::vector<Nlri<Ipv4Address>>> decode_nlri(Octets, PathIds);
 template std::optional<std::vector<Nlri<Ipv6Address>>> decode_nlri(Octets, PathIds);
-template void encode_nlri(const Nlri<Ipv4Address>&, OctetWriter&);
-template void encode_nlri(const Nlri<Ipv6Address>&, OctetWriter&);
+template void encode_nlri(const Nlri<Ipv4Address>&, PathIds, OctetWriter&);
+template void encode_nlri(const Nlri<Ipv6Address>&, PathIds, OctetWriter&);
 
 }  // namespace lastmile::bgp

@@ -18,7 +18,13 @@ constexpr std::size_t nlri_octets(unsigned length) {
   return (length + 7) / 8;
 }
 
-/// Octets of the longest prefix of a family, length octet included.
+/// Octets of a path identifier (RFC 7911 section 3).
+inline constexpr std::size_t kPathIdSize = 4;
+constexpr std::size_t path_id_octets(PathIds ids) {
+  return ids == PathIds::kPresent ? kPathIdSize : 0;
+}
+
+/// Octets of the longest prefix of a family, length octet included, without an identifier.
 template <class Address>
 inline constexpr std::size_t kMaxNlriSize = 1 + Address::kBits / 8;
 
@@ -29,11 +35,11 @@ template <class Address>
 [[nodiscard]] std::optional<std::vector<Nlri<Address>>> decode_nlri(Octets field, PathIds ids);
 
 template <class Address>
-[[nodiscard]] inline std::size_t encoded_size(const Nlri<Address>& nlri) {
-  return 1 + nlri_octets(nlri.prefix.length());
+[[nodiscard]] inline std::size_t encoded_size(const Nlri<Address>& nlri, PathIds ids) {
+  return path_id_octets(ids) + 1 + nlri_octets(nlri.prefix.length());
 }
 
 template <class Address>
-void encode_nlri(const Nlri<Address>& nlri, OctetWriter& out);
+void encode_nlri(const Nlri<Address>& nlri, PathIds ids, OctetWriter& out);
 
 }  // namespace lastmile::bgp

@@ -131,11 +131,13 @@ void UpdateDecoder::take_known(const AttributeDescriptor& row, const RawAttribut
     return fault(row, Handling::kAttributeDiscard, "from a four-octet speaker",
                  "RFC 6793 section 4.1", row.subcode, raw.whole);
   }
+  if (row.peers == Peers::kAigpSession && !draft_.context.aigp) return;
   const bool wrong_flags = (raw.flags & (kFlagOptional | kFlagTransitive)) != row.flags;
   // An attribute that holds NLRI is read all the same: its routes are what is to be withdrawn.
   const bool holds_nlri = row.malformed == Handling::kSessionReset;
   const auto flags_fault = [&] {
-    fault(row, Handling::kTreatAsWithdraw, "flags", "RFC 7606 section 3 c",
+    const bool usual = row.wrong_flags == Handling::kTreatAsWithdraw;
+    fault(row, row.wrong_flags, "flags", usual ? "RFC 7606 section 3 c" : row.clause,
           UpdateError::kAttributeFlags, raw.whole);
   };
   if (wrong_flags && !holds_nlri) return flags_fault();

@@ -1,5 +1,6 @@
 // UPDATE to bytes (RFC 4271 section 4.3), cut into messages of at most the agreed size.
 #include <algorithm>
+#include <type_traits>
 
 #include "controlplane/bgp/wire/attribute_values.h"
 #include "controlplane/bgp/wire/family.h"
@@ -23,6 +24,8 @@ bool sent_to(const AttributeDescriptor& row, const CodecContext& context) {
       return !context.external_peer;
     case AttributeDescriptor::Peers::kTwoOctet:
       return !context.four_octet_asn;
+    case AttributeDescriptor::Peers::kAigpSession:
+      return context.aigp;
   }
   return false;
 }
@@ -133,18 +136,25 @@ class UpdatePacker {
  private:
   // One message after the other until the list is used up; `body` writes what stands around the
   // prefixes and calls its argument where they go, with how many octets come behind them.
-  template <class List, class Body>
-  void pack(const List& list, Body body) {
+  template <class Address, class Body>
+  void pack(const std::vector<Nlri<Address>>& list, Body body) {
+    const PathIds ids = ids_of<Address>();
     for (std::size_t next = 0; next < list.size();) {
       const std::size_t start = begin_message(out_, MessageType::kUpdate);
       body([&](std::size_t behind) {
         while (next < list.size() &&
-               out_.size() - start + encoded_size(list[next]) + behind <= limit_) {
-          encode_nlri(list[next++], out_);
+               out_.size() - start + encoded_size(list[next], ids) + behind <= limit_) {
+          encode_nlri(list[next++], ids, out_);
         }
       });
       end_message(octets_, start);
     }
+  }
+
+  template <class Address>
+  [[nodiscard]] PathIds ids_of() const {
+    return context_.own_path_ids_of(std::is_same_v<Address, Ipv4Address> ? Family::kIpv4Unicast
+                                                                         : Family::kIpv6Unicast);
   }
 
   // Returns where the attribute's length is to be filled in.
@@ -168,7 +178,8 @@ class UpdatePacker {
 
     // Flags, code, length, AFI, SAFI, the next hop and its length, reserved.
     const std::size_t mp_overhead = classic ? 0 : 4 + 3 + 1 + next_hop.size() + 1;
-    if (kUpdateOverhead + mp_overhead + encoded.octets.size() + kMaxNlriSize < Address >> limit_) {
+    const std::size_t largest_route = path_id_octets(ids_of<Address>()) + kMaxNlriSize<Address>;
+    if (kUpdateOverhead + mp_overhead + encoded.octets.size() + largest_route > limit_) {
       // A route that fits into no message is not advertised (RFC 4271 section 9.2), and what the
       // peer had before is no longer true.
       return withdraw(list);
