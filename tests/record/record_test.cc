@@ -80,7 +80,8 @@ class RecordTest : public Test {
     for (unsigned i = 0; i < loopbacks; ++i) {
       text += fmt::format("  - {{prefix: 198.51.{}.0/24, blackhole: yes}}\n", i);
     }
-    text += "bgp:\n  neighbors:\n    - {port: up1, remote-asn: external}\n";
+    text += "bgp:\n  neighbors:\n";
+    text += "    - {port: up1, remote-asn: external, add-path: both, aigp: yes}\n";
     text += fmt::format(
         "    - {{address: 192.0.2.1, remote-asn: 65010, multihop: 2, password-file: {}}}\n",
         (folder / "password").string());
@@ -132,11 +133,15 @@ class RecordTest : public Test {
     update.attributes.as_path.prepend(bgp::Asn{path});
     update.attributes.as_path.prepend(bgp::kPeerAsn);
     std::vector<bgp::Nlri<Ipv4Address>> nlri;
-    for (const char* prefix : prefixes) nlri.push_back({*Ipv4Prefix::parse(prefix), 0});
+    for (const char* prefix : prefixes) nlri.push_back({*Ipv4Prefix::parse(prefix), 70000});
+    update.attributes.aigp = bgp::Aigp{path, {}};
+    bgp::CodecContext agreed;
+    agreed.own_path_ids = {bgp::Family::kIpv4Unicast};
+    agreed.aigp = true;
     bgp::NextHop hop;
     hop.link_local = bgp::kLeaf;
     update.reach.push_back({bgp::Family::kIpv4Unicast, hop, std::move(nlri)});
-    event(BytesReceived{on, bgp::encode(update, {})});
+    event(BytesReceived{on, bgp::encode(update, agreed)});
   }
 
   /// Links, discovery, a session with routes, refused ones among them, a lost link, another
@@ -169,7 +174,9 @@ class RecordTest : public Test {
       if (dialed.closed || dialed.remote.address != IpAddress{bgp::kLeaf}) continue;
       connection = *it;
       event(ConnectionOpened{connection, {bgp::kOurLinkLocal, 40000, kUp1}, dialed.remote});
-      say(connection, bgp::peer_open());
+      bgp::Open open = bgp::peer_open();
+      open.capabilities.add_path = {{bgp::Family::kIpv4Unicast, true, true}};
+      say(connection, open);
       say(connection, bgp::Keepalive{});
       return;
     }
@@ -218,6 +225,8 @@ TEST_F(RecordTest, AReplayComesToTheSameStateToTheLastCharacter) {
   EXPECT_NE(state.find("neighbor up1 Established received 2"), std::string::npos) << state;
   EXPECT_NE(state.find("route 10.10.0.0/16 bgp up1 best"), std::string::npos) << state;
   EXPECT_NE(state.find("route 198.51.2.0/24 static"), std::string::npos) << state;
+  EXPECT_NE(state.find("advertised up1 10.0.1.1/32 local"), std::string::npos) << state;
+  EXPECT_NE(state.find(" path-id 1\n"), std::string::npos) << state;
 
   const Replayed run = replay(file);
   EXPECT_FALSE(run.error) << *run.error;
