@@ -8,8 +8,8 @@ from lablib.interop.bird import Bird
 from lablib.interop.gobgp import Gobgp
 
 TRIED = {
-    Bird: ["unnumbered", "dynamic-ll", "dynamic-md5", "large", "shutdown-to-us", "refresh-us"],
-    Gobgp: ["v6", "unnumbered", "refresh-peer", "shutdown-to-peer"],
+    Bird: ["unnumbered", "dynamic-ll", "dynamic-md5", "large", "shutdown-to-us", "refresh-us", "add-path-send", "aggregate"],
+    Gobgp: ["v6", "unnumbered", "refresh-peer", "shutdown-to-peer", "add-path"],
 }
 
 

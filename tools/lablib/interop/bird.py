@@ -14,6 +14,7 @@ class Bird(Peer):
     binary = Path("/usr/sbin/bird")
     client = "/usr/sbin/birdc"
     reload_in = ("reload", "in")
+    path_mark = r"\[lastmile "
 
     def version(self) -> str:
         # 2.0 writes it to standard error.
@@ -28,6 +29,8 @@ class Bird(Peer):
         elif way.peering == "v6":
             v4 = ""
         second = ""
+        if way.key == "add-path-send":
+            v4 = v4.replace("export filter mark;", "export filter mark; add paths rx;")
         if way.key == "add-path":
             v4 = v4.replace("export filter mark;", "export filter mark; add paths tx;")
             second = f"protocol static {{ ipv4; route {SENT_V4} unreachable; }}"

@@ -28,6 +28,15 @@ with open("{folder}/events", "a") as events:
 """
 
 
+def found(part):
+    """The routes in a part of an event, however deep they lie."""
+    if isinstance(part, dict) and "nlri" in part:
+        yield part
+    elif isinstance(part, (dict, list)):
+        for inner in part.values() if isinstance(part, dict) else part:
+            yield from found(inner)
+
+
 class Exabgp(Peer):
     name = "ExaBGP"
     binary = Path("/usr/sbin/exabgp")
@@ -55,6 +64,8 @@ class Exabgp(Peer):
             options += ["outgoing-ttl 255;", "incoming-ttl 255;"]
         routes = [f"route {SENT_V4} next-hop {V4[1]} large-community [ {LARGE} ];"] if way.peering == "v4" else []
         capabilities = "route-refresh enable;"
+        if way.key == "add-path-send":
+            capabilities += " add-path receive;"
         if way.key == "add-path":
             capabilities += " add-path send;"
             routes = [r.replace("next-hop", f"path-information 0.0.0.{n} next-hop") for r in routes for n in (1, 2)]
@@ -103,6 +114,16 @@ neighbor {self.target()} {{
             if prefix in json.dumps(update.get("announce", {})):
                 known = json.dumps(update)
         return known
+
+    def count_paths(self, prefix: str) -> int:
+        known: set[str] = set()
+        for event in self.events():
+            update = event.get("neighbor", {}).get("message", {}).get("update", {})
+            for what, change in (("withdraw", known.discard), ("announce", known.add)):
+                for nlri in found(update.get(what, {})):
+                    if nlri.get("nlri") == prefix:
+                        change(nlri.get("path-information", ""))
+        return len(known)
 
     def refresh(self) -> None:
         with open(self.place.folder / "commands", "w") as pipe:

@@ -15,6 +15,7 @@ DAEMONS = ("mgmtd", "zebra", "staticd", "bgpd")  # FRR 10 has moved part of the 
 class Frr(Peer):
     name = "FRR"
     binary = Path("/usr/lib/frr/bgpd")
+    path_mark = r'"addpathRxId"'
 
     def version(self) -> str:
         return run("chroot", self.root or "/", self.binary, "--version").split()[2]

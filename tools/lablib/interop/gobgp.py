@@ -14,6 +14,7 @@ FAMILIES = ("ipv4-unicast", "ipv6-unicast")
 class Gobgp(Peer):
     name = "GoBGP"
     binary = Path("/usr/bin/gobgpd")
+    path_mark = r"\b64512\b"
     missing = {"role": "no BGP roles", "refresh-us": "answers requests, sends none"}
 
     def version(self) -> str:
@@ -41,6 +42,8 @@ class Gobgp(Peer):
             lines += ["[[neighbors.afi-safis]]", "[neighbors.afi-safis.config]", f'afi-safi-name = "{family}"']
             if way.key == "add-path":
                 lines += ["[neighbors.afi-safis.add-paths.config]", "send-max = 4"]
+            if way.key == "add-path-send":
+                lines += ["[neighbors.afi-safis.add-paths.config]", "receive = true"]
             if way.key.startswith("gr-"):
                 lines += ["[neighbors.afi-safis.mp-graceful-restart.config]", "enabled = true"]
         return "\n".join(lines) + "\n"

@@ -13,6 +13,7 @@ from .place import PEER, SENT_V4, SENT_V6, V4, V6, run
 class Openbgpd(Peer):
     name = "OpenBGPD"
     binary = Path("/usr/sbin/bgpd")
+    path_mark = r"^BGP routing table entry"
 
     @functools.cache
     def version(self) -> str:
@@ -38,6 +39,8 @@ class Openbgpd(Peer):
         if self.links_local():
             peer, local = f"{peer}%eth1", self.place.link_local(PEER, "eth1") + "%eth1"
         options = [f"remote-as {ASN}", f"local-address {local}", "announce IPv4 unicast", "announce IPv6 unicast"]
+        if way.key == "add-path-send":
+            options.append("announce add-path recv yes")
         if self.links_local():
             options.append("announce extended nexthop yes")
         if way.md5:

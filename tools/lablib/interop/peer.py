@@ -20,6 +20,8 @@ class Peer:
     binary = Path()
     # The rows of ways.py by their key: why this speaker cannot take part.
     missing: dict[str, str] = {}
+    # What stands once for each path in what show() says.
+    path_mark = ""
 
     def __init__(self, root: str = ""):
         self.root = root
@@ -51,6 +53,10 @@ class Peer:
     def show(self, prefix: str) -> str:
         """All that it says of its route to a prefix; empty without one."""
         raise NotImplementedError
+
+    def count_paths(self, prefix: str) -> int:
+        """How many paths from us it has to a prefix."""
+        return len(re.findall(self.path_mark, self.show(prefix), re.MULTILINE))
 
     def refresh(self) -> None:
         """Asks us for our routes again."""

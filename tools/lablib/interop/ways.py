@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ..netns import LabError, wait_for
-from .ours import PATIENCE, PEER_ASN, Lastmile
+from .ours import ASN, PATIENCE, PEER_ASN, Lastmile
 from .peer import LARGE, OUR_LARGE, Peer
 from .place import (
     OWN_V4, OWN_V6, PEER, SENDER_V4, SENDER_V6, SENT_V4, SENT_V6, US, V4, V6, Place,
@@ -122,6 +122,30 @@ def several_paths(s: Session) -> None:
     wait_for("the second path", lambda: len(paths()) == 2, PATIENCE)
 
 
+def several_of_ours(s: Session) -> None:
+    """We have two routes to the default, a static one and one of our own making, and tell of both."""
+
+    def told() -> list[int]:
+        routes = s.us.ask("show", "routes", "--advertised", s.us.session()["name"], EVERYWHERE).get("routes", [])
+        return sorted(r["path_id"] or 0 for r in routes)
+
+    wait_for("two paths told", lambda: len(set(told())) == 2 and 0 not in told(), PATIENCE)
+    wait_for("two paths there", lambda: s.peer.count_paths(EVERYWHERE) == 2, PATIENCE)
+    s.us.config["routes"] = []
+    s.us.reload()
+    wait_for("one path there", lambda: s.peer.count_paths(EVERYWHERE) == 1, PATIENCE)
+
+
+def aggregate(s: Session) -> None:
+    """The peer's route is inside it, so it is there; without the key it goes."""
+    wait_for(f"{AGGREGATE} there", lambda: s.peer.show(AGGREGATE), PATIENCE)
+    if (route := s.us.route(AGGREGATE)) is None or route["source"] != "aggregate":
+        raise LabError(f"{AGGREGATE} here: {route}")
+    del s.us.config["bgp"]["aggregates"]
+    s.us.reload()
+    wait_for(f"no {AGGREGATE} there", lambda: not s.peer.show(AGGREGATE), PATIENCE)
+
+
 def we_restart(s: Session) -> None:
     s.place.kill("lastmiled")
     time.sleep(2)
@@ -129,9 +153,11 @@ def we_restart(s: Session) -> None:
         raise LabError("the peer has dropped our routes")
     s.us.start()
     wait_for("the session again", s.us.established, 60)
+    if not (said := s.us.session()["local_restart"]) or not said["restarted"]:
+        raise LabError(f"we did not say that we have restarted: {said}")
     wait_for(f"{s.sent} again", lambda: s.us.route(s.sent), PATIENCE)
-    if not s.peer.show(s.own):
-        raise LabError("the peer has dropped our routes")
+    # We don't claim to have forwarded, so the peer may drop our routes until it hears them again.
+    wait_for(f"{s.own} there", lambda: s.peer.show(s.own), PATIENCE)
     route_to_us(s)
     ping(s)
 
@@ -169,6 +195,10 @@ class Way:
 LISTEN_V4 = {"listen": "192.0.2.0/30", "limit": 2}
 LISTEN_V6 = {"listen": "2001:db8:ff::/64", "limit": 2}
 LISTEN_LL = {"listen": "fe80::/10", "port": "up1"}
+AGGREGATE = "10.8.0.0/15"  # around what the peer sends
+EVERYWHERE = "0.0.0.0/0"
+TRANSIT = {"router": {"asn": ASN, "mode": "transit"}, "policies": {"all": {"default": "accept"}}}
+ALL = {"import": "all", "export": "all"}
 MARK = {"marked": {"rules": [{"set": {"add-large-communities": [OUR_LARGE]}}]}}
 
 WAYS = [
@@ -181,6 +211,10 @@ WAYS = [
     Way("gr-peer", "graceful restart, the peer restarts", "v4", peer_restarts, bgp={"graceful-restart": {"mode": "helper"}}),
     Way("gr-us", "graceful restart, Lastmile restarts", "v4", we_restart, bgp={"graceful-restart": {"mode": "restarter"}}),
     Way("add-path", "add-path, from the peer", "v4", several_paths, neighbor={"add-path": "receive"}),
+    Way("add-path-send", "add-path, to the peer", "v4", several_of_ours, neighbor={"add-path": "send", **ALL},
+        bgp={"default-originate": {"ipv4": True}}, top={**TRANSIT, "routes": [{"prefix": EVERYWHERE, "blackhole": True}]}),
+    Way("aggregate", "aggregate of what the peer sends", "v4", aggregate, neighbor=ALL,
+        bgp={"aggregates": [{"prefix": AGGREGATE}]}, top=TRANSIT),
     Way("refresh-us", "route refresh, the peer asks", "v4", peer_asks, hold=180),
     Way("refresh-peer", "route refresh, Lastmile asks", "v4", we_ask),
     Way("large", "large communities, both ways", "v4", large_communities, top={"policies": MARK}, neighbor={"export": "marked"}),
