@@ -43,9 +43,12 @@ class Bird(Peer):
             options.append(f"local role {way.role};")
         if way.key.startswith("gr-"):
             options.append("graceful restart on;")
+        if way.key == "llgr-peer":
+            options += ["graceful restart on;", "graceful restart time 2;", "long lived graceful restart on;",
+                        "long lived stale time 60;"]  # fmt: skip
         return f"""\
 router id 10.9.0.1;
-{"graceful restart wait 10;" if way.key.startswith("gr-") else ""}
+{"graceful restart wait 10;" if way.key.startswith(("gr-", "llgr-")) else ""}
 protocol device {{}}
 protocol static {{ ipv4; route {SENT_V4} blackhole; }}
 protocol static {{ ipv6; route {SENT_V6} blackhole; }}

@@ -46,6 +46,7 @@ class Exabgp(Peer):
         "role": "no BGP roles",
         "gr-peer": "forwards nothing and does not say that it has restarted",
         "gr-us": "keeps no routes",
+        "llgr-peer": "forwards nothing and does not say that it has restarted",
         "refresh-peer": "fails in its own code, and resets the session, when it is asked after enhanced refresh was agreed on",
         "shutdown-to-us": "sends no message with its shutdown",
         "shutdown-to-peer": "fails in its own code when it reads the text",

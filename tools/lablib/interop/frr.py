@@ -34,6 +34,9 @@ class Frr(Peer):
             session.append(f" neighbor {peer} local-role {way.role}")
         if way.key.startswith("gr-"):
             session = [" bgp graceful-restart", " bgp graceful-restart preserve-fw-state", *session]
+        if way.key == "llgr-peer":
+            session = [" bgp graceful-restart", " bgp graceful-restart preserve-fw-state", " bgp graceful-restart restart-time 2",
+                       " bgp long-lived-graceful-restart stale-time 60", *session]  # fmt: skip
         self.peer = peer
         lines = [f"router bgp {PEER_ASN}", " bgp router-id 10.9.0.1", " no bgp ebgp-requires-policy", *session]
         # A path by `network` and one by `redistribute`.

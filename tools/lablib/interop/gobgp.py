@@ -38,13 +38,17 @@ class Gobgp(Peer):
             lines += ["[neighbors.ttl-security.config]", "enabled = true", "ttl-min = 255"]
         if way.key.startswith("gr-"):
             lines += ["[neighbors.graceful-restart.config]", "enabled = true", "restart-time = 30"]
+        if way.key == "llgr-peer":
+            lines += ["[neighbors.graceful-restart.config]", "enabled = true", "restart-time = 2", "long-lived-enabled = true"]
         for family in FAMILIES:
             lines += ["[[neighbors.afi-safis]]", "[neighbors.afi-safis.config]", f'afi-safi-name = "{family}"']
             if way.key == "add-path":
                 lines += ["[neighbors.afi-safis.add-paths.config]", "send-max = 4"]
             if way.key == "add-path-send":
                 lines += ["[neighbors.afi-safis.add-paths.config]", "receive = true"]
-            if way.key.startswith("gr-"):
+            if way.key == "llgr-peer":
+                lines += ["[neighbors.afi-safis.long-lived-graceful-restart.config]", "enabled = true", "restart-time = 60"]
+            if way.key.startswith(("gr-", "llgr-")):
                 lines += ["[neighbors.afi-safis.mp-graceful-restart.config]", "enabled = true"]
         return "\n".join(lines) + "\n"
 

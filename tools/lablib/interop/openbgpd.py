@@ -25,7 +25,7 @@ class Openbgpd(Peer):
     def lacks(self, way) -> str:
         if way.key == "add-path":
             return "nothing to try it with: it has one path to a prefix of its own"
-        if way.key == "gr-peer":
+        if way.key in ("gr-peer", "llgr-peer"):
             return "helps others to restart, does not itself"
         if way.key == "refresh-peer" and self.major() < 8:
             return "ignores requests (openbgpd-portable issue 46, mended since)"

@@ -146,6 +146,31 @@ def aggregate(s: Session) -> None:
     wait_for(f"no {AGGREGATE} there", lambda: not s.peer.show(AGGREGATE), PATIENCE)
 
 
+def away_for_long(s: Session) -> None:
+    """RFC 9494: its restart takes longer than its restart time; the routes stay as the last choice."""
+    s.peer.kill()
+    wait_for("the loss is seen", lambda: not s.us.established(), PATIENCE)
+
+    def last_choice():
+        route = s.us.route(s.sent)
+        if not route:
+            raise LabError("the route of the peer that is away is gone")
+        return s.us.session()["long_lived"] and LLGR_STALE in route["communities"]
+
+    wait_for("the last choice", last_choice, 30)
+    ping(s)
+    s.peer.restart()
+
+    def back():
+        route = s.us.route(s.sent)
+        if not route:
+            raise LabError("the route of the peer that was away went away")
+        return s.us.established() and LLGR_STALE not in route["communities"]
+
+    wait_for("a route like others again", back, 60)
+    ping(s)
+
+
 def we_restart(s: Session) -> None:
     s.place.kill("lastmiled")
     time.sleep(2)
@@ -197,6 +222,7 @@ LISTEN_V6 = {"listen": "2001:db8:ff::/64", "limit": 2}
 LISTEN_LL = {"listen": "fe80::/10", "port": "up1"}
 AGGREGATE = "10.8.0.0/15"  # around what the peer sends
 EVERYWHERE = "0.0.0.0/0"
+LLGR_STALE = "llgr-stale"
 TRANSIT = {"router": {"asn": ASN, "mode": "transit"}, "policies": {"all": {"default": "accept"}}}
 ALL = {"import": "all", "export": "all"}
 MARK = {"marked": {"rules": [{"set": {"add-large-communities": [OUR_LARGE]}}]}}
@@ -210,6 +236,8 @@ WAYS = [
     Way("gtsm", "GTSM", "v4", neighbor={"ttl-security": 1}),
     Way("gr-peer", "graceful restart, the peer restarts", "v4", peer_restarts, bgp={"graceful-restart": {"mode": "helper"}}),
     Way("gr-us", "graceful restart, Lastmile restarts", "v4", we_restart, bgp={"graceful-restart": {"mode": "restarter"}}),
+    Way("llgr-peer", "graceful restart, the peer is away for long", "v4", away_for_long,
+        bgp={"graceful-restart": {"mode": "helper", "long-lived-limit": "60s"}}),
     Way("add-path", "add-path, from the peer", "v4", several_paths, neighbor={"add-path": "receive"}),
     Way("add-path-send", "add-path, to the peer", "v4", several_of_ours, neighbor={"add-path": "send", **ALL},
         bgp={"default-originate": {"ipv4": True}}, top={**TRANSIT, "routes": [{"prefix": EVERYWHERE, "blackhole": True}]}),
