@@ -126,7 +126,9 @@ void BfdManager::apply(const Config& wanted, const std::vector<bgp::PeerSettings
     const auto profile = wanted.bgp.neighbors[i].bfd;
     if (!profile || peers[i].listen) continue;
     watched.emplace(ids[i], Watched{peers[i].name, peers[i].port, peers[i].address,
-                                    wanted.bfd.profiles[*profile]});
+                                    wanted.bfd.profiles[*profile],
+                                    wanted.bgp.neighbors[i].shutdown ? Watched::Admin::kDown
+                                                                     : Watched::Admin::kEnabled});
   }
   for (const auto& [peer, old] : std::exchange(watched_, std::move(watched))) {
     const auto still = watched_.find(peer);
@@ -138,6 +140,9 @@ void BfdManager::apply(const Config& wanted, const std::vector<bgp::PeerSettings
     Session* const session = of(peer);
     if (session == nullptr) continue;
     session->profile = still->second.profile.name;
+    if (still->second.admin != old.admin) {
+      submit(*session, old.admin == Watched::Admin::kEnabled ? Kind::kAdminDown : Kind::kEnable);
+    }
     const bfd::SessionParameters parameters = session_parameters(still->second.profile);
     if (parameters == session->spec.parameters) continue;
     session->spec.parameters = parameters;
@@ -175,7 +180,7 @@ void BfdManager::established(bgp::PeerId peer, const IpAddress& address, TimePoi
 void BfdManager::watch(bgp::PeerId peer, const IpAddress& address, TimePoint now) {
   const auto watched = watched_.find(peer);
   if (watched == watched_.end()) return;
-  const auto& [name, port, configured, profile] = watched->second;
+  const auto& [name, port, configured, profile, admin] = watched->second;
   if (!port) {
     log::warn("bfd {}: no session: {} is on no port's link", name, address);
     return;
@@ -210,6 +215,7 @@ void BfdManager::watch(bgp::PeerId peer, const IpAddress& address, TimePoint now
     session.spec.remote_mac = mac->second;
   }
   submit(session, Kind::kAdd);
+  if (admin == Watched::Admin::kDown) submit(session, Kind::kAdminDown);
   if (session.spec.remote_mac.is_zero()) {
     out_.neighborhood.resolve(*port, address);
     out_.timers.arm(timer_of(*id), kResolveAgain);

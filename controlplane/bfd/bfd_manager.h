@@ -130,6 +130,9 @@ class BfdManager {
     std::optional<PortId> port;
     std::optional<IpAddress> address;  ///< configured
     BfdProfile profile;
+    /// While BGP is shut down by the operator, BFD says that the end is meant (RFC 5880 section
+    /// 6.8.16).
+    enum class Admin : std::uint8_t { kEnabled, kDown } admin = Admin::kEnabled;
   };
 
   const Config& config_;

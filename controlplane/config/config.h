@@ -56,10 +56,50 @@ struct PortConfig {
   PortSide side = PortSide::kUplink;
 };
 
+/// Status codes that an HTTP check takes for an answer.
+struct StatusRange {
+  std::uint16_t first = 200;
+  std::uint16_t last = 299;
+
+  friend bool operator==(const StatusRange&, const StatusRange&) = default;
+};
+
+/// How it is found out whether a service works: exactly one of `tcp`, `http` and `exec` is set.
+struct ServiceCheck {
+  /// Whether an HTTP check speaks TLS, and whether it looks at the certificate.
+  enum class Tls : std::uint8_t { kOff, kVerify, kInsecure };
+
+  std::optional<std::uint16_t> tcp;  ///< a connection to this port is accepted
+  std::optional<std::uint16_t> http;
+  std::vector<std::string> exec;     ///< a program and its arguments; passes with exit status 0
+  std::optional<IpAddress> address;  ///< of tcp and http; without: the service's own
+  std::string path = "/";
+  std::string host;  ///< of the request and the certificate; empty: the address
+  StatusRange status;
+  Tls tls = Tls::kOff;
+  std::string ca_file;  ///< empty: the system's
+  std::chrono::microseconds every{1'000'000};
+  std::chrono::microseconds timeout{500'000};
+  unsigned rise = 3;  ///< passes in a row that make it healthy
+  unsigned fall = 2;  ///< failures in a row that make it unhealthy
+
+  friend bool operator==(const ServiceCheck&, const ServiceCheck&) = default;
+};
+
+/// How an unhealthy service is announced, in place of not at all.
+struct ServiceDegraded {
+  std::optional<std::uint32_t> med;
+  std::vector<bgp::Community> communities;
+
+  friend bool operator==(const ServiceDegraded&, const ServiceDegraded&) = default;
+};
+
 /// An address announced beside the loopbacks: a server's anycast service.
 struct ServiceConfig {
   std::string name;
-  IpPrefix address;  ///< a single address (/32 or /128)
+  IpPrefix address;                        ///< a single address (/32 or /128)
+  std::optional<ServiceCheck> check = {};  ///< without: it is announced always
+  std::optional<ServiceDegraded> degraded = {};
 };
 
 struct StaticRouteConfig {
@@ -179,6 +219,8 @@ struct BgpPeerOptions {
   std::optional<bool> aigp;                    ///< RFC 7311; default: if the neighbor is internal
   MaxPrefixes max_prefixes;
   GracefulRestartConfig graceful_restart;
+  /// Announcements ask the neighbor to prefer any other way (RFC 8326): traffic is to leave.
+  bool graceful_shutdown = false;
   bool shutdown = false;
   std::string shutdown_message;              ///< RFC 9003
   std::string import_policy, export_policy;  ///< names in Config::policies; empty: none

@@ -277,6 +277,7 @@ void Reader::read_names(const YAML::Node& node, const Key& key, void* owner,
 }
 
 void Reader::apply_defaults(const Key& key, void* owner, const std::string& path) {
+  if (key.absence == Absence::kNothing) return;
   if (key.shape == Shape::kSection) {
     void* inner = key.enter(owner, {}, scope_);
     for (const Key& row : key.keys) {

@@ -3,6 +3,7 @@
 
 #include "controlplane/config/schema.h"
 #include "controlplane/config/policy_schema.h"
+#include "controlplane/config/service_schema.h"
 
 namespace lastmile::config {
 namespace {
@@ -70,17 +71,6 @@ KeysOf<PortConfig> port_keys() {
               "uplink: toward the fabric; in host mode nothing passes from one uplink to another. "
               "local: toward what this router serves."),
       planned<PortConfig>("vlan", "802.1Q VLAN of the port."),
-  };
-}
-
-KeysOf<ServiceConfig> service_keys() {
-  return {
-      key("name", &ServiceConfig::name, text("a name", 64)).required().help("For people."),
-      key("address", &ServiceConfig::address, single_address())
-          .required()
-          .help("Announced beside the loopbacks, and live on the host interface. Several servers "
-                "may announce the same address (anycast)."),
-      planned<ServiceConfig>("check", "Health check that the announcement depends on."),
   };
 }
 
@@ -388,6 +378,10 @@ KeysOf<Owner> peer_option_keys() {
               static_cast<GracefulRestartConfig Owner::*>(&Options::graceful_restart),
               graceful_restart_keys("as in the group, or bgp"))
           .help("While the neighbor's BGP restarts (RFC 4724)."),
+      option<Owner>("graceful-shutdown", &Options::graceful_shutdown, toggle())
+          .when_absent("false")
+          .help("Ask the neighbor to prefer any other way: announcements carry the community "
+                "GRACEFUL_SHUTDOWN (RFC 8326). For a while, `lastmile drain` does the same."),
       option<Owner>("shutdown", &Options::shutdown, toggle())
           .when_absent("false")
           .help("Keep the session down."),
@@ -596,8 +590,7 @@ KeysOf<Config> top_keys() {
                                          port_keys())
           .required()
           .help("The NICs, each under a name of your choice."),
-      sections("services", &Config::services, 1024, service_keys())
-          .help("Addresses that the server announces beside its loopbacks."),
+      services_key(),
       sections("routes", &Config::routes, 65536, route_keys()).help("Static routes."),
       section("bfd", &Config::bfd, bfd_keys()).help("Fast detection of dead neighbors (RFC 5880)."),
       prefix_lists_key(),

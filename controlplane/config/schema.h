@@ -18,6 +18,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -38,6 +39,11 @@ enum class Shape : std::uint8_t {
 
 enum class Presence : std::uint8_t { kOptional, kRequired };
 enum class Status : std::uint8_t { kSupported, kPlanned };
+/// What a section that is not there leaves behind.
+enum class Absence : std::uint8_t {
+  kDefaults,  ///< its keys' defaults
+  kNothing,   ///< an empty std::optional
+};
 
 /// A row of the table.
 struct Key {
@@ -45,6 +51,7 @@ struct Key {
   Shape shape = Shape::kValue;
   Presence presence = Presence::kOptional;
   Status status = Status::kSupported;
+  Absence absence = Absence::kDefaults;
   std::string type;      ///< what a value must be: "a number from 1280 to 9600"
   ValueShape value;      ///< the same for editors; of kNamedSections: what a name must be
   std::string fallback;  ///< YAML text of the value that holds when the key is absent; may be empty
@@ -153,6 +160,21 @@ template <class Owner, class Member>
   row.key.keys = erase(std::move(keys));
   row.key.enter = [member](void* owner, std::string_view, Scope&) -> void* {
     return &(static_cast<Owner*>(owner)->*member);
+  };
+  return row;
+}
+
+/// A section that may be absent.
+template <class Owner, class Member>
+[[nodiscard]] KeyOf<Owner> section(std::string name, std::optional<Member> Owner::*member,
+                                   KeysOf<Member> keys) {
+  KeyOf<Owner> row;
+  row.key.name = std::move(name);
+  row.key.shape = Shape::kSection;
+  row.key.absence = Absence::kNothing;
+  row.key.keys = erase(std::move(keys));
+  row.key.enter = [member](void* owner, std::string_view, Scope&) -> void* {
+    return &(static_cast<Owner*>(owner)->*member).emplace();
   };
   return row;
 }

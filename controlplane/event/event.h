@@ -24,6 +24,8 @@ namespace lastmile {
 using ConnectionId = StrongId<struct ConnectionTag, std::uint64_t>;
 /// A request on the control socket that waits for its answer.
 using CommandId = StrongId<struct CommandTag, std::uint64_t>;
+/// Index in Config::services.
+using ServiceId = StrongId<struct ServiceTag, std::uint16_t>;
 
 /// One end of a TCP connection. The same link-local address may appear on several ports, so a
 /// link-local address is meaningless without its port.
@@ -63,6 +65,10 @@ enum class TimerKind : std::uint8_t {
   kBfdResolve,
   // The daemon's own: its sign of life for the process that follows; owner: 0
   kSignOfLife,
+  // The next health check of a service; owner: ServiceId
+  kServiceCheck,
+  // The next look at the traffic that is to leave; owner: 0
+  kDrain,
   // The next slice of the RIB's work (owner 0), or an update group that has waited long enough
   kRibWork,
 };
@@ -143,6 +149,15 @@ struct ResolutionWanted {
   NextHopId next_hop;
   IpAddress destination;
 };
+enum class CheckOutcome : std::uint8_t { kPassed, kFailed };
+/// A health check has ended. `run` is the number that it was started with.
+struct ServiceChecked {
+  ServiceId service;
+  std::uint32_t run = 0;
+  CheckOutcome outcome = CheckOutcome::kFailed;
+  std::string detail;  ///< for people: "HTTP 200", "connection refused"
+  Duration took{0};
+};
 /// A request on the control socket: one JSON object.
 struct CommandReceived {
   CommandId command;
@@ -154,7 +169,7 @@ struct Event {
   std::variant<ConnectionOpened, ConnectionFailed, ConnectionAccepted, ConnectionClosed,
                BytesReceived, SendDrained, TimerExpired, LinkChanged, LinkLayerNeighborChanged,
                RouterAdvertisementHeard, RouterSolicitationHeard, FibProgressed, ResolutionWanted,
-               bfd::StateChanged, CommandReceived>
+               bfd::StateChanged, ServiceChecked, CommandReceived>
       what;
 };
 

@@ -34,6 +34,7 @@ constexpr std::array kEventNames{"connection-opened",
                                  "fib-progressed",
                                  "resolution-wanted",
                                  "bfd-state",
+                                 "service-checked",
                                  "command"};
 static_assert(kEventNames.size() == std::variant_size_v<decltype(Event::what)>);
 

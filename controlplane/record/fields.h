@@ -163,7 +163,11 @@ void fields(Io& io, V& v) {
 }
 template <class Io, Is<bfd::StateChanged> V>
 void fields(Io& io, V& v) {
-  io(v.session, v.discriminator, v.state, v.diagnostic, v.remote_state, v.failures);
+  io(v.session, v.discriminator, v.state, v.diagnostic, v.remote_state, v.failures, v.at);
+}
+template <class Io, Is<ServiceChecked> V>
+void fields(Io& io, V& v) {
+  io(v.service, v.run, v.outcome, v.detail, v.took);
 }
 template <class Io, Is<CommandReceived> V>
 void fields(Io& io, V& v) {
@@ -204,7 +208,7 @@ void FieldWriter::one(const T& value) {
     number(static_cast<std::uint64_t>(value));
   } else if constexpr (std::unsigned_integral<T>) {
     number(value);
-  } else if constexpr (std::same_as<T, TimePoint>) {
+  } else if constexpr (OneOf<T, TimePoint, bfd::Instant>) {
     number(static_cast<std::uint64_t>(value.time_since_epoch().count()));
   } else if constexpr (detail::IsDuration<T>::value) {
     number(static_cast<std::uint64_t>(value.count()));
@@ -242,8 +246,8 @@ void FieldReader::one(T& value) {
     value = T{static_cast<typename T::Representation>(number())};
   } else if constexpr (std::is_enum_v<T> || std::unsigned_integral<T>) {
     value = static_cast<T>(number());
-  } else if constexpr (std::same_as<T, TimePoint>) {
-    value = TimePoint{Duration{static_cast<Duration::rep>(number())}};
+  } else if constexpr (OneOf<T, TimePoint, bfd::Instant>) {
+    value = T{typename T::duration{static_cast<typename T::rep>(number())}};
   } else if constexpr (detail::IsDuration<T>::value) {
     value = T{static_cast<typename T::rep>(number())};
   } else if constexpr (std::same_as<T, Ipv4Address>) {

@@ -25,6 +25,12 @@ void remove_private(bgp::AsPath& path) {
   std::erase_if(path.segments, [](const bgp::AsPath::Segment& s) { return s.asns.empty(); });
 }
 
+/// Communities are sorted, and each is there once.
+void add(std::vector<bgp::Community>& communities, bgp::Community community) {
+  const auto at = std::ranges::lower_bound(communities, community);
+  if (at == communities.end() || *at != community) communities.insert(at, community);
+}
+
 void replace(bgp::AsPath& path, bgp::Asn old, bgp::Asn with) {
   for (bgp::AsPath::Segment& segment : path.segments) {
     std::ranges::replace(segment.asns, old, with);
@@ -54,6 +60,7 @@ ExportKind export_kind(const std::string& name, const bgp::Negotiated& session,
   kind.local_as = options.local_as.asn;
   kind.replace_as = options.local_as.replace_as;
   kind.remove_private_as = options.remove_private_as;
+  kind.graceful_shutdown = options.graceful_shutdown;
   kind.role = session.role;
   kind.long_lived = session.long_lived.has_value();
   kind.aigp = session.codec.aigp;
@@ -67,8 +74,9 @@ ExportKind export_kind(const std::string& name, const bgp::Negotiated& session,
 
 bool operator==(const ExportKind& a, const ExportKind& b) {
   const auto rest = [](const ExportKind& k) {
-    return std::tie(k.external, k.peer_asn, k.local_as, k.replace_as, k.remove_private_as, k.role,
-                    k.only_to_customer, k.name, k.long_lived, k.aigp, k.paths, k.has_next_hop);
+    return std::tie(k.external, k.peer_asn, k.local_as, k.replace_as, k.remove_private_as,
+                    k.graceful_shutdown, k.role, k.only_to_customer, k.name, k.long_lived, k.aigp,
+                    k.paths, k.has_next_hop);
   };
   if (rest(a) != rest(b)) return false;
   return a.policy == b.policy || (a.policy && b.policy && a.policy->rules() == b.policy->rules());
@@ -150,8 +158,9 @@ AttributeId ExportView::make_outgoing(AttributeId attributes, std::size_t rule) 
   bgp::PathAttributes out = unpacked(attributes);
   if (kind_.external) {
     out.local_preference.reset();  // RFC 4271 section 5.1.5
-    out.med.reset();               // RFC 4271 section 5.1.4: not to be passed on
-    out.originator_id.reset();     // RFC 4456 section 8
+    // RFC 4271 section 5.1.4: what another AS sent is not to be passed on; our own may be told.
+    if (!out.as_path.segments.empty()) out.med.reset();
+    out.originator_id.reset();  // RFC 4456 section 8
     out.cluster_list.clear();
     // RFC 4360 section 6.
     std::erase_if(out.extended_communities,
@@ -166,6 +175,7 @@ AttributeId ExportView::make_outgoing(AttributeId attributes, std::size_t rule) 
   // As it came, plus what it costs from here to the next hop: nothing, next hops are on our links.
   if (!kind_.aigp) out.aigp.reset();
   if (!out.only_to_customer) out.only_to_customer = kind_.only_to_customer;  // egress 1
+  if (kind_.graceful_shutdown) add(out.communities, bgp::Community{bgp::kGracefulShutdown});
   if (kind_.external) {
     out.local_preference.reset();
     if (!kind_.local_as || !kind_.replace_as) out.as_path.prepend(own_asn_);

@@ -27,6 +27,7 @@ struct ExportOptions {
   LocalAs local_as;
   bool as_override = false;
   bool remove_private_as = false;
+  bool graceful_shutdown = false;  ///< everything carries GRACEFUL_SHUTDOWN (RFC 8326)
   std::uint16_t add_path_limit = kAllPaths;  ///< where the session has path identifiers
   std::shared_ptr<const policy::Policy> policy;
 };
@@ -42,6 +43,7 @@ struct ExportKind {
   std::optional<bgp::Asn> local_as;
   bool replace_as = false;
   bool remove_private_as = false;
+  bool graceful_shutdown = false;
   std::optional<bgp::Role> role;                 ///< what we are to the peer (RFC 9234)
   std::optional<bgp::Asn> only_to_customer;      ///< for routes without the mark (RFC 9234)
   std::shared_ptr<const policy::Policy> policy;  ///< null: none

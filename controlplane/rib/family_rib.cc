@@ -120,15 +120,15 @@ void FamilyRib<Address>::remove_path(const Prefix<Address>& prefix, SourceId sou
 
 template <class Address>
 bool FamilyRib<Address>::set_announced(const Prefix<Address>& prefix, SourceId source,
-                                       Announced announced) {
+                                       Announced announced, AttributeId attributes) {
   const std::uint32_t number = table_.find(prefix);
   if (number == PrefixTable<Record>::kNotFound) return false;
   for (Path& path : table_[number].paths.paths(core_.arena)) {
     if (path.source != source) continue;
-    if (path.announced != announced) {
-      path.announced = announced;
-      mark_dirty(number);
-    }
+    Path wanted = path;
+    wanted.announced = announced;
+    wanted.attributes = attributes;
+    set_path(prefix, wanted);
     return true;
   }
   return false;

@@ -55,8 +55,10 @@ class FamilyRib {
   /// to the attributes and the target. An identical path is left as it is, with its age.
   void set_path(const Prefix<Address>& prefix, const Path& path);
   void remove_path(const Prefix<Address>& prefix, SourceId source, std::uint16_t path_number = 0);
-  /// False if the source has no path to the prefix.
-  bool set_announced(const Prefix<Address>& prefix, SourceId source, Announced announced);
+  /// Whether, and with which attributes, the peers hear of a local path. False if the source has no
+  /// path to the prefix.
+  bool set_announced(const Prefix<Address>& prefix, SourceId source, Announced announced,
+                     AttributeId attributes);
   void prefetch(const Prefix<Address>& prefix) const { table_.prefetch(prefix); }
 
   // --- work ---

@@ -57,7 +57,8 @@ std::vector<Rib::State::PeerConfig> Rib::State::peer_configs(const Config& confi
                    neighbor.graceful_restart.mode != GracefulRestartConfig::Mode::kOff;
     peer.import = named(neighbor.import_policy);
     peer.exported = {neighbor.local_as, neighbor.as_override, neighbor.remove_private_as,
-                     neighbor.add_path_limit, named(neighbor.export_policy)};
+                     neighbor.graceful_shutdown, neighbor.add_path_limit,
+                     named(neighbor.export_policy)};
     peers.push_back(std::move(peer));
   }
   return peers;
@@ -511,12 +512,23 @@ void Rib::on_timer(const TimerExpired& event, TimePoint /*now*/) {
   state_->core.plane.poll();
 }
 
-bool Rib::set_announced(const IpPrefix& prefix, Announced announced) {
-  return std::visit(
+bool Rib::set_announced(const IpPrefix& prefix, Announced announced,
+                        const AnnouncementMarks& marks) {
+  bgp::PathAttributes attributes;
+  attributes.med = marks.med;
+  attributes.communities = marks.communities;
+  std::ranges::sort(attributes.communities);
+  attributes.communities.erase(
+      std::unique(attributes.communities.begin(), attributes.communities.end()),
+      attributes.communities.end());
+  const AttributeId id = state_->core.attributes.intern(attributes);
+  const bool known = std::visit(
       [&]<class Address>(const Prefix<Address>& p) {
-        return state_->rib<Address>().set_announced(p, state_->local, announced);
+        return state_->rib<Address>().set_announced(p, state_->local, announced, id);
       },
       prefix);
+  state_->core.attributes.release(id);
+  return known;
 }
 
 // --- another configuration ---------------------------------------------------------------------

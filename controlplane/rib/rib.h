@@ -31,6 +31,12 @@ namespace lastmile::rib {
 /// Routes for one slice of work(): well under 5 ms on a 2.5 GHz core.
 inline constexpr std::size_t kSliceRoutes = 1024;
 
+/// What neighbors hear of one of our own addresses beside that it is there.
+struct AnnouncementMarks {
+  std::optional<std::uint32_t> med;
+  std::vector<bgp::Community> communities;
+};
+
 class Rib final : public bgp::SessionObserver {
  public:
   /// Installs the configuration's own routes (loopbacks, services, connected, static) with the
@@ -64,7 +70,8 @@ class Rib final : public bgp::SessionObserver {
 
   /// Announces or withdraws one of our loopbacks or services; it stays a local address either way.
   /// False if `prefix` is none of them. At start all are announced.
-  bool set_announced(const IpPrefix& prefix, Announced announced);
+  bool set_announced(const IpPrefix& prefix, Announced announced,
+                     const AnnouncementMarks& marks = {});
 
   /// This process follows one that ended without a word (RFC 4724 section 4.1): what neighbors
   /// bring is forwarded at once, but announced only when those who say when they are through have

@@ -80,6 +80,9 @@ struct StateChanged {
   State remote_state = State::kDown;
   /// How often the session has left Up for a reason that is a failure.
   std::uint32_t failures = 0;
+  /// When it happened, on the worker's cycle clock; the daemon brings it to the steady clock where
+  /// it enters the control plane.
+  Instant at{};
 
   friend bool operator==(const StateChanged&, const StateChanged&) = default;
 };

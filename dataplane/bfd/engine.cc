@@ -33,6 +33,7 @@ struct Engine::Slot {
   bool failed = false;  ///< its next hops are dead
   bool untold = false;
   State told_state = State::kDown;
+  Instant changed_at{};  ///< when it became that, or failed
   std::uint32_t seen_failures = 0;
   std::uint32_t seen_echo_failures = 0;
   std::uint16_t first_hop = 0;
@@ -376,6 +377,7 @@ void Engine::settle(Slot& slot, Instant now) {
   }
   if (state == slot.told_state && !failed) return;
   slot.told_state = state;
+  slot.changed_at = now;
   tell(slot);
 }
 
@@ -413,7 +415,8 @@ void Engine::tell(Slot& slot) {
                      .state = slot.state(),
                      .diagnostic = slot.diagnostic(),
                      .remote_state = slot.control ? slot.control->remote_state() : slot.state(),
-                     .failures = slot.failures()});
+                     .failures = slot.failures(),
+                     .at = slot.changed_at});
   if (slot.untold == !told) return;
   slot.untold = !told;
   told ? --untold_ : ++untold_;

@@ -73,7 +73,7 @@ TEST(Apply, ShutdownCarriesItsMessageAndIsTakenBack) {
   pair.world.manager.apply({down, numbered(kOther)}, pair.world.now);
   EXPECT_EQ(pair.world.last_word(pair.connections[0]), administrative_shutdown("back at noon"));
   pair.world.advance(10min);
-  EXPECT_EQ(pair.world.status(0).detail, "administratively down");
+  EXPECT_EQ(pair.world.status(0).detail, "administratively down: back at noon");
   const std::size_t dials = pair.world.dial_count();
   pair.world.manager.apply({numbered(), numbered(kOther)}, pair.world.now);
   EXPECT_EQ(pair.world.dial_count(), dials + 1);

@@ -473,5 +473,43 @@ TEST(Differences, OnlyWhatNeedsARestartIsNamed) {
             (Keys{"ports", "bgp.max-paths, bgp.multipath-relax or bgp.link-bandwidth", "host"}));
 }
 
+TEST(Config, ServiceChecks) {
+  const auto config = parse_config(R"(
+router: {asn: 64512}
+loopbacks: [10.0.1.1/32]
+ports: {up1: {device: net_null0}}
+services:
+  - {name: a, address: 192.168.0.1, check: {tcp: 80, every: 200ms}}
+  - name: b
+    address: 192.168.0.2
+    check: {http: 443, address: 127.0.0.1, path: /up, host: www.example.org, status: 200-399,
+            tls: verify, ca-file: /etc/ca.pem, every: 5s, timeout: 2s, rise: 1, fall: 4}
+    degraded: {med: 10, communities: [graceful-shutdown]}
+  - {name: c, address: 192.168.0.3, check: {exec: [/bin/true, "-x"]}}
+  - {name: d, address: 192.168.0.4}
+)",
+                                   "f");
+  ASSERT_TRUE(config) << to_string(config.error()[0]);
+  const ServiceCheck& tcp = *config->services[0].check;
+  EXPECT_EQ(tcp.tcp, 80);
+  EXPECT_EQ(tcp.timeout, std::chrono::milliseconds{200}) << "no longer than every";
+  EXPECT_EQ(tcp.rise, 3U);
+  EXPECT_EQ(tcp.fall, 2U);
+  EXPECT_FALSE(config->services[0].degraded);
+  const ServiceCheck& http = *config->services[1].check;
+  EXPECT_EQ(http.http, 443);
+  EXPECT_EQ(to_string(*http.address), "127.0.0.1");
+  EXPECT_EQ(http.path, "/up");
+  EXPECT_EQ(http.host, "www.example.org");
+  EXPECT_EQ(http.status, (StatusRange{200, 399}));
+  EXPECT_EQ(http.tls, ServiceCheck::Tls::kVerify);
+  EXPECT_EQ(http.ca_file, "/etc/ca.pem");
+  EXPECT_EQ(http.fall, 4U);
+  EXPECT_EQ(config->services[1].degraded->med, 10U);
+  ASSERT_EQ(config->services[1].degraded->communities.size(), 1U);
+  EXPECT_EQ(config->services[2].check->exec, (std::vector<std::string>{"/bin/true", "-x"}));
+  EXPECT_FALSE(config->services[3].check);
+}
+
 }  // namespace
 }  // namespace lastmile

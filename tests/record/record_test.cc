@@ -398,9 +398,10 @@ TEST(RecordFields, EveryEventComesBackAsItWas) {
       RouterAdvertisementHeard{kUp2, bgp::kLeaf, kLeafMac, 9000s},
       RouterSolicitationHeard{kUp2, bgp::kLeaf},
       FibProgressed{},
+      ServiceChecked{ServiceId{2}, 9, CheckOutcome::kPassed, "HTTP 200", 7ms},
       ResolutionWanted{kUp1, NextHopId{7}, Ipv4Address{10, 0, 0, 1}},
       bfd::StateChanged{bfd::SessionId{1}, 2, bfd::State::kUp, bfd::Diagnostic::kPathDown,
-                        bfd::State::kInit, 3},
+                        bfd::State::kInit, 3, bfd::Instant{4us}},
   };
   for (const auto& what : all) {
     std::string first, second;

@@ -161,6 +161,51 @@ TEST(Export, ServiceIsWithdrawnAndAnnouncedAgainWhileItStaysLocal) {
   EXPECT_EQ(f.plane.take_log(), Log{});
 }
 
+TEST(Export, ADegradedServiceIsAnnouncedWithItsMarks) {
+  RibFixture f;
+  f.start(1);
+  const IpPrefix service = prefix("192.168.0.250/32");
+  const AnnouncementMarks marks{200, {bgp::Community{bgp::kGracefulShutdown}}};
+  EXPECT_TRUE(f.rib->set_announced(service, Announced::kYes, marks));
+  f.settle();
+  EXPECT_EQ(f.told(0).withdrawn, 0U) << "in place, without a gap";
+  const auto& told = f.told(0).routes.at(service).first;
+  EXPECT_EQ(told.med, 200U);
+  EXPECT_EQ(told.communities, marks.communities);
+  EXPECT_FALSE(f.told(0).routes.at(prefix("10.0.1.1/32")).first.med);
+  EXPECT_TRUE(f.rib->set_announced(service, Announced::kYes));
+  f.settle();
+  EXPECT_FALSE(f.told(0).routes.at(service).first.med);
+  EXPECT_TRUE(f.told(0).routes.at(service).first.communities.empty());
+  EXPECT_EQ(f.plane.take_log(), Log{}) << "nothing of it is the forwarding tables'";
+}
+
+TEST(Export, GracefulShutdownMarksEverythingThatThePeerIsTold) {
+  Config config = fabric_config();
+  RibFixture f(config);
+  f.settle();
+  f.up(0);
+  f.up(1);
+  f.settle();
+  config.bgp.neighbors[0].graceful_shutdown = true;
+  f.rib->apply(config, {f.peer(0), f.peer(1)}, f.now);
+  f.settle();
+  const std::vector<bgp::Community> mark{bgp::Community{bgp::kGracefulShutdown}};
+  for (const auto& [to, route] : f.told(0).routes) {
+    EXPECT_EQ(route.first.communities, mark) << to_string(to);
+  }
+  EXPECT_EQ(f.told(0).withdrawn, 0U);
+  for (const auto& [to, route] : f.told(1).routes) {
+    EXPECT_TRUE(route.first.communities.empty()) << to_string(to);
+  }
+  config.bgp.neighbors[0].graceful_shutdown = false;
+  f.rib->apply(config, {f.peer(0), f.peer(1)}, f.now);
+  f.settle();
+  for (const auto& [to, route] : f.told(0).routes) {
+    EXPECT_TRUE(route.first.communities.empty()) << to_string(to);
+  }
+}
+
 TEST(Export, NothingIsSentToAFullQueueAndNothingIsForgotten) {
   Config config = fabric_config();
   for (unsigned i = 0; i < 3000; ++i) {

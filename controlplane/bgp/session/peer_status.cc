@@ -51,7 +51,11 @@ PeerStatus Peer::status(TimePoint now) const {
 
 std::string Peer::detail() const {
   if (state() == SessionState::kEstablished) return {};
-  if (!enabled_) return "administratively down";
+  if (!enabled_) {
+    const std::string& why = settings_.shutdown_message;
+    return settings_.shutdown && !why.empty() ? "administratively down: " + why
+                                              : "administratively down";
+  }
   if (suspended_) return "suspended: " + history_.last_error;
   if (link_ == LinkState::kDown) return "link is down";
   if (last_choice_) return "away for long, its routes are the last choice; " + history_.last_error;
