@@ -27,6 +27,13 @@ constexpr std::array kVerbs{
     Verb{"show bfd", "", "BFD sessions, echo and round-trip times"},
     Verb{"show drops", "", "dropped packets by reason"},
     Verb{"show control", "", "the control thread: its longest slices, its memory"},
+    Verb{"show services", "", "services, their health and whether they are announced"},
+    Verb{"show drain", "", "what is drained, and whether traffic has left"},
+    Verb{"service", "NAME down|up|auto", "takes a service down or up, or leaves it to its check"},
+    Verb{"drain", "[NEIGHBOR]...", "traffic leaves by a neighbor, or all; then sessions end"},
+    Verb{"undrain", "[NEIGHBOR]...", "back into service"},
+    Verb{"doctor", "", "why a session is not up, and what to do about it"},
+    Verb{"events", "", "what happened, with times (--follow, --since)"},
     Verb{"top", "", "what the router does now: a dashboard, every second or as --watch says"},
     Verb{"metrics", "", "all metrics, as Prometheus gets them (OpenMetrics)"},
     Verb{"policy test", "POLICY", "what a policy makes of a route (--prefix, --as-path, ...)"},
@@ -59,6 +66,22 @@ constexpr std::array kSideOptions{
     RouteOption{"accepted", "NEIGHBOR", "what of it takes part in the choice of routes"},
     RouteOption{"advertised", "NEIGHBOR", "what it has been sent"},
 };
+/// An option of another verb.
+struct VerbOption {
+  std::string_view verb;
+  const char* name;
+  const char* value;  ///< null: it has none
+  const char* help;
+};
+constexpr std::array kVerbOptions{
+    VerbOption{"drain", "patience", "DURATION", "longest wait for traffic to leave (60s)"},
+    VerbOption{"drain", "quiet", "N", "packets a second that count as none (10)"},
+    VerbOption{"drain", "message", "TEXT", "what the neighbors' operators read (RFC 9003)"},
+    VerbOption{"drain", "force", nullptr, "even if the last path is cut"},
+    VerbOption{"drain", "no-wait", nullptr, "do not wait until the sessions have ended"},
+    VerbOption{"events", "since", "DURATION", "of the last 10m only"},
+    VerbOption{"events", "follow", nullptr, "go on with what happens from now on"},
+};
 constexpr const char* kDefaultSocket = "/run/lastmile/lastmile.sock";
 constexpr double kShortestWatch = 0.1;
 constexpr double kLongestSeconds = 86400;
@@ -86,6 +109,21 @@ void complete_watch(std::vector<std::string>& arguments) {
                          std::count(arguments[i + 1].begin(), arguments[i + 1].end(), '.') <= 1;
     if (!seconds) arguments.insert(arguments.begin() + static_cast<std::ptrdiff_t>(i) + 1, "2");
   }
+}
+
+/// How many words may follow a verb, by what its row says of them.
+std::size_t most_words(std::string_view argument) {
+  if (argument.empty()) return 0;
+  if (argument.ends_with("...")) return SIZE_MAX;
+  return 1 + static_cast<std::size_t>(std::count(argument.begin(), argument.end(), ' '));
+}
+
+/// The verb that an option belongs to.
+std::string_view owner_of(std::string_view option) {
+  for (const VerbOption& known : kVerbOptions) {
+    if (known.name == option) return known.verb;
+  }
+  return "policy test";
 }
 
 std::variant<Invocation, UsageError> with_verb(Invocation invocation,
@@ -117,22 +155,29 @@ std::variant<Invocation, UsageError> with_verb(Invocation invocation,
   }
   invocation.verb = verb->words;
   const std::size_t extra = words.size() - used;
-  if (extra > (verb->argument.empty() ? 0U : 1U)) {
+  if (extra > most_words(verb->argument)) {
     return usage(fmt::format("\"{}\" is too much for \"{}\"; expected {}", words.back(),
                              verb->words,
                              verb->argument.empty() ? "nothing after it" : verb->argument));
   }
-  if (extra == 1) invocation.argument = words.back();
+  invocation.words.assign(words.end() - static_cast<std::ptrdiff_t>(extra), words.end());
+  if (extra > 0) invocation.argument = words.back();
   if (invocation.limit && invocation.verb != "show routes") {
     return usage("--limit is for \"show routes\" only");
   }
   if (invocation.side && invocation.verb != "show routes") {
     return usage(fmt::format("--{} is for \"show routes\" only", invocation.side->first));
   }
-  if (invocation.verb == "policy test") {
-    if (invocation.argument.empty()) return usage("\"policy test\" wants the name of a policy");
-  } else if (!invocation.options.empty()) {
-    return usage(fmt::format("--{} is for \"policy test\" only", invocation.options[0].first));
+  if (invocation.verb == "policy test" && extra == 0) {
+    return usage("\"policy test\" wants the name of a policy");
+  }
+  if (invocation.verb == "service" && extra != 2) {
+    return usage("\"service\" wants a name and a state: service NAME down|up|auto");
+  }
+  for (const auto& [name, value] : invocation.options) {
+    if (const std::string_view owner = owner_of(name); owner != invocation.verb) {
+      return usage(fmt::format("--{} is for \"{}\" only", name, owner));
+    }
   }
   return invocation;
 }
@@ -186,6 +231,25 @@ CommandLine::CommandLine(const char* socket_from_environment) {
            option.help)
         ->type_name(option.value)
         ->group(kPolicyGroup);
+  }
+  for (const VerbOption& option : kVerbOptions) {
+    const std::string name = fmt::format("--{}", option.name);
+    const std::string group = fmt::format("Options of {}", option.verb);
+    if (option.value == nullptr) {
+      app.add_flag_callback(
+             name, [this, &option] { invocation.options.emplace_back(option.name, ""); },
+             option.help)
+          ->group(group);
+      continue;
+    }
+    app.add_option_function<std::string>(
+           name,
+           [this, &option](const std::string& value) {
+             invocation.options.emplace_back(option.name, value);
+           },
+           option.help)
+        ->type_name(option.value)
+        ->group(group);
   }
   app.set_version_flag("-V,--version", "lastmile " LASTMILE_VERSION);
   app.add_flag("--man", man, "this help as a manual page")->group("");

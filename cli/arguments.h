@@ -22,7 +22,8 @@ struct Verb {
 
 struct Invocation {
   std::string verb;
-  std::string argument;  ///< empty: none
+  std::string argument;            ///< the last word behind the verb; empty: none
+  std::vector<std::string> words;  ///< all of them
   std::string socket;
   bool json = false;
   std::optional<std::chrono::milliseconds> watch;
@@ -30,7 +31,7 @@ struct Invocation {
   std::optional<unsigned> limit;  ///< routes to show at most
   /// Whose part of the routes: ("received", "up1").
   std::optional<std::pair<std::string, std::string>> side;
-  /// Arguments of `policy test` beyond the policy: ("prefix", "10.0.0.0/8").
+  /// Options of this verb alone: ("prefix", "10.0.0.0/8"), ("force", "").
   std::vector<std::pair<std::string, std::string>> options;
 };
 

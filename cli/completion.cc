@@ -192,7 +192,8 @@ class Completer {
         const bool more = typed + 1 < words.size();
         add(words[typed], more ? "" : std::string{verb.help});
       } else if (verb.argument.find('|') != std::string_view::npos &&
-                 !verb.argument.starts_with('[')) {
+                 !verb.argument.starts_with('[') &&
+                 verb.argument.find(' ') == std::string_view::npos) {
         for (const std::string& word : split(verb.argument, '|')) add(word, "");
       }
     }

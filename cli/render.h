@@ -25,6 +25,13 @@ using Json = nlohmann::ordered_json;
 [[nodiscard]] std::string render_metrics(const Json& data);
 [[nodiscard]] std::string render_version(const Json& data);
 [[nodiscard]] std::string render_policy_test(const Json& data);
+[[nodiscard]] std::string render_services(const Json& data);
+/// One service, after it was taken down or up.
+[[nodiscard]] std::string render_service(const Json& data);
+[[nodiscard]] std::string render_drain(const Json& data);
+[[nodiscard]] std::string render_doctor(const Json& data);
+/// A line.
+[[nodiscard]] std::string render_event(const Json& event);
 
 /// The paths of one prefix with all that is known of them.
 [[nodiscard]] std::string render_route_details(const Json& data);

@@ -44,6 +44,10 @@ constexpr std::array kRenderers{
     Renderer{"metrics", render_metrics},
     Renderer{"version", render_version},
     Renderer{"policy test", render_policy_test},
+    Renderer{"show services", render_services},
+    Renderer{"service", render_service},
+    Renderer{"show drain", render_drain},
+    Renderer{"undrain", render_drain},
 };
 
 /// One line for each reason why nothing was changed.
@@ -59,11 +63,33 @@ Result reloaded(const Json& data, const Invocation& invocation, std::ostream& ou
   return tl::unexpected(lines + (lines.empty() ? "" : "\n") + "nothing was changed");
 }
 
-/// A verb that is answered at once.
-Result show(Client& client, const Invocation& invocation, std::ostream& out) {
+constexpr const char* kStartTheDaemon =
+    "start it: systemctl start lastmile, or lastmiled CONFIG in the foreground; is it another "
+    "instance's socket that you mean? See --socket";
+
+[[nodiscard]] bool has_option(const Invocation& invocation, std::string_view name) {
+  return std::any_of(invocation.options.begin(), invocation.options.end(),
+                     [&](const auto& option) { return option.first == name; });
+}
+
+/// What the daemon is told beside the verb.
+Json arguments_of(const Invocation& invocation) {
   Json args = Json::object();
   for (const auto& [name, value] : invocation.options) args[name] = value;
   if (invocation.verb == "policy test") args["policy"] = invocation.argument;
+  if (invocation.verb == "service") {
+    args["name"] = invocation.words[0];
+    args["state"] = invocation.words[1];
+  }
+  if (invocation.verb == "undrain" && !invocation.words.empty()) {
+    args["neighbors"] = invocation.words;
+  }
+  return args;
+}
+
+/// A verb that is answered at once.
+Result show(Client& client, const Invocation& invocation, std::ostream& out) {
+  const Json args = arguments_of(invocation);
   const auto data = client.ask(invocation.verb, args);
   if (!data) return tl::unexpected(data.error());
   if (invocation.json) out << data->dump(invocation.watch ? -1 : 2) << '\n';
@@ -144,14 +170,96 @@ Result show_routes(Client& client, const Invocation& invocation, std::ostream& o
   return {};
 }
 
+/// Exit status 1 if it has found a problem.
+Result doctor(const Invocation& invocation, std::ostream& out) {
+  auto client = Client::connect(invocation.socket, invocation.timeout);
+  auto data = client ? client->ask("doctor", Json::object()) : tl::unexpected(client.error());
+  if (!data) {
+    // Nobody answers: that is the finding.
+    data = Json{{"findings", Json::array({{{"check", "daemon"},
+                                           {"severity", "problem"},
+                                           {"subject", ""},
+                                           {"cause", data.error()},
+                                           {"next", kStartTheDaemon}}})},
+                {"checks", Json::array({"daemon"})}};
+  }
+  out << (invocation.json ? data->dump(2) + "\n" : render_doctor(*data));
+  const auto& findings = data->at("findings");
+  const auto problems = std::count_if(findings.begin(), findings.end(), [](const Json& finding) {
+    return finding.at("severity") == "problem";
+  });
+  if (problems == 0) return {};
+  return tl::unexpected(fmt::format("{} problem{}", problems, problems == 1 ? "" : "s"));
+}
+
+constexpr std::chrono::milliseconds kLookAgain{200};
+
+/// Page by page; with --follow for as long as somebody reads.
+Result events(Client& client, const Invocation& invocation, std::ostream& out) {
+  const bool follow = has_option(invocation, "follow");
+  Json args = Json::object();
+  for (const auto& [name, value] : invocation.options) {
+    if (name == "since") args["since"] = value;
+  }
+  std::vector<Json> story;
+  while (true) {
+    const auto data = client.ask("events", args);
+    if (!data) return tl::unexpected(data.error());
+    for (const Json& event : data->at("events")) story.push_back(event);
+    args["after"] = data->at("last");
+    if (data->at("more").get<bool>()) continue;
+    // What a worker saw comes a moment after it happened.
+    std::stable_sort(story.begin(), story.end(), [](const Json& a, const Json& b) {
+      return a.at("time_us").get<std::int64_t>() < b.at("time_us").get<std::int64_t>();
+    });
+    for (const Json& event : story) {
+      out << (invocation.json ? event.dump() + "\n" : render_event(event));
+    }
+    out.flush();
+    if (!follow || !out) return {};
+    story.clear();
+    args.erase("since");
+    std::this_thread::sleep_for(kLookAgain);
+  }
+}
+
+/// Starts it, and waits until the sessions have ended: then the neighbors are free for whatever is
+/// to be done.
+Result drain(Client& client, const Invocation& invocation, std::ostream& out) {
+  Json args = Json::object();
+  for (const auto& [name, value] : invocation.options) {
+    if (name == "force") {
+      args[name] = true;
+    } else if (name != "no-wait") {
+      args[name] = value;
+    }
+  }
+  if (!invocation.words.empty()) args["neighbors"] = invocation.words;
+  auto data = client.ask("drain", args);
+  const auto leaving = [](const Json& status) {
+    return std::any_of(status.at("drained").begin(), status.at("drained").end(),
+                       [](const Json& one) { return one.at("phase") == "leaving"; });
+  };
+  while (data && leaving(*data) && !has_option(invocation, "no-wait")) {
+    std::this_thread::sleep_for(kLookAgain);
+    data = client.ask("show drain", Json::object());
+  }
+  if (!data) return tl::unexpected(data.error());
+  out << (invocation.json ? data->dump(2) + "\n" : render_drain(*data));
+  return {};
+}
+
 /// Connects, asks once, prints.
 Result look(const Invocation& invocation, std::ostream& out) {
   if (invocation.verb == "version" && !invocation.json) out << "lastmile " LASTMILE_VERSION "\n";
+  if (invocation.verb == "doctor") return doctor(invocation, out);
   auto client = Client::connect(invocation.socket, invocation.timeout);
   if (!client) return tl::unexpected(client.error());
   try {
-    return invocation.verb == "show routes" ? show_routes(*client, invocation, out)
-                                            : show(*client, invocation, out);
+    if (invocation.verb == "show routes") return show_routes(*client, invocation, out);
+    if (invocation.verb == "events") return events(*client, invocation, out);
+    if (invocation.verb == "drain") return drain(*client, invocation, out);
+    return show(*client, invocation, out);
   } catch (const Json::exception& fault) {
     return tl::unexpected(
         fmt::format("answer to \"{}\" is not as expected, lastmiled may be of another version: {}",

@@ -1,5 +1,6 @@
 #include "controlplane/control_plane.h"
 
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -8,6 +9,7 @@
 #include <string_view>
 #include <type_traits>
 
+#include "dataplane/net/format.h"
 #include "logging/log.h"
 
 namespace lastmile {
@@ -47,12 +49,17 @@ std::vector<BfdManager::Port> bfd_ports(const std::vector<ControlPlane::Port>& p
 
 }  // namespace
 
-/// What BGP sessions tell: the RIB hears all of it, BFD who the neighbor turned out to be.
+/// What BGP sessions tell: the RIB hears all of it, BFD who the neighbor turned out to be, and the
+/// journal how they come and go.
 class ControlPlane::SessionFanout final : public bgp::SessionObserver {
  public:
-  SessionFanout(rib::Rib& rib, BfdManager& bfd) : rib_(rib), bfd_(bfd) {}
+  SessionFanout(rib::Rib& rib, BfdManager& bfd, ControlPlane& plane)
+      : rib_(rib), bfd_(bfd), plane_(plane) {}
 
   void on_established(bgp::PeerId peer, const bgp::Negotiated& negotiated, TimePoint now) override {
+    note(peer, now,
+         fmt::format("Established with AS {} ({})", negotiated.remote_asn.value(),
+                     negotiated.remote.address));
     rib_.on_established(peer, negotiated, now);
     bfd_.established(peer, negotiated.remote.address, now);
   }
@@ -64,19 +71,27 @@ class ControlPlane::SessionFanout final : public bgp::SessionObserver {
     rib_.on_route_refresh(peer, refresh, now);
   }
   void on_restarting(bgp::PeerId peer, const std::string& reason, TimePoint now) override {
+    note(peer, now, fmt::format("restarts, its routes are kept: {}", reason));
     rib_.on_restarting(peer, reason, now);
   }
   void on_long_lived(bgp::PeerId peer, const bgp::LongLivedRestart& kept, TimePoint now) override {
+    note(peer, now, "is away for long: its routes are the last choice");
     rib_.on_long_lived(peer, kept, now);
   }
   void on_down(bgp::PeerId peer, const std::string& reason, TimePoint now) override {
+    note(peer, now, fmt::format("down: {}", reason));
     rib_.on_down(peer, reason, now);
   }
   void on_writable(bgp::PeerId peer, TimePoint now) override { rib_.on_writable(peer, now); }
 
  private:
+  void note(bgp::PeerId peer, TimePoint now, std::string text) {
+    plane_.journal_.record(now, JournalKind::kBgp, plane_.peer_name(peer), std::move(text));
+  }
+
   rib::Rib& rib_;
   BfdManager& bfd_;
+  ControlPlane& plane_;
 };
 
 ControlPlane::ControlPlane(const Config& config, const std::vector<Port>& ports,
@@ -86,6 +101,7 @@ ControlPlane::ControlPlane(const Config& config, const std::vector<Port>& ports,
       ports_(ports),
       timers_(outside.timers),
       log_(outside.log),
+      journal_(outside.journal),
       discovery_(outside.neighborhood, outside.timers, *this, beginning.seed),
       sessions_(speaker(config, beginning.away), peer_settings(config, ports), outside.transport,
                 outside.timers, beginning.seed),
@@ -93,8 +109,9 @@ ControlPlane::ControlPlane(const Config& config, const std::vector<Port>& ports,
       bfd_(config, bfd_ports(ports), {outside.bfd, outside.neighborhood, outside.timers, *this},
            beginning.seed),
       rib_(config, plane_, sessions_, outside.neighborhood, outside.timers),
+      services_(config.services, {outside.checker, outside.timers, *this}),
       away_(beginning.away),
-      fanout_(std::make_unique<SessionFanout>(rib_, bfd_)) {
+      fanout_(std::make_unique<SessionFanout>(rib_, bfd_, *this)) {
   plane_.set_watcher(&bfd_);
   for (const Port& port : ports) discovery_.add_port(port.id, port.mac.link_local());
 }
@@ -103,6 +120,7 @@ ControlPlane::~ControlPlane() = default;
 
 void ControlPlane::start(TimePoint now) {
   if (log_ != nullptr) log_->started(now);
+  services_.start(now);  // before the first announcement
   for (const PortConfig& port : config_.ports) {
     const LinkChanged down{port.id, LinkState::kDown};
     rib_.on_link_changed(down);
@@ -121,10 +139,11 @@ void ControlPlane::start(TimePoint now) {
 }
 
 void ControlPlane::apply(const Config& wanted, TimePoint now) {
-  if (log_ != nullptr) log_->applied(now);
+  if (log_ != nullptr) log_->applied(wanted, now);
   const std::vector<bgp::PeerSettings> peers = peer_settings(wanted, ports_);
   const std::vector<bgp::PeerId> ids = sessions_.apply(peers, now);
   rib_.apply(wanted, ids, now);
+  services_.apply(wanted.services, now);
   bfd_.apply(wanted, peers, ids, now);
   hold_for_bfd(ids);
   for (const Port& port : ports_) {
@@ -180,6 +199,7 @@ void ControlPlane::dispatch(const Event& event) {
         if constexpr (std::is_same_v<What, LinkChanged>) {
           // Liveness before everything else: packets are being lost now.
           rib_.on_link_changed(what);
+          note_link(what, event.at);
           sessions_.handle(event);
           bfd_.link_changed(what, event.at);
           discovery_.handle(what, event.at);
@@ -195,8 +215,12 @@ void ControlPlane::dispatch(const Event& event) {
           rib_.on_resolution_wanted(what);
         } else if constexpr (std::is_same_v<What, FibProgressed>) {
           rib_.on_fib_progressed();
+          note_applied(event.at);
         } else if constexpr (std::is_same_v<What, bfd::StateChanged>) {
+          seen_at_ = TimePoint{std::chrono::floor<Duration>(what.at.time_since_epoch())};
           bfd_.handle(what, event.at);
+        } else if constexpr (std::is_same_v<What, ServiceChecked>) {
+          services_.handle(what, event.at);
         } else if constexpr (!std::is_same_v<What, CommandReceived>) {
           sessions_.handle(event);
         }
@@ -217,6 +241,9 @@ void ControlPlane::timer_expired(const Event& event, const TimerExpired& expired
     case TimerKind::kBfdResolve:
       bfd_.timer_expired(expired);
       break;
+    case TimerKind::kServiceCheck:
+      services_.timer_expired(expired, event.at);
+      break;
     case TimerKind::kRouterAdvertisement:
     case TimerKind::kRouterSolicitation:
       discovery_.handle(expired, event.at);
@@ -233,12 +260,57 @@ void ControlPlane::work(TimePoint now) {
   sessions_.restart_is_over();
 }
 
+void ControlPlane::note_link(const LinkChanged& change, TimePoint now) {
+  const bool up = change.state == LinkState::kUp;
+  journal_.record(now, JournalKind::kLink, config_.ports[change.port.value()].name,
+                  up ? "up" : "down: what left by it goes other ways from now on");
+}
+
+void ControlPlane::note_applied(TimePoint now) {
+  const FibSequence applied = plane_.applied();
+  if (applied < rib_.submitted() || applied <= noted_) return;
+  journal_.record_applied(now, applied - noted_);
+  noted_ = applied;
+}
+
+std::string ControlPlane::peer_name(bgp::PeerId peer) const {
+  return sessions_.settings(peer).name;
+}
+
+tl::expected<void, std::string> ControlPlane::set_service(const std::string& name,
+                                                          ServiceOverride wanted, TimePoint now) {
+  if (log_ != nullptr) log_->service(name, wanted, now);
+  auto done = services_.set_override(name, wanted, now);
+  work(now);
+  if (log_ != nullptr) log_->handled();
+  return done;
+}
+
+void ControlPlane::on_service(const ServiceConfig& service, ServiceAppearance appearance,
+                              const std::string& reason, TimePoint now) {
+  rib::AnnouncementMarks marks;
+  if (appearance == ServiceAppearance::kDegraded) {
+    marks = {service.degraded->med, service.degraded->communities};
+  }
+  rib_.set_announced(
+      service.address,
+      appearance == ServiceAppearance::kWithdrawn ? rib::Announced::kNo : rib::Announced::kYes,
+      marks);
+  log::info("service {}: {}: {}", service.name, to_string(appearance), reason);
+  journal_.record(now, JournalKind::kService, service.name,
+                  fmt::format("{}: {}", to_string(appearance), reason));
+}
+
 void ControlPlane::on_bfd_up(bgp::PeerId peer, TimePoint now) {
+  journal_.record(seen_at_, JournalKind::kBfd, peer_name(peer), "up");
   sessions_.path_works(peer, now);
 }
 
 /// RFC 9384: the session ends with Cease/BFD Down. The next hops are dead already.
 void ControlPlane::on_bfd_failed(bgp::PeerId peer, const std::string& reason, TimePoint now) {
+  journal_.record(
+      seen_at_, JournalKind::kDetection, peer_name(peer),
+      fmt::format("{}; the worker moved its packets to other next hops in the same loop", reason));
   sessions_.path_failed(peer, "BFD: " + reason, now);
   if (bfd_.must_wait(peer)) sessions_.hold(peer);
 }

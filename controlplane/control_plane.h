@@ -10,6 +10,9 @@
 //      LinkLayerNeighbor… ───> RIB (next hops), BFD
 //      bfd::StateChanged ────> BFD ── failed, up ──> sessions
 //      FibProgressed ────────> RIB (announce what forwards)
+//      ServiceChecked ───────> services ── announced, withdrawn ──> RIB
+//
+// What an operator would want to read of it afterwards goes into the journal.
 //
 // A function of its events: no clock, no socket, no thread. Work that would take long (decisions
 // over a full table) is cut into slices by a timer of zero length, so other events come in between.
@@ -31,12 +34,14 @@
 #include "controlplane/config/config.h"
 #include "controlplane/event/effects.h"
 #include "controlplane/event/input_log.h"
+#include "controlplane/journal/journal.h"
 #include "controlplane/neighbors/router_discovery.h"
 #include "controlplane/rib/rib.h"
+#include "controlplane/services/announced_services.h"
 
 namespace lastmile {
 
-class ControlPlane final : private NeighborObserver, private BfdObserver {
+class ControlPlane final : private NeighborObserver, private BfdObserver, private ServiceObserver {
  public:
   /// A port as the drivers opened it.
   struct Port {
@@ -49,6 +54,8 @@ class ControlPlane final : private NeighborObserver, private BfdObserver {
     Timers& timers;
     Neighborhood& neighborhood;
     BfdPlane& bfd;
+    HealthChecker& checker;
+    Journal& journal;
     InputLog* log = nullptr;
   };
 
@@ -72,6 +79,9 @@ class ControlPlane final : private NeighborObserver, private BfdObserver {
   /// Takes up another configuration; the caller has seen to it that nothing in it needs a restart
   /// (config/differences.h), and replaces the one that the control plane was made with after it.
   void apply(const Config& wanted, TimePoint now);
+  /// The operator's word about a service; the error is one line.
+  [[nodiscard]] tl::expected<void, std::string> set_service(const std::string& name,
+                                                            ServiceOverride wanted, TimePoint now);
   /// Ends every session: BGP with Cease/Administrative Shutdown, BFD with AdminDown.
   void stop(const std::string& reason, TimePoint now);
 
@@ -80,6 +90,7 @@ class ControlPlane final : private NeighborObserver, private BfdObserver {
   [[nodiscard]] const rib::Rib& rib() const { return rib_; }
   [[nodiscard]] const RouterDiscovery& discovery() const { return discovery_; }
   [[nodiscard]] const BfdManager& bfd() const { return bfd_; }
+  [[nodiscard]] const AnnouncedServices& services() const { return services_; }
 
  private:
   class SessionFanout;
@@ -88,11 +99,16 @@ class ControlPlane final : private NeighborObserver, private BfdObserver {
   void on_bfd_failed(bgp::PeerId peer, const std::string& reason, TimePoint now) override;
   void on_neighbor_discovered(PortId port, const Ipv6Address& address, TimePoint now) override;
   void on_neighbor_lost(PortId port, TimePoint now) override;
+  void on_service(const ServiceConfig& service, ServiceAppearance appearance,
+                  const std::string& reason, TimePoint now) override;
 
   void dispatch(const Event& event);
   void timer_expired(const Event& event, const TimerExpired& expired);
   void work(TimePoint now);
   void begin_restart();
+  void note_link(const LinkChanged& change, TimePoint now);
+  void note_applied(TimePoint now);
+  [[nodiscard]] std::string peer_name(bgp::PeerId peer) const;
   /// Peers whose BGP waits for BFD don't start before it.
   void hold_for_bfd(const std::vector<bgp::PeerId>& peers);
 
@@ -100,11 +116,15 @@ class ControlPlane final : private NeighborObserver, private BfdObserver {
   const std::vector<Port> ports_;
   Timers& timers_;
   InputLog* const log_;
+  Journal& journal_;
+  FibSequence noted_ = 0;  ///< operations of the forwarding tables that the journal knows of
+  TimePoint seen_at_;      ///< when the worker saw the BFD event that is being handled
   RouterDiscovery discovery_;
   bgp::SessionManager sessions_;
   WatchedPlane plane_;
   BfdManager bfd_;
   rib::Rib rib_;
+  AnnouncedServices services_;
   const std::optional<Duration> away_;
   bool restarting_ = false;  ///< what RFC 4724 section 4.1 says is still going on
   std::unique_ptr<SessionFanout> fanout_;

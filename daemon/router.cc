@@ -7,11 +7,18 @@
 #include <system_error>
 #include <utility>
 
+#include <rte_cycles.h>
+
+#include "controlplane/checks/check_runner.h"
 #include "controlplane/config/differences.h"
 #include "controlplane/control/command_table.h"
 #include "controlplane/control/control_server.h"
+#include "controlplane/control/doctor_command.h"
+#include "controlplane/control/drain_command.h"
+#include "controlplane/control/event_command.h"
 #include "controlplane/control/policy_command.h"
 #include "controlplane/control/respond.h"
+#include "controlplane/control/service_command.h"
 #include "controlplane/control_plane.h"
 #include "controlplane/io/asio_timers.h"
 #include "controlplane/io/asio_transport.h"
@@ -23,12 +30,15 @@
 #include "controlplane/telemetry/metrics_server.h"
 #include "controlplane/telemetry/router_metrics.h"
 #include "daemon/devices.h"
+#include "daemon/doctor_facts.h"
+#include "daemon/drain_wiring.h"
 #include "daemon/forwarding.h"
 #include "daemon/link_monitor.h"
 #include "daemon/service_manager.h"
 #include "daemon/show.h"
 #include "daemon/sign_of_life.h"
 #include "dataplane/net/format.h"
+#include "dataplane/pipeline/bfd_stage.h"
 #include "logging/log.h"
 
 namespace lastmile {
@@ -76,7 +86,11 @@ struct Router::Parts {
         life(config.control.socket + ".alive"),
         plane(forwarding.client()),
         timers(loop),
-        manager(loop.context()) {}
+        manager(loop.context()),
+        worker_clock(rte_get_tsc_hz()),
+        checks([this](ServiceChecked result) {
+          loop.post([this, ended = std::move(result)] { loop.deliver(ended); });
+        }) {}
   ~Parts();
 
   Config config;
@@ -87,10 +101,15 @@ struct Router::Parts {
   EventLoop loop;
   AsioTimers timers;
   ServiceManager manager;
+  const CycleClock worker_clock;
+  Journal journal;
+  CheckRunner checks;
   std::optional<AsioTransport> transport;
   std::optional<KernelNeighborhood> neighborhood;
   std::unique_ptr<record::Recorder> recorder;  ///< or none
   std::optional<ControlPlane> control;
+  std::optional<DrainWiring> drain_wiring;
+  std::optional<Drain> drain;
   std::unique_ptr<LinkMonitor> links;
   std::optional<Show> show;
   CommandTable commands;
@@ -103,6 +122,9 @@ struct Router::Parts {
   tl::expected<void, std::string> serve_metrics();
   CommandResult reload(const std::string& path);
   void give_sign_of_life();
+  [[nodiscard]] TimePoint now() const { return loop.now(); }
+  void add_commands();
+  void deliver(const WorkerEvent& event);
   void reflect_echo(PortId id);
   void watch_data_plane();
   void watch_neighborhood();
@@ -129,15 +151,17 @@ tl::expected<void, std::string> Router::Parts::wire(const Options& options) {
   neighborhood.emplace(std::move(*opened));
 
   if (auto made = make_control(options); !made) return made;
+  drain_wiring.emplace(
+      DrainWiring::Parts{config, forwarding, *control, journal,
+                         [this](TimePoint at) { control->apply(drain->lay_over(config), at); }});
+  drain.emplace(config, *drain_wiring, timers);
   auto monitor = LinkMonitor::start(loop, *devices);
   if (!monitor) return tl::unexpected(monitor.error().message);
   links = std::move(*monitor);
 
   show.emplace(Show::Sources{config, options.config_path, *devices, forwarding, *control, *links,
                              *neighborhood, loop.slices()});
-  add_show_commands(commands, *show);
-  add_metrics_command(commands, *show);
-  add_policy_commands(commands, config);
+  add_commands();
   commands.add({"reload",
                 "reads the configuration again and takes up what differs",
                 {},
@@ -159,11 +183,28 @@ tl::expected<void, std::string> Router::Parts::wire(const Options& options) {
   if (auto started = forwarding.start(); !started) return started;
   watch_data_plane();
   watch_neighborhood();
+  journal.record(loop.now(), JournalKind::kStart, "", "lastmiled " LASTMILE_VERSION " runs");
   control->start(loop.now());
   give_sign_of_life();
   if (auto seen = links->refresh(); !seen) return tl::unexpected(seen.error().message);
   neighborhood->refresh();
   return {};
+}
+
+void Router::Parts::add_commands() {
+  const auto clock = [this] { return now(); };
+  add_show_commands(commands, *show);
+  add_metrics_command(commands, *show);
+  add_policy_commands(commands, config);
+  add_event_commands(commands, journal, clock);
+  add_drain_commands(commands, *drain, clock);
+  add_doctor_command(commands, [this] {
+    return doctor_facts({config, *devices, *control, *links, *neighborhood, *drain});
+  });
+  add_service_commands(commands, {clock, [this] { return control->services().services(); },
+                                  [this](const std::string& name, ServiceOverride wanted) {
+                                    return control->set_service(name, wanted, now());
+                                  }});
 }
 
 tl::expected<void, std::string> Router::Parts::serve_metrics() {
@@ -185,9 +226,10 @@ tl::expected<void, std::string> Router::Parts::make_control(const Options& optio
   const std::vector<ControlPlane::Port> ports = control_ports(*devices);
   const ControlPlane::Beginning run{std::random_device{}(), life.found()};
   if (options.record.empty()) {
-    control.emplace(config, ports, plane,
-                    ControlPlane::Outside{*transport, timers, *neighborhood, forwarding.bfd()},
-                    run);
+    control.emplace(
+        config, ports, plane,
+        ControlPlane::Outside{*transport, timers, *neighborhood, forwarding.bfd(), checks, journal},
+        run);
     return {};
   }
   const record::Beginning beginning{"lastmiled " LASTMILE_VERSION, loop.now(), run, ports};
@@ -196,7 +238,7 @@ tl::expected<void, std::string> Router::Parts::make_control(const Options& optio
   recorder = std::move(*made);
   control.emplace(config, ports, recorder->plane(plane),
                   ControlPlane::Outside{recorder->transport(*transport), timers, *neighborhood,
-                                        forwarding.bfd(), recorder.get()},
+                                        forwarding.bfd(), checks, journal, recorder.get()},
                   run);
   recorder->handled();
   log::info("records this run in {}", options.record);
@@ -230,9 +272,11 @@ CommandResult Router::Parts::reload(const std::string& path) {
   }
   if (!errors.empty()) return Json{{"applied", false}, {"errors", errors}};
   if (recorder) recorder->config(source);
-  control->apply(*wanted, loop.now());
+  control->apply(drain->lay_over(*wanted), loop.now());
   config = std::move(*wanted);
+  drain->reloaded(loop.now());
   log::info("{}: reloaded", path);
+  journal.record(loop.now(), JournalKind::kCommand, "", "the configuration was reloaded");
   return Json{{"applied", true}, {"errors", errors}};
 }
 
@@ -244,7 +288,11 @@ void Router::Parts::handle(const Event& event) {
   }
   const auto* expired = std::get_if<TimerExpired>(&event.what);
   if (expired != nullptr && expired->timer == kSignOfLife) return give_sign_of_life();
-  control->handle(event);
+  if (expired != nullptr && expired->timer.kind == TimerKind::kDrain) {
+    drain->timer_expired(event.at);
+  } else {
+    control->handle(event);
+  }
   forwarding.bfd().flush();
   if (const auto* neighbor = std::get_if<LinkLayerNeighborChanged>(&event.what)) {
     reflect_echo(neighbor->port);
@@ -283,15 +331,21 @@ void Router::Parts::watch_data_plane() {
   loop.watch(forwarding.channel().event_fd(), [this] { loop.deliver(FibProgressed{}); });
   for (const auto& worker : forwarding.workers()) {
     loop.watch(worker->event_fd(), [this, &worker = *worker] {
-      worker.drain_events([this](const WorkerEvent& event) {
-        if (const auto* change = std::get_if<bfd::StateChanged>(&event)) {
-          return loop.deliver(*change);
-        }
-        const auto& wanted = std::get<ResolutionRequest>(event);
-        loop.deliver(ResolutionWanted{wanted.port, wanted.next_hop, wanted.destination});
-      });
+      worker.drain_events([this](const WorkerEvent& event) { deliver(event); });
     });
   }
+}
+
+void Router::Parts::deliver(const WorkerEvent& event) {
+  if (const auto* change = std::get_if<bfd::StateChanged>(&event)) {
+    // From the worker's cycle clock to the control thread's.
+    const auto ago = worker_clock.instant(rte_get_tsc_cycles()) - change->at;
+    bfd::StateChanged seen = *change;
+    seen.at = bfd::Instant{ControlClock::now().time_since_epoch() - ago};
+    return loop.deliver(seen);
+  }
+  const auto& wanted = std::get<ResolutionRequest>(event);
+  loop.deliver(ResolutionWanted{wanted.port, wanted.next_hop, wanted.destination});
 }
 
 void Router::Parts::watch_neighborhood() {

@@ -4,7 +4,7 @@
 #include <functional>
 
 #include "controlplane/control/command_table.h"
-#include "controlplane/services/service_manager.h"
+#include "controlplane/services/announced_services.h"
 
 namespace lastmile {
 

@@ -9,7 +9,9 @@
 
 #include <string>
 
+#include "controlplane/config/config.h"
 #include "controlplane/event/event.h"
+#include "controlplane/services/announced_services.h"
 
 namespace lastmile {
 
@@ -19,8 +21,10 @@ class InputLog {
 
   virtual void started(TimePoint now) = 0;
   virtual void event(const Event& event) = 0;
-  /// Another configuration is taken up.
-  virtual void applied(TimePoint now) = 0;
+  /// Another configuration is taken up, or the same with other neighbors drained.
+  virtual void applied(const Config& wanted, TimePoint now) = 0;
+  /// The operator's word about a service.
+  virtual void service(const std::string& name, ServiceOverride wanted, TimePoint now) = 0;
   virtual void stopped(const std::string& reason, TimePoint now) = 0;
   /// What was told last has been dealt with.
   virtual void handled() = 0;

@@ -11,8 +11,9 @@
 namespace lastmile::record {
 namespace {
 
-constexpr std::array kNames{"",      "begin", "config",  "start",      "event",
-                            "apply", "stop",  "answers", "checkpoint", "end"};
+constexpr std::array kNames{"",        "begin", "config",  "start",      "event", "apply",
+                            "service", "stop",  "answers", "checkpoint", "end"};
+static_assert(kNames.size() == static_cast<std::size_t>(FrameKind::kEnd) + 1);
 constexpr std::size_t kHeader = 5, kChecksum = 4;
 
 void append_u32(std::uint32_t value, std::string& out) {

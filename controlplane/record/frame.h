@@ -1,6 +1,6 @@
 // The file of a recording: one line that says what it is, then frames.
 //
-//   "lastmile recording 1\n"
+//   "lastmile recording 2\n"
 //   frame: kind (1 byte), length of the payload (4, little endian), payload, CRC-32 of all of these
 //
 // A frame of a kind that a reader doesn't know is an error, so whatever changes the meaning of a
@@ -19,7 +19,7 @@
 namespace lastmile::record {
 
 inline constexpr std::string_view kMagic = "lastmile recording ";
-inline constexpr unsigned kVersion = 1;
+inline constexpr unsigned kVersion = 2;
 /// More than any input is: a configuration has at most 16 MiB.
 inline constexpr std::uint32_t kLongestPayload = 64U << 20;
 
@@ -29,6 +29,7 @@ enum class FrameKind : std::uint8_t {
   kStart,
   kEvent,
   kApply,
+  kService,
   kStop,
   kAnswers,
   kCheckpoint,

@@ -157,8 +157,17 @@ void Recorder::event(const Event& event) {
   input(FrameKind::kEvent, event.at, event.what);
 }
 
-void Recorder::applied(TimePoint now) {
-  input(FrameKind::kApply, now);
+void Recorder::applied(const Config& wanted, TimePoint now) {
+  std::vector<Overlay> overlays;
+  for (const BgpNeighborConfig& neighbor : wanted.bgp.neighbors) {
+    overlays.push_back({std::uint8_t{neighbor.graceful_shutdown}, std::uint8_t{neighbor.shutdown},
+                        neighbor.shutdown_message});
+  }
+  input(FrameKind::kApply, now, overlays);
+}
+
+void Recorder::service(const std::string& name, ServiceOverride wanted, TimePoint now) {
+  input(FrameKind::kService, now, name, wanted);
 }
 
 void Recorder::stopped(const std::string& reason, TimePoint now) {

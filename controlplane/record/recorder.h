@@ -34,6 +34,13 @@ struct Beginning {
   std::vector<ControlPlane::Port> ports;
 };
 
+/// What a drain lays over a neighbor of the configuration.
+struct Overlay {
+  std::uint8_t graceful_shutdown = 0;
+  std::uint8_t shutdown = 0;
+  std::string shutdown_message;
+};
+
 /// What was asked of the outside and answered. In the order of their numbers in the file.
 enum class Answer : std::uint8_t {
   kConnect,
@@ -57,14 +64,15 @@ class Recorder final : public InputLog {
   [[nodiscard]] Transport& transport(Transport& inner);
   [[nodiscard]] rib::ForwardingPlane& plane(rib::ForwardingPlane& inner);
 
-  /// The configuration of the next apply().
+  /// The configuration of the next apply(), if it is another one.
   void config(const ConfigSource& source);
   /// A replay has to arrive at the same dump (dump.h) here.
   void checkpoint(std::uint64_t hash, TimePoint now);
 
   void started(TimePoint now) override;
   void event(const Event& event) override;
-  void applied(TimePoint now) override;
+  void applied(const Config& wanted, TimePoint now) override;
+  void service(const std::string& name, ServiceOverride wanted, TimePoint now) override;
   void stopped(const std::string& reason, TimePoint now) override;
   void handled() override;
 

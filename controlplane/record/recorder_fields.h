@@ -18,6 +18,10 @@ template <class Io, Is<FibFailure> V>
 void fields(Io& io, V& v) {
   io(v.sequence, v.prefix, v.error);
 }
+template <class Io, Is<Overlay> V>
+void fields(Io& io, V& v) {
+  io(v.graceful_shutdown, v.shutdown, v.shutdown_message);
+}
 template <class Io, Is<Beginning> V>
 void fields(Io& io, V& v) {
   io(v.program, v.at, v.run.seed, v.run.away, v.ports);

@@ -143,6 +143,11 @@ class NoNeighborhood final : public Neighborhood {
   void resolve(PortId, const IpAddress&) override {}
 };
 
+class NoChecker final : public HealthChecker {
+ public:
+  void check(ServiceId, std::uint32_t, const ServiceCheck&, const IpAddress&) override {}
+};
+
 class NoBfd final : public BfdPlane {
  public:
   void submit(PortId, const bfd::Command&) override {}
@@ -240,6 +245,13 @@ class Replay {
       }
       case FrameKind::kApply:
         return apply();
+      case FrameKind::kService: {
+        std::string name;
+        ServiceOverride wanted{};
+        if (!fields_of(now_, name, wanted)) return;
+        // Its answer was for the operator.
+        return input([&] { (void)control_->set_service(name, wanted, now_); });
+      }
       case FrameKind::kStop: {
         std::string reason;
         if (fields_of(now_, reason)) input([&] { control_->stop(reason, now_); });
@@ -276,15 +288,24 @@ class Replay {
     input([&] {
       control_ = std::make_unique<ControlPlane>(
           *config_, beginning.ports, plane_,
-          ControlPlane::Outside{transport_, timers_, neighborhood_, bfd_}, beginning.run);
+          ControlPlane::Outside{transport_, timers_, neighborhood_, bfd_, checker_, journal_},
+          beginning.run);
     });
   }
 
   void apply() {
-    if (!fields_of(now_)) return;
-    if (!wanted_) return fail("no configuration to take up");
-    input([&] { control_->apply(*wanted_, now_); });
-    *config_ = std::move(*wanted_);
+    std::vector<Overlay> overlays;
+    if (!fields_of(now_, overlays)) return;
+    Config laid_over = wanted_ ? *wanted_ : *config_;
+    std::vector<BgpNeighborConfig>& neighbors = laid_over.bgp.neighbors;
+    if (overlays.size() != neighbors.size()) return fail("neighbors that no configuration has");
+    for (std::size_t i = 0; i < overlays.size(); ++i) {
+      neighbors[i].graceful_shutdown = overlays[i].graceful_shutdown != 0;
+      neighbors[i].shutdown = overlays[i].shutdown != 0;
+      neighbors[i].shutdown_message = overlays[i].shutdown_message;
+    }
+    input([&] { control_->apply(laid_over, now_); });
+    if (wanted_) *config_ = std::move(*wanted_);
     wanted_.reset();
   }
 
@@ -310,6 +331,8 @@ class Replay {
   NoTimers timers_;
   NoNeighborhood neighborhood_;
   NoBfd bfd_;
+  NoChecker checker_;
+  Journal journal_;
   TimePoint now_;
   std::unique_ptr<Config> config_, wanted_;
   std::unique_ptr<ControlPlane> control_;

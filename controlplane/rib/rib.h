@@ -108,6 +108,8 @@ class Rib final : public bgp::SessionObserver {
                                                        const RouteQuery& query) const;
   [[nodiscard]] PeerCounts counts(bgp::PeerId peer) const;
   [[nodiscard]] RibSummary summary() const;
+  /// Of the last operation that the forwarding tables were asked for.
+  [[nodiscard]] FibSequence submitted() const;
 
  private:
   struct State;

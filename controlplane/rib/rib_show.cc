@@ -324,6 +324,10 @@ PeerCounts Rib::counts(bgp::PeerId peer) const {
   return counts;
 }
 
+FibSequence Rib::submitted() const {
+  return state_->core.submitted;
+}
+
 RibSummary Rib::summary() const {
   const State& s = *state_;
   RibSummary summary;

@@ -70,6 +70,25 @@ TEST(Arguments, OneNeighborsPartOfTheRoutes) {
   EXPECT_NE(bad({"show", "routes", "--received"}), "");
 }
 
+TEST(Arguments, VerbsTakeAsManyWordsAsTheySay) {
+  EXPECT_EQ(good({"service", "web", "down"}).words, (Arguments{"web", "down"}));
+  EXPECT_EQ(bad({"service", "web"}),
+            "\"service\" wants a name and a state: service NAME down|up|auto");
+  EXPECT_EQ(bad({"service", "web", "down", "now"}),
+            "\"now\" is too much for \"service\"; expected NAME down|up|auto");
+  EXPECT_EQ(good({"drain", "up1", "up2", "--force"}).words, (Arguments{"up1", "up2"}));
+  EXPECT_TRUE(good({"undrain"}).words.empty());
+}
+
+TEST(Arguments, OptionsBelongToTheirVerb) {
+  using Options = std::vector<std::pair<std::string, std::string>>;
+  EXPECT_EQ(good({"drain", "--force", "--quiet", "5"}).options,
+            (Options{{"quiet", "5"}, {"force", ""}}));
+  EXPECT_EQ(good({"events", "--follow"}).options, (Options{{"follow", ""}}));
+  EXPECT_EQ(bad({"show", "bgp", "--follow"}), "--follow is for \"events\" only");
+  EXPECT_EQ(bad({"drain", "--med", "1"}), "--med is for \"policy test\" only");
+}
+
 TEST(Arguments, ErrorsNameTheNearestVerb) {
   EXPECT_EQ(bad({}), "no verb; expected one such as \"show bgp\" (see --help)");
   EXPECT_EQ(bad({"shwo", "bgp"}), "unknown verb \"shwo bgp\"; did you mean \"show bgp\"?");
@@ -80,7 +99,8 @@ TEST(Arguments, ErrorsNameTheNearestVerb) {
       bad({"dance"}),
       "unknown verb \"dance\"; expected one of: show ports, show offload, show bgp, show routes, "
       "show fib, show neighbors, show nexthops, show workers, show bfd, show drops, show control, "
-      "top, metrics, policy test, reload, version, completion");
+      "show services, show drain, service, drain, undrain, doctor, events, top, metrics, policy "
+      "test, reload, version, completion");
   EXPECT_EQ(bad({"show", "bgp", "up1"}),
             "\"up1\" is too much for \"show bgp\"; expected nothing after it");
   EXPECT_EQ(bad({"show", "routes", "10.0.0.1", "10.0.0.2"}),

@@ -44,8 +44,50 @@ TEST(Render, TheExamplesInTheDocumentationAreReal) {
   }
 }
 
+TEST(Render, ServicesDrainAndDoctor) {
+  using cli::Json;
+  const Json web{
+      {"name", "web"},
+      {"address", "192.168.0.250/32"},
+      {"state", "down"},
+      {"appearance", "withdrawn"},
+      {"operator", "auto"},
+      {"check", "tcp 80"},
+      {"last_check", {{"passed", false}, {"detail", "Connection refused"}, {"ago_s", 0.31}}},
+      {"reason", "2 checks failed in a row: Connection refused"},
+      {"since_s", 4.2}};
+  EXPECT_EQ(
+      cli::render_services({{"services", {web}}}),
+      "SERVICE  ADDRESS           STATE  NEIGHBORS SEE  SINCE  CHECK   LAST CHECK              "
+      "              WHY\n"
+      "web      192.168.0.250/32  down   withdrawn         4s  tcp 80  failed 0.3 s ago: "
+      "Connection refused  2 checks failed in a row: Connection refused\n");
+  EXPECT_EQ(cli::render_service(web),
+            "web: withdrawn: 2 checks failed in a row: Connection refused\n");
+  EXPECT_EQ(cli::render_drain({{"drained",
+                                {{{"neighbor", "up1"},
+                                  {"phase", "leaving"},
+                                  {"since_s", 2.0},
+                                  {"packets_per_s", 812.4},
+                                  {"message", "back at noon"}}}}}),
+            "NEIGHBOR  PHASE    SINCE  PACKETS/S IN  MESSAGE\n"
+            "up1       leaving     2s           812  back at noon\n");
+  EXPECT_EQ(cli::render_doctor({{"findings",
+                                 {{{"check", "port-down"},
+                                   {"severity", "problem"},
+                                   {"subject", "up1"},
+                                   {"cause", "the link of up1 is down"},
+                                   {"next", "look at the cable"}}}},
+                                {"checks", {"port-down"}}}),
+            "up1: the link of up1 is down\n    next: look at the cable\n");
+}
+
 TEST(Render, EmptyAnswersSaySo) {
   using cli::Json;
+  EXPECT_EQ(cli::render_services({{"services", Json::array()}}), "no services\n");
+  EXPECT_EQ(cli::render_drain({{"drained", Json::array()}}), "nothing is drained\n");
+  EXPECT_EQ(cli::render_doctor({{"findings", Json::array()}, {"checks", {"a", "b"}}}),
+            "all is well (2 checks)\n");
   EXPECT_EQ(cli::render_ports({{"ports", Json::array()}}), "no ports\n");
   EXPECT_EQ(cli::render_bgp({{"neighbors", Json::array()}}), "no BGP neighbors\n");
   EXPECT_EQ(cli::render_neighbors({{"neighbors", Json::array()}}), "no link-layer neighbors\n");

@@ -24,13 +24,13 @@ SERVER = "srv"
 class LeafProcess:
     """A scripted leaf that runs; `events` is what it has said so far."""
 
-    def __init__(self, lab: LeafLab, name: str, opens: str, number: int):
+    def __init__(self, lab: LeafLab, name: str, opens: str, number: int, *options: str):
         self.lab, self.name = lab, name
         self.asn = 65000 + number
         self.events: list[dict] = []
         self.process = subprocess.Popen(
             ["ip", "netns", "exec", lab.namespace(name), PYTHON, SCRIPT, "--interface", "eth1",
-             "--asn", str(self.asn), "--id", f"10.9.{number}.1", "--opens", opens],
+             "--asn", str(self.asn), "--id", f"10.9.{number}.1", "--opens", opens, *options],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=lab.log(name), text=True,
         )  # fmt: skip
         threading.Thread(target=self._read, daemon=True).start()
@@ -149,8 +149,8 @@ class LeafLab:
 
         wait_for("lastmiled starts", answers, 20)
 
-    def start_leaf(self, leaf: str, opens: str) -> LeafProcess:
-        self.running[leaf] = LeafProcess(self, leaf, opens, self.leaves.index(leaf) + 1)
+    def start_leaf(self, leaf: str, opens: str, *options: str) -> LeafProcess:
+        self.running[leaf] = LeafProcess(self, leaf, opens, self.leaves.index(leaf) + 1, *options)
         return self.running[leaf]
 
     def command(self, *words: str) -> str:

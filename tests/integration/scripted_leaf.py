@@ -34,7 +34,7 @@ def message(kind: int, body: bytes = b"") -> bytes:
     return MARKER + struct.pack("!HB", 19 + len(body), kind) + body
 
 
-def open_message(asn: int, identifier: str) -> bytes:
+def open_message(asn: int, identifier: str, extended_next_hop: bool = True) -> bytes:
     capabilities = [
         (1, struct.pack("!HBB", IPV4, 0, UNICAST)),
         (1, struct.pack("!HBB", IPV6, 0, UNICAST)),
@@ -42,6 +42,8 @@ def open_message(asn: int, identifier: str) -> bytes:
         (5, struct.pack("!HHH", IPV4, UNICAST, IPV6)),  # RFC 8950
         (65, struct.pack("!I", asn)),
     ]
+    if not extended_next_hop:
+        capabilities = [c for c in capabilities if c[0] != 5]
     encoded = b"".join(bytes([code, len(value)]) + value for code, value in capabilities)
     parameters = bytes([2, len(encoded)]) + encoded
     number = asn if asn < 65536 else AS_TRANS
@@ -217,7 +219,7 @@ class Leaf:
     def __init__(self, arguments):
         self.arguments = arguments
         self.scope = socket.if_nametoindex(arguments.interface)
-        self.opening = open_message(arguments.asn, arguments.id)
+        self.opening = open_message(arguments.asn, arguments.id, not arguments.without_extended_next_hop)
         self.selector = selectors.DefaultSelector()
         self.connections: list[Connection] = []
         self.neighbor = ""
@@ -231,7 +233,7 @@ class Leaf:
         all_routers = socket.inet_pton(socket.AF_INET6, "ff02::2") + struct.pack("@I", self.scope)
         self.icmp.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, all_routers)
         self.selector.register(self.icmp, selectors.EVENT_READ, self.hear_router)
-        if arguments.opens != "active":
+        if arguments.opens != "active" and not arguments.deaf:
             self.listener = socket.socket(socket.AF_INET6)
             self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             self.listener.bind(("::", 179))
@@ -259,7 +261,7 @@ class Leaf:
             self.dial()
 
     def dial(self) -> None:
-        if self.arguments.opens == "passive" or not self.neighbor or time.monotonic() < self.dialed + 1:
+        if self.arguments.opens == "passive" or self.arguments.deaf or not self.neighbor or time.monotonic() < self.dialed + 1:
             return
         if any(c.ours or c.state != "open-sent" for c in self.connections):
             return
@@ -334,6 +336,8 @@ def main() -> None:
     arguments.add_argument("--asn", type=int, required=True)
     arguments.add_argument("--id", required=True)
     arguments.add_argument("--opens", choices=["active", "passive", "both"], default="both")
+    arguments.add_argument("--without-extended-next-hop", action="store_true", help="leave out the capability of RFC 8950")
+    arguments.add_argument("--deaf", action="store_true", help="a router that speaks no BGP")
     Leaf(arguments.parse_args()).run()
 
 

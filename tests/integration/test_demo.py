@@ -4,7 +4,7 @@ import subprocess
 from pathlib import Path
 
 # Figures that depend on how busy the machine is: the demo judges them, a test of correctness does not.
-TIMED = ("established_", "down_lost_", "down_gap_", "down_repair_", "silent_")
+TIMED = ("established_", "down_lost_", "down_gap_", "down_repair_", "silent_", "service_withdrawn_", "service_late")
 TOOLS = Path(__file__).resolve().parents[2] / "tools"
 
 

@@ -1,6 +1,6 @@
 // Which services are announced, by their checks and by the operator.
 
-#include "controlplane/services/service_manager.h"
+#include "controlplane/services/announced_services.h"
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -109,8 +109,8 @@ constexpr TimerKey kTimer{TimerKind::kServiceCheck, 0};
 class Services : public ::testing::Test {
  protected:
   void make(std::vector<ServiceConfig> services) {
-    manager_ = std::make_unique<ServiceManager>(
-        services, ServiceManager::Outside{outside_, outside_, outside_});
+    manager_ = std::make_unique<AnnouncedServices>(
+        services, AnnouncedServices::Outside{outside_, outside_, outside_});
     manager_->start(now_);
   }
   void due() { manager_->timer_expired({kTimer}, now_); }
@@ -125,7 +125,7 @@ class Services : public ::testing::Test {
   }
 
   ServiceWorld outside_;
-  std::unique_ptr<ServiceManager> manager_;
+  std::unique_ptr<AnnouncedServices> manager_;
   TimePoint now_{1h};
 };
 

@@ -30,6 +30,13 @@ struct NoNeighborhood final : Neighborhood {
   void send_router_solicitation(PortId) override {}
   void resolve(PortId, const IpAddress&) override {}
 };
+/// Knows which check was started last.
+struct Checker final : HealthChecker {
+  void check(ServiceId, std::uint32_t wanted, const ServiceCheck&, const IpAddress&) override {
+    run = wanted;
+  }
+  std::uint32_t run = 0;
+};
 struct NoBfd final : BfdPlane {
   void submit(PortId, const bfd::Command&) override {}
   const bfd::SessionStatus& status(PortId, bfd::SessionId) const override { return unused; }
@@ -75,6 +82,8 @@ class RecordTest : public Test {
 
   std::string config_text(unsigned loopbacks) const {
     std::string text = "router: {asn: 64512, id: 10.0.1.1}\nloopbacks: [10.0.1.1/32]\n";
+    text += "services:\n  - {name: web, address: 192.0.2.80/32, check: {tcp: 80, rise: 1}}\n";
+    text += "  - {name: dns, address: 192.0.2.53/32}\n";
     text += "ports: {up1: {device: net_null0}, up2: {device: net_null1}}\n";
     text += "routes:\n";
     for (unsigned i = 0; i < loopbacks; ++i) {
@@ -101,7 +110,7 @@ class RecordTest : public Test {
     recorder = std::move(*made);
     control.emplace(config, ports, recorder->plane(plane),
                     ControlPlane::Outside{recorder->transport(transport), timers, neighborhood, bfd,
-                                          recorder.get()},
+                                          checker, journal, recorder.get()},
                     ControlPlane::Beginning{7});
     recorder->handled();
     control->start(now);
@@ -145,7 +154,7 @@ class RecordTest : public Test {
   }
 
   /// Links, discovery, a session with routes, refused ones among them, a lost link, another
-  /// session, another configuration.
+  /// session, another configuration, a service that is well and one that is taken down, a drain.
   void live() {
     for (const PortId port : {kUp1, kUp2}) event(LinkChanged{port, LinkState::kUp});
     event(RouterAdvertisementHeard{kUp1, bgp::kLeaf, kLeafMac, 0s});
@@ -165,6 +174,14 @@ class RecordTest : public Test {
     reload(3);
     advance(2s);
     event(bfd::StateChanged{bfd::SessionId{3}, 99, bfd::State::kUp});
+    event(ServiceChecked{ServiceId{0}, checker.run, CheckOutcome::kPassed, "connected", 1ms});
+    ASSERT_TRUE(control->set_service("dns", ServiceOverride::kDown, now));
+    Config drained = config;
+    drained.bgp.neighbors.front().graceful_shutdown = true;
+    control->apply(drained, now);
+    plane.hold_back = false;
+    event(FibProgressed{});
+    advance(2s);
   }
   void meet() {
     plane.held_at = plane.sequence;
@@ -212,6 +229,8 @@ class RecordTest : public Test {
   rib::test::FakePlane plane;
   NoNeighborhood neighborhood;
   NoBfd bfd;
+  Checker checker;
+  Journal journal;
   Config config;
   std::unique_ptr<Recorder> recorder;
   std::optional<ControlPlane> control;
@@ -227,6 +246,9 @@ TEST_F(RecordTest, AReplayComesToTheSameStateToTheLastCharacter) {
   EXPECT_NE(state.find("route 198.51.2.0/24 static"), std::string::npos) << state;
   EXPECT_NE(state.find("advertised up1 10.0.1.1/32 local"), std::string::npos) << state;
   EXPECT_NE(state.find(" path-id 1\n"), std::string::npos) << state;
+  EXPECT_NE(state.find("advertised up1 192.0.2.80/32 local"), std::string::npos) << state;
+  EXPECT_EQ(state.find("advertised up1 192.0.2.53/32"), std::string::npos) << state;
+  EXPECT_NE(state.find("65535:0"), std::string::npos) << "everybody is asked to leave: " << state;
 
   const Replayed run = replay(file);
   EXPECT_FALSE(run.error) << *run.error;
@@ -314,8 +336,8 @@ TEST_F(RecordTest, WhatIsNoRecordingIsTold) {
   EXPECT_NE(error().find("no recording"), std::string::npos);
   put(file, std::string(1000, '\xff'));
   EXPECT_NE(error().find("no recording"), std::string::npos);
-  put(file, "lastmile recording 2\n");
-  EXPECT_NE(error().find("of version \"2\"; this program reads version 1"), std::string::npos);
+  put(file, "lastmile recording 3\n");
+  EXPECT_NE(error().find("of version \"3\"; this program reads version 2"), std::string::npos);
 }
 
 TEST_F(RecordTest, AnotherRunThanTheRecordedOneIsTold) {

@@ -17,6 +17,9 @@ from .netns import Lab, LabError, wait_for
 BOLD, GREEN, RED, DIM, PLAIN = "\033[1m", "\033[32m", "\033[31m", "\033[2m", "\033[0m"
 CONNECTIONS = 64
 PING = ("10.0.1.1", "10.0.2.2")  # from bms1 to bms2
+CHECK_MS, CHECK_FALL = 200, 2  # the service's health check
+LEAVES_S = 0.2  # until both leaves have taken up a withdrawal
+SPREAD = 24  # connections: that all of them hash to one of two servers by chance happens once in 8 million
 
 
 class Report:
@@ -237,6 +240,55 @@ class Demo:
             f"{key}_repair_s", f"{title}: both uplinks back after repair (s)", repaired, repaired <= 15, "≤ 15"
         )
 
+    # --- 6 ------------------------------------------------------------------------------------
+
+    def anycast(self) -> None:
+        self.report.step("6", "The anycast service answers from both servers, and leaves one whose web server dies")
+        if not self.servers.checks_services:
+            self.report.say(f"{self.servers.title}: no health checks of services")
+            return
+        check = f"{{tcp: 80, every: {CHECK_MS}ms, timeout: {CHECK_MS}ms, rise: 2, fall: {CHECK_FALL}}}"
+        self.report.say(f"both servers are told to check it, by a reload: {check}")
+        for node in topology.servers():
+            self.servers.check_service(node, check)
+        service = topology.SERVICE.split("/")[0]
+        for node in topology.servers():
+            wait_for(f"the leaves hear the service from {node.name}", lambda n=node.name: self.service_heard(n, all))
+        bodies = measure.get(self.lab, "legacy", f"http://{service}/", SPREAD)
+        from_each = [bodies.count(node.name) for node in topology.servers()]
+        self.report.figure(
+            "service_answers",
+            f"{SPREAD} connections of legacy answered by bms1 / bms2",
+            " / ".join(str(count) for count in from_each),
+            min(from_each) > 0 and sum(from_each) == SPREAD,
+            f"both, {SPREAD} together",
+        )
+        victim = topology.servers()[0].name
+        self.report.say(f"then the web server of {victim} is killed, 200 requests a second running")
+        with measure.load(self.lab, "legacy", service, connections=4, rate=200) as load:
+            time.sleep(1)
+            killed = time.monotonic()
+            self.lab.stop(victim, "http", signal.SIGKILL)
+            wait_for(f"the leaves no longer hear the service from {victim}", lambda: not self.service_heard(victim))
+            withdrawn = round(time.monotonic() - killed, 2)
+            time.sleep(1)
+        fall = CHECK_MS * CHECK_FALL / 1000
+        self.report.figure("service_withdrawn_s", "web server killed → gone from both leaves (s)", withdrawn,
+                           withdrawn <= fall + 0.6, f"≤ {fall} of checks, and BGP")  # fmt: skip
+        late = len(load.failed_after(killed + fall + LEAVES_S))
+        self.report.figure("service_late", f"of {load.count} requests, failed that began {fall + LEAVES_S:.1f} s after that or later",
+                           late, late == 0, "0")  # fmt: skip
+        self.report.say(f"({len(load.failures)} failed before the checks could know)")
+        measure.serve_http(self.lab, victim, "http", victim)
+        began = time.monotonic()
+        wait_for(f"the leaves hear the service from {victim} again", lambda: self.service_heard(victim, all))
+        self.report.figure("service_back_s", "web server back → announced again (s)",
+                           round(time.monotonic() - began, 2), True, "after two good checks")  # fmt: skip
+
+    def service_heard(self, server: str, how=any) -> bool:
+        """Whether any leaf, or all of them, hear the service from a server."""
+        return how(topology.SERVICE in self.announced(leaf, server) for leaf in ("leaf1", "leaf2"))
+
     def lost_pings(self, key: str, title: str, ping, may_lose: int) -> None:
         self.report.figure(
             key, f"{title}: pings lost of {ping.sent}", ping.lost, ping.lost <= may_lose, f"≤ {may_lose}"
@@ -273,6 +325,7 @@ class Demo:
         self.flows()
         self.legacy()
         self.uplink_dies()
+        self.anycast()
 
 
 def link_local(mac: str) -> str:

@@ -13,9 +13,11 @@ BUILD = Path(os.environ.get("LASTMILE_BUILD", TOP / "build"))
 TWIN_PREFIX = "lm-"  # the kernel twin of port up1 is lm-up1
 
 
-def configuration(node: topology.Node, folder: Path, bfd: str = "", scheduling: str = "fair", bgp: str = "") -> str:
-    """The same for every server but for one line: the loopback. `bfd` is a BFD profile for the uplinks, `bgp` a line
-    of the section."""
+def configuration(
+    node: topology.Node, folder: Path, bfd: str = "", scheduling: str = "fair", check: str = "", bgp: str = ""
+) -> str:
+    """The same for every server but for one line: the loopback. `bfd` is a BFD profile for the uplinks, `check` the
+    health check of the service, `bgp` a line of the section."""
     uplinks = [own for own, _, _ in topology.uplinks(node.name)]
     ports = "\n".join(
         f'  {p}: {{device: "net_af_packet{i},iface={p}", mtu: {topology.FABRIC_MTU}}}'
@@ -23,6 +25,7 @@ def configuration(node: topology.Node, folder: Path, bfd: str = "", scheduling: 
     )
     watched = ", bfd: fast" if bfd else ""
     neighbors = "\n".join(f"    - {{port: {p}, remote-asn: external{watched}}}" for p in uplinks)
+    checked = f", check: {check}" if check else ""
     profile = f"bfd:\n  profiles:\n    fast: {bfd}\n" if bfd else ""
     return f"""\
 router:
@@ -30,7 +33,7 @@ router:
   asn: {node.asn}
 loopbacks: [{node.loopback}]
 services:
-  - {{name: web, address: {topology.SERVICE}}}
+  - {{name: web, address: {topology.SERVICE}{checked}}}
 ports:
 {ports}
 host: {{mtu: {topology.FABRIC_MTU}}}
@@ -75,6 +78,13 @@ def start_servers(
         wait_for(f"{node.name}: sessions", lambda n=node.name, u=uplinks: established(lab, n) == u)
 
 
+def reload(lab: Lab, node: topology.Node, bfd: str = "", scheduling: str = "fair", check: str = "") -> None:
+    """Gives the running daemon another configuration."""
+    folder = lab.folder(node.name)
+    (folder / "server.yaml").write_text(configuration(node, folder, bfd, scheduling, check))
+    command(lab, node.name, "reload")
+
+
 def command(lab: Lab, node: str, *words: str) -> str:
     socket = lab.folder(node) / "lastmile.sock"
     return lab.run(node, str(BUILD / "lastmile"), "--socket", str(socket), *words)
@@ -92,6 +102,12 @@ def show(lab: Lab, node: str, what: str) -> dict:
 def established(lab: Lab, node: str) -> set[str]:
     neighbors = show(lab, node, "bgp").get("neighbors", [])
     return {n["name"] for n in neighbors if n.get("state") == "Established"}
+
+
+def service_seen(lab: Lab, node: str) -> str:
+    """How the neighbors see the service of the fabric: announced, withdrawn, degraded."""
+    services = show(lab, node, "services").get("services", [])
+    return services[0]["appearance"] if services else ""
 
 
 def next_hops(lab: Lab, node: str, prefix: str) -> list[dict]:

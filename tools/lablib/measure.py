@@ -93,6 +93,59 @@ def read_ping(output: str, result: Ping) -> None:
     result.longest_gap = max((b - a for a, b in zip(times, times[1:])), default=0.0)
 
 
+@dataclass
+class Requests:
+    """What became of the requests of a load."""
+
+    count: int = 0
+    seconds: float = 0.0
+    bodies: dict[str, int] = field(default_factory=dict)
+    failures: list[dict] = field(default_factory=list)
+
+    @property
+    def rate(self) -> float:
+        return self.count / self.seconds if self.seconds else 0.0
+
+    def failed_after(self, moment: float) -> list[dict]:
+        """Those that began later than that (time.monotonic())."""
+        return [f for f in self.failures if f["began"] > moment]
+
+
+@contextmanager
+def load(lab: Lab, node: str, address: str, connections: int = 8, rate: float = 0, keep: bool = False):
+    """Requests to port 80 while the block runs, so many a second (0: as many as go); the result is filled when it ends.
+    `keep`: over connections that stay."""
+    client = [PYTHON, "-m", "lablib.web", "load", address, "80", "--connections", str(connections)]
+    process = subprocess.Popen(
+        lab.in_node(node) + client + ["--rate", str(rate)] + ["--keep"] * keep,
+        cwd=TOOLS,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    result = Requests()
+    try:
+        if process.stdout.readline().strip() != "ready":
+            raise LabError(f"{node}: the load did not start")
+        yield result
+        seen = json.loads(process.communicate(timeout=60)[0])
+        result.count, result.seconds = seen["requests"], seen["seconds"]
+        result.bodies, result.failures = seen["bodies"], seen["failures"]
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+
+
+def serve_fast(lab: Lab, node: str, name: str, text: str) -> None:
+    """The same as serve_http for many requests a second."""
+    lab.start(node, name, ["env", f"PYTHONPATH={TOOLS}", PYTHON, "-m", "lablib.web", "serve", "80", text])
+    wait_for(
+        f"{node}: web server starts",
+        lambda: "LISTEN" in lab.run(node, "ss", "-Hltn", "sport = :80"),
+    )
+
+
 def serve_http(lab: Lab, node: str, name: str, text: str) -> None:
     """A web server on every address of the node, answering with its name."""
     folder = lab.folder(node) / "www"

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from . import frr, lastmile, topology
-from .netns import Lab
+from .netns import Lab, wait_for
 
 
 class LastmileServers:
@@ -11,13 +11,26 @@ class LastmileServers:
     pings_lost, pings_lost_by_repair = 1, 0
     # BFD's detection time and one ping on the way, and one more for a machine that is busy.
     pings_lost_silently = 3
+    checks_services = True
 
     def __init__(self, lab: Lab):
         self.lab = lab
 
+    bfd = f"{{interval: {topology.BFD_INTERVAL_MS}ms, multiplier: {topology.BFD_MULTIPLIER}}}"
+
     def start(self, node: topology.Node) -> None:
-        interval = f"{topology.BFD_INTERVAL_MS}ms"
-        lastmile.start(self.lab, node, bfd=f"{{interval: {interval}, multiplier: {topology.BFD_MULTIPLIER}}}")
+        lastmile.start(self.lab, node, bfd=self.bfd)
+
+    def check_service(self, node: topology.Node, check: str) -> None:
+        """From now on the service is announced only while it passes; waits until it does."""
+        lastmile.reload(self.lab, node, bfd=self.bfd, check=check)
+        wait_for(
+            f"{node.name}: the service passes its check",
+            lambda: any(
+                s["last_check"] and s["last_check"]["passed"]
+                for s in lastmile.show(self.lab, node.name, "services").get("services", [])
+            ),
+        )
 
     def stop(self, name: str) -> None:
         self.lab.stop(name, "lastmiled")
@@ -45,6 +58,7 @@ class FrrServers:
     title = "FRR + kernel"
     pings_lost, pings_lost_by_repair = 3, 1
     pings_lost_silently = 5
+    checks_services = False
 
     def __init__(self, lab: Lab):
         self.lab = lab

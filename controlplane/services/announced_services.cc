@@ -1,4 +1,4 @@
-#include "controlplane/services/service_manager.h"
+#include "controlplane/services/announced_services.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -70,14 +70,15 @@ std::string describe(const ServiceCheck& check) {
                      check.host, check.path);
 }
 
-ServiceManager::ServiceManager(const std::vector<ServiceConfig>& services, const Outside& outside)
+AnnouncedServices::AnnouncedServices(const std::vector<ServiceConfig>& services,
+                                     const Outside& outside)
     : out_(outside) {
   for (const ServiceConfig& service : services) {
     services_.push_back({.config = service, .health = counter(service, Health::kUnknown)});
   }
 }
 
-void ServiceManager::start(TimePoint now) {
+void AnnouncedServices::start(TimePoint now) {
   for (std::size_t i = 0; i < services_.size(); ++i) {
     Service& service = services_[i];
     service.since = now;
@@ -90,7 +91,7 @@ void ServiceManager::start(TimePoint now) {
   }
 }
 
-void ServiceManager::apply(const std::vector<ServiceConfig>& services, TimePoint now) {
+void AnnouncedServices::apply(const std::vector<ServiceConfig>& services, TimePoint now) {
   // Names and addresses are the same: another set of services needs a restart.
   for (std::size_t i = 0; i < std::min(services.size(), services_.size()); ++i) {
     Service& service = services_[i];
@@ -124,7 +125,7 @@ void ServiceManager::apply(const std::vector<ServiceConfig>& services, TimePoint
   }
 }
 
-void ServiceManager::run_check(ServiceId id) {
+void AnnouncedServices::run_check(ServiceId id) {
   Service& service = services_[id.value()];
   const ServiceCheck& check = *service.config.check;
   out_.timers.arm(timer_of(id), check.every);
@@ -133,7 +134,7 @@ void ServiceManager::run_check(ServiceId id) {
                      check.address.value_or(address_of(service.config.address)));
 }
 
-void ServiceManager::timer_expired(const TimerExpired& expired, TimePoint /*now*/) {
+void AnnouncedServices::timer_expired(const TimerExpired& expired, TimePoint /*now*/) {
   const std::uint64_t number = expired.timer.owner;
   if (number >= services_.size() || !services_[number].config.check) return;
   Service& service = services_[number];
@@ -145,7 +146,7 @@ void ServiceManager::timer_expired(const TimerExpired& expired, TimePoint /*now*
   run_check(ServiceId{static_cast<std::uint16_t>(number)});
 }
 
-void ServiceManager::handle(const ServiceChecked& result, TimePoint now) {
+void AnnouncedServices::handle(const ServiceChecked& result, TimePoint now) {
   if (result.service.value() >= services_.size()) return;
   Service& service = services_[result.service.value()];
   if (result.run != service.run || !service.config.check) return;
@@ -157,7 +158,7 @@ void ServiceManager::handle(const ServiceChecked& result, TimePoint now) {
   if (progress == Service::Progress::kOverdue) run_check(result.service);
 }
 
-void ServiceManager::changed(Service& service, TimePoint now) {
+void AnnouncedServices::changed(Service& service, TimePoint now) {
   ++service.changes;
   const bool passed = service.health.health() == Health::kUp;
   const char* const what = passed ? "passed" : "failed";
@@ -169,7 +170,7 @@ void ServiceManager::changed(Service& service, TimePoint now) {
 }
 
 /// Tells the neighbors what has become true.
-void ServiceManager::settle(Service& service, const std::string& why, TimePoint now) {
+void AnnouncedServices::settle(Service& service, const std::string& why, TimePoint now) {
   ServiceAppearance wanted = ServiceAppearance::kAnnounced;
   if (service.wanted == ServiceOverride::kDown) {
     wanted = ServiceAppearance::kWithdrawn;
@@ -186,9 +187,9 @@ void ServiceManager::settle(Service& service, const std::string& why, TimePoint 
   out_.observer.on_service(service.config, wanted, why, now);
 }
 
-tl::expected<void, std::string> ServiceManager::set_override(const std::string& name,
-                                                             ServiceOverride wanted,
-                                                             TimePoint now) {
+tl::expected<void, std::string> AnnouncedServices::set_override(const std::string& name,
+                                                                ServiceOverride wanted,
+                                                                TimePoint now) {
   const auto found = std::ranges::find_if(
       services_, [&](const Service& service) { return service.config.name == name; });
   if (found == services_.end()) {
@@ -208,7 +209,7 @@ tl::expected<void, std::string> ServiceManager::set_override(const std::string& 
   return {};
 }
 
-std::vector<ServiceStatus> ServiceManager::services() const {
+std::vector<ServiceStatus> AnnouncedServices::services() const {
   std::vector<ServiceStatus> result;
   for (const Service& service : services_) {
     result.push_back({&service.config, service.health.health(), service.appearance, service.wanted,

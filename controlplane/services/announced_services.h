@@ -1,6 +1,6 @@
 // Which of our services are announced: as their health checks and the operator say.
 //
-//   ServiceManager services(config.services, {checker, timers, observer});
+//   AnnouncedServices services(config.services, {checker, timers, observer});
 //   services.start(now);
 //   services.timer_expired(expired, now);        // TimerKind::kServiceCheck: the next check is due
 //   services.handle(ServiceChecked{...}, now);   // it has ended
@@ -65,7 +65,7 @@ struct ServiceStatus {
   unsigned streak = 0;  ///< outcomes like the last one in a row
 };
 
-class ServiceManager {
+class AnnouncedServices {
  public:
   struct Outside {
     HealthChecker& checker;
@@ -73,7 +73,7 @@ class ServiceManager {
     ServiceObserver& observer;
   };
   /// What Outside names outlives the manager.
-  ServiceManager(const std::vector<ServiceConfig>& services, const Outside& outside);
+  AnnouncedServices(const std::vector<ServiceConfig>& services, const Outside& outside);
 
   /// Withdraws what has a check, and starts the checks.
   void start(TimePoint now);
@@ -100,7 +100,7 @@ class ServiceManager {
   std::vector<Service> services_;
 };
 
-struct ServiceManager::Service {
+struct AnnouncedServices::Service {
   ServiceConfig config;
   HealthCounter health;
   ServiceOverride wanted = ServiceOverride::kAuto;

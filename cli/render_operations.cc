@@ -1,0 +1,94 @@
+// What an operator does and what happened, as text: services, draining, events.
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <ctime>
+
+#include "cli/render.h"
+
+namespace lastmile::cli {
+namespace {
+
+std::string ago(const Json& seconds) {
+  return short_duration(static_cast<std::uint64_t>(std::max(0.0, seconds.get<double>())));
+}
+
+/// "passed 0.4 s ago in 1.2 ms: HTTP 200".
+std::string last_check(const Json& last) {
+  if (last.is_null()) return "-";
+  return fmt::format("{} {:.1f} s ago: {}", last.at("passed").get<bool>() ? "passed" : "failed",
+                     last.at("ago_s").get<double>(),
+                     last.at("detail").get_ref<const std::string&>());
+}
+
+}  // namespace
+
+std::string render_services(const Json& data) {
+  if (data.at("services").empty()) return "no services\n";
+  TextTable table{{{"SERVICE"},
+                   {"ADDRESS"},
+                   {"STATE"},
+                   {"NEIGHBORS SEE"},
+                   {"SINCE", Align::kRight},
+                   {"CHECK"},
+                   {"LAST CHECK"},
+                   {"WHY"}}};
+  for (const Json& service : data.at("services")) {
+    const std::string by_hand = service.at("operator");
+    table.add({service.at("name"), service.at("address"),
+               by_hand == "auto" ? service.at("state").get<std::string>() : by_hand + " (operator)",
+               service.at("appearance"), ago(service.at("since_s")),
+               service.at("check").is_null() ? "-" : service.at("check").get<std::string>(),
+               last_check(service.at("last_check")), service.at("reason")});
+  }
+  return table.text();
+}
+
+std::string render_service(const Json& data) {
+  return fmt::format("{}: {}: {}\n", data.at("name").get_ref<const std::string&>(),
+                     data.at("appearance").get_ref<const std::string&>(),
+                     data.at("reason").get_ref<const std::string&>());
+}
+
+std::string render_drain(const Json& data) {
+  const Json& drained = data.at("drained");
+  if (drained.empty()) return "nothing is drained\n";
+  TextTable table{{{"NEIGHBOR"},
+                   {"PHASE"},
+                   {"SINCE", Align::kRight},
+                   {"PACKETS/S IN", Align::kRight},
+                   {"MESSAGE"}}};
+  for (const Json& one : drained) {
+    table.add({one.at("neighbor"), one.at("phase"), ago(one.at("since_s")),
+               fmt::format("{:.0f}", one.at("packets_per_s").get<double>()), one.at("message")});
+  }
+  return table.text();
+}
+
+std::string render_doctor(const Json& data) {
+  std::string text;
+  for (const Json& finding : data.at("findings")) {
+    const std::string subject = finding.at("subject");
+    text += fmt::format(
+        "{}{}{}\n    next: {}\n", finding.at("severity") == "advice" ? "(advice) " : "",
+        subject.empty() ? "" : subject + ": ", finding.at("cause").get_ref<const std::string&>(),
+        finding.at("next").get_ref<const std::string&>());
+  }
+  if (text.empty()) {
+    return fmt::format("all is well ({} checks)\n", data.at("checks").size());
+  }
+  return text;
+}
+
+std::string render_event(const Json& event) {
+  const auto at = event.at("time_us").get<std::int64_t>();
+  constexpr std::int64_t kPerSecond = 1'000'000;
+  const std::time_t seconds = at / kPerSecond;
+  return fmt::format("{:%Y-%m-%d %H:%M:%S}.{:06}  {:<9}  {:<8}  {}\n", fmt::localtime(seconds),
+                     at % kPerSecond, event.at("kind").get_ref<const std::string&>(),
+                     event.at("subject").get_ref<const std::string&>(),
+                     event.at("text").get_ref<const std::string&>());
+}
+
+}  // namespace lastmile::cli

@@ -1,0 +1,102 @@
+"""The doctor names twelve faults, all of them in one fabric of scripted leaves.
+
+              srv (Lastmile, transit)
+    up1 | up2 | up3 | ... | up9 |       one fault each
+     leaf1 leaf2 leaf3 ... leaf9
+"""
+import json
+import subprocess
+
+import pytest
+
+from lablib import lastmile
+from lablib.netns import wait_for
+from leaves import SERVER, LeafLab
+
+PATIENCE = 60
+
+# What stands in the configuration of an uplink, who is at its other end, and what the doctor must call it.
+FAULTS = {
+    "up1": ({}, None, "no-ra"),
+    "up2": ({"address": "fe80::dead"}, "both", "no-nd"),
+    "up3": ({}, None, "port-down"),
+    "up4": ({"remote-asn": 64999}, "both", "wrong-as"),
+    "up5": ({"address": "fe80::1", "password-file": "password"}, "both", "md5"),
+    "up6": ({"passive": True}, "passive", "passive"),
+    "up7": ({}, "both --without-extended-next-hop", "capability"),
+    "up8": ({}, "both", "mtu"),
+    "up9": ({}, "both", "policy"),
+    "up10": ({}, "active --deaf", "refused"),
+}
+
+
+@pytest.fixture
+def lab(tmp_path):
+    made = LeafLab(tmp_path, len(FAULTS))
+    try:
+        made.build()
+        yield made
+    finally:
+        made.remove()
+
+
+def findings(lab) -> dict[tuple[str, str], dict]:
+    """By the port of the subject and the check."""
+    done = subprocess.run(
+        ["ip", "netns", "exec", lab.namespace(SERVER), lastmile.BUILD / "lastmile", "--socket", lab.socket,
+         "doctor", "--json"],
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1, done.stderr
+    return {(f["subject"].rpartition("%")[2], f["check"]): f for f in json.loads(done.stdout)["findings"]}
+
+
+def test_twelve_planted_faults_are_named(lab):
+    # 1: nobody answers on the control socket.
+    assert findings(lab).keys() == {("", "daemon")}
+
+    (lab.folder / "password").write_text("secret\n")
+    neighbors = []
+    for number, (port, (keys, _, _)) in enumerate(FAULTS.items(), 1):
+        neighbor = {"port": port, "remote-asn": "external", **keys}
+        if port == "up5":
+            neighbor["password-file"] = str(lab.folder / "password")
+        if port != "up9":
+            neighbor |= {"import": "all", "export": "all"}
+        neighbors.append(neighbor)
+        if port == "up3":
+            lab.run(f"leaf{number}", "ip", "link", "set", "eth1", "down")
+        if port == "up8":
+            lab.run(f"leaf{number}", "ip", "link", "set", "eth1", "mtu", "1400")
+    config = lab.config(
+        policies={"all": {"rules": [{"match": {"source": "local"}}], "default": "accept"}},
+        dataplane={"cpus": [0], "max-routes": {"ipv4": 65536, "ipv6": 4096}},
+    )
+    config["router"]["mode"] = "transit"
+    config["bgp"]["neighbors"] = neighbors
+    lab.start_server(config)
+    for number, (_, opens, _) in enumerate(FAULTS.values(), 1):
+        if opens:
+            lab.start_leaf(f"leaf{number}", *opens.split())
+
+    expected = {(port, check) for port, (_, _, check) in FAULTS.items()}
+    # The machine's own: its CPUs are not isolated for the worker.
+    expected.add(("", "cpu-isolation"))
+    found: dict = {}
+
+    def all_named() -> bool:
+        found.clear()
+        found.update(findings(lab))
+        return expected <= found.keys()
+
+    try:
+        wait_for("every fault is named", all_named, PATIENCE)
+    finally:
+        print(json.dumps(list(found.values()), indent=1))
+        print("missing:", expected - found.keys())
+    # Of a session that is not up one cause is named.
+    for port, (_, _, check) in FAULTS.items():
+        assert [c for subject, c in found if subject == port] == [check]
+    text = lab.run(SERVER, str(lastmile.BUILD / "lastmile"), "--socket", str(lab.socket), "doctor", check=False)
+    assert "up1: no router advertisement has been heard on up1" in text
+    assert "next: " in text
