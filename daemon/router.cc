@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <functional>
 #include <optional>
 #include <random>
 #include <system_error>
@@ -31,6 +32,7 @@
 #include "controlplane/telemetry/router_metrics.h"
 #include "daemon/devices.h"
 #include "daemon/doctor_facts.h"
+#include "daemon/dpdk_telemetry.h"
 #include "daemon/drain_wiring.h"
 #include "daemon/forwarding.h"
 #include "daemon/link_monitor.h"
@@ -115,6 +117,7 @@ struct Router::Parts {
   CommandTable commands;
   std::unique_ptr<ControlServer> server;
   std::unique_ptr<MetricsServer> metrics;
+  std::optional<DpdkTelemetry> dpdk_telemetry;
 
   tl::expected<void, std::string> wire(const Options& options);
   tl::expected<void, std::string> make_control(const Options& options);
@@ -174,6 +177,13 @@ tl::expected<void, std::string> Router::Parts::wire(const Options& options) {
   if (!listening) return tl::unexpected(listening.error());
   server = std::move(*listening);
   if (auto serving = serve_metrics(); !serving) return serving;
+  dpdk_telemetry.emplace(DpdkTelemetry::Outside{
+      [this](std::function<void()> function) { loop.post(std::move(function)); },
+      [this](const std::string& request) {
+        std::string text;
+        loop.slices().measure("DPDK telemetry", [&] { text = commands.dispatch(request); });
+        return text;
+      }});
 
   loop.set_handler([this](Event&& event) { handle(event); });
   loop.on_signal([this](int signal) {

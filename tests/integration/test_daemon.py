@@ -10,6 +10,7 @@ from lablib import lastmile
 from lablib.netns import wait_for
 
 LASTMILED = lastmile.BUILD / "lastmiled"
+TELEMETRY = "/usr/bin/dpdk-telemetry.py"
 
 
 def first_line(process):
@@ -32,6 +33,32 @@ def test_starts_answers_and_leaves_nothing_behind(bare):
     assert "192.0.2.1/24" in bare.run("ip", "address", "show", "up1").stdout, "its address is gone"
     assert not bare.socket.exists()
     assert os.listdir("/dev/hugepages") == [] if os.path.isdir("/dev/hugepages") else True
+
+
+@pytest.mark.skipif(not os.path.exists(TELEMETRY), reason="DPDK's tools are not installed")
+def test_dpdk_s_telemetry_answers_for_the_router(bare):
+    process = bare.start()
+    assert process.poll() is None, bare.log()
+
+    def ask(*questions: str) -> list[dict]:
+        done = subprocess.run(
+            ["/usr/bin/python3", TELEMETRY, "-f", f"lastmile-{process.pid}"],
+            input="\n".join(questions) + "\n", capture_output=True, text=True, timeout=60, check=True,
+        )  # fmt: skip
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+    known, version, ports, one, none, bgp = ask(
+        "/", "/lastmile/version", "/lastmile/ports", "/lastmile/ports,up1", "/lastmile/ports,up9", "/lastmile/bgp"
+    )
+    assert {"/lastmile/version", "/lastmile/workers", "/lastmile/bfd", "/ethdev/list"} <= set(known["/"])
+    told = json.loads(bare.show("version", "--json").stdout)
+    assert version["/lastmile/version"]["version"] == told["version"]
+    shown = json.loads(bare.show("show", "ports", "--json").stdout)["ports"][0]
+    port = ports["/lastmile/ports"]["ports"]["0"]
+    assert (port["name"], port["mtu"]) == (shown["name"], shown["mtu"]) == ("up1", shown["mtu"])
+    assert one["/lastmile/ports"]["ports"]["0"]["name"] == "up1"
+    assert none["/lastmile/ports"]["ports"] == {}
+    assert bgp["/lastmile/bgp"]["neighbors"]["0"]["name"] == "up1"
 
 
 def test_after_a_kill_the_next_start_cleans_up(bare):
