@@ -72,6 +72,7 @@ class ControlPlane::SessionFanout final : public bgp::SessionObserver {
   }
   void on_restarting(bgp::PeerId peer, const std::string& reason, TimePoint now) override {
     note(peer, now, fmt::format("restarts, its routes are kept: {}", reason));
+    bfd_.restarting(peer);
     rib_.on_restarting(peer, reason, now);
   }
   void on_long_lived(bgp::PeerId peer, const bgp::LongLivedRestart& kept, TimePoint now) override {
@@ -80,6 +81,7 @@ class ControlPlane::SessionFanout final : public bgp::SessionObserver {
   }
   void on_down(bgp::PeerId peer, const std::string& reason, TimePoint now) override {
     note(peer, now, fmt::format("down: {}", reason));
+    bfd_.down(peer);
     rib_.on_down(peer, reason, now);
   }
   void on_writable(bgp::PeerId peer, TimePoint now) override { rib_.on_writable(peer, now); }
@@ -308,11 +310,27 @@ void ControlPlane::on_bfd_up(bgp::PeerId peer, TimePoint now) {
 
 /// RFC 9384: the session ends with Cease/BFD Down. The next hops are dead already.
 void ControlPlane::on_bfd_failed(bgp::PeerId peer, const std::string& reason, TimePoint now) {
-  journal_.record(
-      seen_at_, JournalKind::kDetection, peer_name(peer),
-      fmt::format("{}; the worker moved its packets to other next hops in the same loop", reason));
+  const bool on_link = sessions_.settings(peer).port.has_value();
+  journal_.record(seen_at_, JournalKind::kDetection, peer_name(peer),
+                  fmt::format("{}; {}", reason,
+                              on_link ? "the worker moved its packets to other next hops in the "
+                                        "same loop"
+                                      : "it is behind routers: its routes go, no link's"));
   sessions_.path_failed(peer, "BFD: " + reason, now);
   if (bfd_.must_wait(peer)) sessions_.hold(peer);
+}
+
+void ControlPlane::on_bfd_spared(bgp::PeerId peer, TimePoint /*now*/) {
+  journal_.record(seen_at_, JournalKind::kBfd, peer_name(peer),
+                  "down while its routing restarts: its routes are kept");
+  if (bfd_.must_wait(peer)) sessions_.hold(peer);
+}
+
+void ControlPlane::on_bfd_path(const WatchedHop& hop, rib::PathState state, TimePoint now) {
+  journal_.record(now, JournalKind::kBfd, name_of(config_, hop),
+                  state == rib::PathState::kUp ? "up: static routes by it count"
+                                               : "down: static routes by it don't");
+  rib_.on_path_changed(hop.port, hop.address, state);
 }
 
 void ControlPlane::on_neighbor_discovered(PortId port, const Ipv6Address& address, TimePoint now) {

@@ -8,7 +8,7 @@
 //      RouterAdvertisement… ─> router discovery ── neighbor found ──> sessions, RIB
 //      Connection…, Bytes… ──> sessions ── established, update, down ──> RIB
 //      LinkLayerNeighbor… ───> RIB (next hops), BFD
-//      bfd::StateChanged ────> BFD ── failed, up ──> sessions
+//      bfd::StateChanged ────> BFD ── failed, up ──> sessions, RIB (static routes)
 //      FibProgressed ────────> RIB (announce what forwards)
 //      ServiceChecked ───────> services ── announced, withdrawn ──> RIB
 //
@@ -97,6 +97,8 @@ class ControlPlane final : private NeighborObserver, private BfdObserver, privat
 
   void on_bfd_up(bgp::PeerId peer, TimePoint now) override;
   void on_bfd_failed(bgp::PeerId peer, const std::string& reason, TimePoint now) override;
+  void on_bfd_spared(bgp::PeerId peer, TimePoint now) override;
+  void on_bfd_path(const WatchedHop& hop, rib::PathState state, TimePoint now) override;
   void on_neighbor_discovered(PortId port, const Ipv6Address& address, TimePoint now) override;
   void on_neighbor_lost(PortId port, TimePoint now) override;
   void on_service(const ServiceConfig& service, ServiceAppearance appearance,

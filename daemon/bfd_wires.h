@@ -21,7 +21,9 @@ class BfdWires final : public BfdPlane {
 
   /// For one worker's configuration; `pool` from Devices::bfd_pool().
   [[nodiscard]] WorkerBfd worker(unsigned worker, rte_mempool* pool);
-  [[nodiscard]] WorkerId owner(PortId port) const { return owners_[port.value()]; }
+  [[nodiscard]] WorkerId owner(PortId port) const {
+    return port == bfd::kAnyPort ? bfd::kMultihopOwner : owners_[port.value()];
+  }
 
   void submit(PortId port, const bfd::Command& command) override;
   [[nodiscard]] const bfd::SessionStatus& status(PortId port, bfd::SessionId id) const override;

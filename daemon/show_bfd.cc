@@ -50,6 +50,9 @@ BfdView view_of(const BfdSessionView& session) {
   BfdView view;
   view.neighbor = session.neighbor;
   view.address = session.address;
+  view.local_address = session.spec.local;
+  if (session.spec.is_multihop()) view.minimum_ttl = session.spec.least_hop_limit;
+  view.clients = session.clients;
   view.profile = session.profile;
   view.multiplier = parameters.control.multiplier;
   view.offload = "none";
@@ -71,6 +74,7 @@ BfdView view_of(const BfdSessionView& session) {
   if (status.last_down_reason.read() != 0) {
     view.last_down_reason = diagnostic_name(status.last_down_reason);
   }
+  view.remote_independent = status.remote_independent.read() != 0;
   view.remote_discriminator = status.remote_discriminator.read();
   view.sent = status.sent.read();
   view.received = status.received.read();
@@ -89,7 +93,7 @@ BfdStatusView Show::bfd() const {
   BfdStatusView result;
   for (const BfdSessionView& session : from_.control.bfd().sessions(ControlClock::now())) {
     result.sessions.push_back(view_of(session));
-    result.sessions.back().port = port_name(session.port);
+    if (session.port) result.sessions.back().port = port_name(*session.port);
   }
   const BfdWires& wires = from_.forwarding.bfd();
   std::uint64_t lateness = 0;

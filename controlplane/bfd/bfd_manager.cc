@@ -22,79 +22,31 @@ TimerKey timer_of(bfd::SessionId id) {
   return {TimerKind::kBfdResolve, id.value()};
 }
 
-bfd::Microseconds microseconds(std::chrono::microseconds time) {
-  return bfd::Microseconds{static_cast<std::uint32_t>(time.count())};
-}
-
-bfd::AuthType auth_type(BfdAuth auth) {
-  switch (auth) {
-    case BfdAuth::kNone:
-      return bfd::AuthType::kNone;
-    case BfdAuth::kSimple:
-      return bfd::AuthType::kSimplePassword;
-    case BfdAuth::kSha1:
-      return bfd::AuthType::kKeyedSha1;
-    case BfdAuth::kMeticulousSha1:
-      return bfd::AuthType::kMeticulousSha1;
-  }
-  return bfd::AuthType::kNone;
-}
-
-bfd::EchoMode echo_mode(BfdEcho echo) {
-  switch (echo) {
-    case BfdEcho::kOff:
-      return bfd::EchoMode::kOff;
-    case BfdEcho::kOn:
-      return bfd::EchoMode::kOn;
-    case BfdEcho::kUnaffiliated:
-      return bfd::EchoMode::kUnaffiliated;
-  }
-  return bfd::EchoMode::kOff;
+/// The first loopback of a family: 0 for IPv4, 1 for IPv6, as the variants have them.
+std::optional<IpAddress> loopback(const Config& config, std::size_t family) {
+  const auto first = std::ranges::find_if(
+      config.loopbacks, [&](const IpPrefix& prefix) { return prefix.index() == family; });
+  if (first == config.loopbacks.end()) return std::nullopt;
+  return address_of(*first);
 }
 
 /// An address of ours that every neighbor has a route for once BGP is up.
 IpAddress echo_address(const Config& config) {
-  IpAddress address;
-  const auto first = std::ranges::find_if(
-      config.loopbacks, [](const IpPrefix& p) { return std::holds_alternative<Ipv4Prefix>(p); });
-  const auto chosen = first != config.loopbacks.end() ? first : config.loopbacks.begin();
-  if (chosen != config.loopbacks.end()) {
-    std::visit([&](const auto& prefix) { address = prefix.address(); }, *chosen);
-  }
-  return address;
+  const auto ipv4 = loopback(config, 0);
+  return ipv4 ? *ipv4 : loopback(config, 1).value_or(IpAddress{});
 }
 
 }  // namespace
 
-bfd::SessionParameters session_parameters(const BfdProfile& profile) {
-  bfd::SessionParameters parameters;
-  bfd::SessionSettings& control = parameters.control;
-  control.desired_min_tx = microseconds(profile.transmit.value_or(profile.interval));
-  control.required_min_rx = microseconds(profile.receive.value_or(profile.interval));
-  control.multiplier = profile.multiplier;
-  control.role = profile.passive ? bfd::Role::kPassive : bfd::Role::kActive;
-  control.authentication.type = auth_type(profile.auth);
-  control.authentication.key_id = profile.auth_key_id;
-  control.authentication.key_length = static_cast<std::uint8_t>(profile.auth_key.size());
-  std::copy_n(profile.auth_key.begin(), profile.auth_key.size(),
-              control.authentication.key.begin());
-  parameters.echo_mode = echo_mode(profile.echo);
-  parameters.echo.interval = microseconds(profile.echo_interval.value_or(profile.interval));
-  parameters.echo.multiplier = profile.multiplier;
-  if (parameters.echo_mode == bfd::EchoMode::kOn) {
-    control.required_min_echo_rx = parameters.echo.interval;
-  }
-  return parameters;
-}
-
 struct BfdManager::Session {
   bfd::SessionId id;
-  PortId port;
+  PortId port;  ///< bfd::kAnyPort: over several hops
   IpAddress address;
   std::string profile;
   bfd::SessionSpec spec;
-  std::vector<bgp::PeerId> users;
+  std::vector<User> users;
   std::string name;  ///< for logs
+  bfd::Admin admin = bfd::Admin::kEnabled;
   bfd::State state = bfd::State::kDown;
   std::uint32_t failures = 0;
   std::optional<TimePoint> up_since;
@@ -121,35 +73,24 @@ std::uint64_t BfdManager::random() {
 
 void BfdManager::apply(const Config& wanted, const std::vector<bgp::PeerSettings>& peers,
                        const std::vector<bgp::PeerId>& ids, TimePoint now) {
-  std::map<bgp::PeerId, Watched> watched;
-  for (std::size_t i = 0; i < ids.size(); ++i) {
-    const auto profile = wanted.bgp.neighbors[i].bfd;
-    if (!profile || peers[i].listen) continue;
-    watched.emplace(ids[i], Watched{peers[i].name, peers[i].port, peers[i].address,
-                                    wanted.bfd.profiles[*profile],
-                                    wanted.bgp.neighbors[i].shutdown ? Watched::Admin::kDown
-                                                                     : Watched::Admin::kEnabled});
-  }
-  for (const auto& [peer, old] : std::exchange(watched_, std::move(watched))) {
-    const auto still = watched_.find(peer);
-    if (still == watched_.end() || still->second.port != old.port ||
-        still->second.address != old.address) {
-      drop(peer);
+  const std::map<User, Watched> before = std::exchange(watched_, bfd_watched(wanted, peers, ids));
+  for (const auto& [user, old] : before) {
+    const auto still = watched_.find(user);
+    if (still == watched_.end() || !still->second.same_session(old)) {
+      drop(user, now);
       continue;
     }
-    Session* const session = of(peer);
+    Session* const session = of(user);
     if (session == nullptr) continue;
     session->profile = still->second.profile.name;
-    if (still->second.admin != old.admin) {
-      submit(*session, old.admin == Watched::Admin::kEnabled ? Kind::kAdminDown : Kind::kEnable);
-    }
+    settle_admin(*session);
     const bfd::SessionParameters parameters = session_parameters(still->second.profile);
     if (parameters == session->spec.parameters) continue;
     session->spec.parameters = parameters;
     submit(*session, Kind::kChange);
   }
-  for (const auto& [peer, neighbor] : watched_) {
-    if (neighbor.address) watch(peer, *neighbor.address, now);
+  for (const auto& [user, neighbor] : watched_) {
+    if (neighbor.address) watch(user, *neighbor.address, now);
   }
 }
 
@@ -160,83 +101,115 @@ void BfdManager::stop() {
 bool BfdManager::must_wait(bgp::PeerId peer) const {
   const auto watched = watched_.find(peer);
   if (watched == watched_.end() || !watched->second.profile.strict) return false;
-  const auto found = by_peer_.find(peer);
-  return found == by_peer_.end() || sessions_.at(found->second).state != bfd::State::kUp;
+  const auto found = by_user_.find(peer);
+  return found == by_user_.end() || sessions_.at(found->second).state != bfd::State::kUp;
 }
 
 void BfdManager::neighbor_found(PortId port, const IpAddress& address, TimePoint now) {
-  for (const auto& [peer, neighbor] : watched_) {
-    if (neighbor.port == port && !neighbor.address) watch(peer, address, now);
+  for (const auto& [user, neighbor] : watched_) {
+    if (neighbor.port == port && !neighbor.address) watch(user, address, now);
   }
 }
 
 void BfdManager::established(bgp::PeerId peer, const IpAddress& address, TimePoint now) {
+  down(peer);
   watch(peer, address, now);  // a neighbor that sends no router advertisements shows itself so
   // BGP is back though BFD is not: its verdict is old.
   const Session* const session = of(peer);
   if (session != nullptr && session->state != bfd::State::kUp) submit(*session, Kind::kForgive);
 }
 
-void BfdManager::watch(bgp::PeerId peer, const IpAddress& address, TimePoint now) {
-  const auto watched = watched_.find(peer);
-  if (watched == watched_.end()) return;
-  const auto& [name, port, configured, profile, admin] = watched->second;
-  if (!port) {
-    log::warn("bfd {}: no session: {} is on no port's link", name, address);
-    return;
-  }
-  if (const Session* const known = of(peer)) {
+void BfdManager::restarting(bgp::PeerId peer) {
+  const Session* const session = of(peer);
+  if (session == nullptr) return;
+  restarting_.insert(peer);
+  submit(*session, Kind::kSpare);
+}
+
+void BfdManager::down(bgp::PeerId peer) {
+  if (restarting_.erase(peer) == 0) return;
+  if (const Session* const session = of(peer)) submit(*session, Kind::kHeed);
+}
+
+void BfdManager::watch(const User& user, const IpAddress& address, TimePoint now) {
+  const auto found = watched_.find(user);
+  if (found == watched_.end()) return;
+  const Watched& watched = found->second;
+  if (const Session* const known = of(user)) {
     if (known->address == address) return;
-    drop(peer);
+    drop(user, now);
   }
-  if (Session* const shared = find(*port, address)) {
-    shared->users.push_back(peer);
-    by_peer_.emplace(peer, shared->id);
-    if (shared->state == bfd::State::kUp) out_.observer.on_bfd_up(peer, now);
+  const auto local = local_address(watched, address);
+  if (!local) {
+    log::error("bfd {}: no session with {}: {}", watched.name, address,
+               watched.port == bfd::kAnyPort ? "there is no address of ours of its family"
+                                             : "the port has no address in its subnet");
     return;
   }
-  const auto local = local_address(*port, address);
+  Session* const shared = find(watched.port, address);
+  if (shared != nullptr && shared->spec.local == *local) {
+    shared->users.push_back(user);
+    by_user_.emplace(user, shared->id);
+    settle_admin(*shared);
+    if (shared->state == bfd::State::kUp) tell_up(user, now);
+    return;
+  }
   const auto id = free_id();
-  if (!local || !id) {
-    log::error("bfd {}: no session with {}: {}", name, address,
-               local ? "there are too many" : "the port has no address in its subnet");
+  if (!id) {
+    log::error("bfd {}: no session with {}: there are too many", watched.name, address);
     return;
   }
   Session& session = sessions_[*id];
   session.id = *id;
-  session.port = *port;
+  session.port = watched.port;
   session.address = address;
-  session.profile = profile.name;
-  session.users = {peer};
-  session.name = name;
-  session.spec = spec(*id, *port, *local, address, profile);
-  by_peer_.emplace(peer, *id);
-  if (const auto mac = link_layer_.find({*port, address}); mac != link_layer_.end()) {
+  session.profile = watched.profile.name;
+  session.users = {user};
+  session.name = watched.name;
+  session.spec = spec(*id, watched, *local, address);
+  by_user_.emplace(user, *id);
+  if (const auto mac = link_layer_.find({session.port, address}); mac != link_layer_.end()) {
     session.spec.remote_mac = mac->second;
   }
   submit(session, Kind::kAdd);
-  if (admin == Watched::Admin::kDown) submit(session, Kind::kAdminDown);
+  settle_admin(session);
+  if (session.spec.is_multihop()) return;
   if (session.spec.remote_mac.is_zero()) {
-    out_.neighborhood.resolve(*port, address);
+    out_.neighborhood.resolve(session.port, address);
     out_.timers.arm(timer_of(*id), kResolveAgain);
     return;
   }
   for (const auto& [hop, place] : next_hops_) {
-    if (place == Place{*port, session.spec.remote_mac}) bind(session, hop);
+    if (place == Place{session.port, session.spec.remote_mac}) bind(session, hop);
   }
 }
 
-void BfdManager::drop(bgp::PeerId peer) {
-  const auto found = by_peer_.find(peer);
-  if (found == by_peer_.end()) return;
+void BfdManager::drop(const User& user, TimePoint now) {
+  if (const auto* peer = std::get_if<bgp::PeerId>(&user)) restarting_.erase(*peer);
+  const auto found = by_user_.find(user);
+  if (found == by_user_.end()) return;
   Session& session = sessions_.at(found->second);
-  by_peer_.erase(found);
-  std::erase(session.users, peer);
-  if (!session.users.empty()) return;
+  by_user_.erase(found);
+  std::erase(session.users, user);
+  if (const auto* hop = std::get_if<WatchedHop>(&user)) {
+    out_.observer.on_bfd_path(*hop, rib::PathState::kDown, now);
+  }
+  if (!session.users.empty()) return settle_admin(session);
   std::erase_if(bound_, [&](const auto& bound) { return bound.second == session.id; });
   submit(session, Kind::kRemove);
   out_.timers.cancel(timer_of(session.id));
   sessions_.erase(session.id);
+}
+
+/// A session rests while all who use it do.
+void BfdManager::settle_admin(Session& session) {
+  const bool rests = std::ranges::all_of(session.users, [&](const User& user) {
+    const auto found = watched_.find(user);
+    return found == watched_.end() || found->second.admin == bfd::Admin::kDown;
+  });
+  const bfd::Admin wanted = rests ? bfd::Admin::kDown : bfd::Admin::kEnabled;
+  if (std::exchange(session.admin, wanted) == wanted) return;
+  submit(session, rests ? Kind::kAdminDown : Kind::kEnable);
 }
 
 std::optional<bfd::SessionId> BfdManager::free_id() const {
@@ -246,30 +219,37 @@ std::optional<bfd::SessionId> BfdManager::free_id() const {
   return std::nullopt;
 }
 
-std::optional<IpAddress> BfdManager::local_address(PortId port, const IpAddress& remote) const {
+std::optional<IpAddress> BfdManager::local_address(const Watched& watched,
+                                                   const IpAddress& remote) const {
+  // The one that the kernel takes for TCP if the configuration names none.
+  if (watched.port == bfd::kAnyPort) {
+    return watched.source ? watched.source : loopback(config_, remote.index());
+  }
   if (is_ipv6_link_local(remote)) {
-    const auto found = std::ranges::find(ports_, port, &Port::id);
+    const auto found = std::ranges::find(ports_, watched.port, &Port::id);
     if (found != ports_.end()) return IpAddress{found->mac.link_local()};
   }
-  for (const auto& ours : config_.ports[port.value()].addresses) {
+  for (const auto& ours : config_.ports[watched.port.value()].addresses) {
     if (contains(ours.subnet(), remote)) return ours.address;
   }
   return std::nullopt;
 }
 
-bfd::SessionSpec BfdManager::spec(bfd::SessionId id, PortId port, const IpAddress& local,
-                                  const IpAddress& remote, const BfdProfile& profile) {
+bfd::SessionSpec BfdManager::spec(bfd::SessionId id, const Watched& watched, const IpAddress& local,
+                                  const IpAddress& remote) {
   bfd::SessionSpec spec;
   // Never 0, and a neighbor that still speaks to the last session in this place finds nobody.
   const std::uint64_t above = random() % (0x100000000 / bfd::kMaxSessions - 1) + 1;
   spec.discriminator = static_cast<std::uint32_t>(above * bfd::kMaxSessions + id.value());
-  spec.port = port;
-  spec.local_mac = std::ranges::find(ports_, port, &Port::id)->mac;
+  spec.port = watched.port;
+  const auto port = std::ranges::find(ports_, watched.port, &Port::id);
+  if (port != ports_.end()) spec.local_mac = port->mac;
   spec.local = local;
   spec.remote = remote;
+  spec.least_hop_limit = watched.least_hop_limit;
   spec.echo_address = echo_address(config_);
   spec.source_port = static_cast<std::uint16_t>(bfd::kFirstSourcePort + id.value());
-  spec.parameters = session_parameters(profile);
+  spec.parameters = session_parameters(watched.profile);
   spec.echo_key = {random(), random()};
   spec.seed = random();
   return spec;
@@ -361,31 +341,60 @@ void BfdManager::link_changed(const LinkChanged& event, TimePoint) {
   }
 }
 
+void BfdManager::tell_up(const User& user, TimePoint now) {
+  if (const auto* hop = std::get_if<WatchedHop>(&user)) {
+    out_.observer.on_bfd_path(*hop, rib::PathState::kUp, now);
+  } else {
+    out_.observer.on_bfd_up(std::get<bgp::PeerId>(user), now);
+  }
+}
+
+void BfdManager::tell_failed(const Session& session, const User& user,
+                             const bfd::StateChanged& change, TimePoint now) {
+  const auto* const peer = std::get_if<bgp::PeerId>(&user);
+  if (peer == nullptr) return;  // it hears that the path is down, whyever
+  if (!change.ambiguous || !restarting_.contains(*peer)) {
+    out_.observer.on_bfd_failed(*peer, std::string{to_string(change.diagnostic)}, now);
+    return;
+  }
+  log::info("bfd {} {}: its routing restarts, and its BFD with it: that is no dead path",
+            session.name, session.address);
+  submit(session, Kind::kForgive);  // the worker may have detected before it was told
+  out_.observer.on_bfd_spared(*peer, now);
+}
+
 void BfdManager::handle(const bfd::StateChanged& change, TimePoint now) {
   const auto found = sessions_.find(change.session);
   if (found == sessions_.end() || found->second.spec.discriminator != change.discriminator) return;
   Session& session = found->second;
   const bool failed = change.failures != session.failures;
-  const bool came_up = change.state == bfd::State::kUp && (session.state != change.state || failed);
+  const bool was_up = session.state == bfd::State::kUp;
+  const bool is_up = change.state == bfd::State::kUp;
   session.failures = change.failures;
   session.state = change.state;
-  const std::vector<bgp::PeerId> users = session.users;  // an observer may change them
+  const std::vector<User> users = session.users;  // an observer may change them
   if (failed) {
-    const std::string reason{to_string(change.diagnostic)};
     const double stood =
         session.up_since ? std::chrono::duration<double>(now - *session.up_since).count() : 0;
-    log::warn("bfd {} {}: down after {:.1f} s: {}", session.name, session.address, stood, reason);
+    log::warn("bfd {} {}: down after {:.1f} s: {}", session.name, session.address, stood,
+              to_string(change.diagnostic));
     session.up_since.reset();
-    for (const bgp::PeerId peer : users) out_.observer.on_bfd_failed(peer, reason, now);
-  } else if (session.up_since && change.state != bfd::State::kUp) {
+    for (const User& user : users) tell_failed(session, user, change, now);
+  } else if (session.up_since && !is_up) {
     log::info("bfd {} {}: {}: {}", session.name, session.address, to_string(change.state),
               to_string(change.diagnostic));
     session.up_since.reset();
   }
-  if (!came_up) return;
+  if (was_up && (failed || !is_up)) {
+    for (const User& user : users) {
+      const auto* hop = std::get_if<WatchedHop>(&user);
+      if (hop != nullptr) out_.observer.on_bfd_path(*hop, rib::PathState::kDown, now);
+    }
+  }
+  if (!is_up || (was_up && !failed)) return;
   log::info("bfd {} {}: up", session.name, session.address);
   session.up_since = now;
-  for (const bgp::PeerId peer : users) out_.observer.on_bfd_up(peer, now);
+  for (const User& user : users) tell_up(user, now);
 }
 
 BfdManager::Session* BfdManager::find(PortId port, const IpAddress& address) {
@@ -395,9 +404,9 @@ BfdManager::Session* BfdManager::find(PortId port, const IpAddress& address) {
   return found == sessions_.end() ? nullptr : &found->second;
 }
 
-BfdManager::Session* BfdManager::of(bgp::PeerId peer) {
-  const auto found = by_peer_.find(peer);
-  return found == by_peer_.end() ? nullptr : &sessions_.at(found->second);
+BfdManager::Session* BfdManager::of(const User& user) {
+  const auto found = by_user_.find(user);
+  return found == by_user_.end() ? nullptr : &sessions_.at(found->second);
 }
 
 std::vector<BfdSessionView> BfdManager::sessions(TimePoint now) const {
@@ -406,11 +415,17 @@ std::vector<BfdSessionView> BfdManager::sessions(TimePoint now) const {
     BfdSessionView view;
     view.neighbor = session.name;
     view.profile = session.profile;
-    view.port = session.port;
+    if (!session.spec.is_multihop()) view.port = session.port;
+    for (const User& user : session.users) {
+      const char* client = std::holds_alternative<bgp::PeerId>(user) ? "bgp" : "static";
+      if (std::ranges::find(view.clients, client) == view.clients.end()) {
+        view.clients.emplace_back(client);
+      }
+    }
     view.address = session.address;
     view.id = id;
     view.spec = session.spec;
-    view.resolved = !session.spec.remote_mac.is_zero();
+    view.resolved = session.spec.is_multihop() || !session.spec.remote_mac.is_zero();
     if (session.up_since) view.up_for = now - *session.up_since;
     view.status = &out_.plane.status(session.port, id);
     views.push_back(std::move(view));

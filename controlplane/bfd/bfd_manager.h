@@ -7,11 +7,21 @@
 //
 //   configuration ─┐                          ┌─> commands ─> the worker that owns the port
 //   discovery ─────┼─> session (port, peer) ──┤
-//   link layer ────┘                          └─> observer: failed, up ─> BGP
+//   link layer ────┘                          └─> observer: failed, up ─> BGP, static routes
 //
 // A session is bound to next hops by port and link-layer address, whatever made them: if the
 // neighbor is dead, so is every way through it. The worker does the rest by itself: it marks them
 // when it detects, in the same loop, and we hear of it later.
+//
+// A session over several hops (RFC 5883), with a BGP neighbor that is on no port's link, is bound
+// to none: what it finds dead is a neighbor, and none of the ways out of here. It is between two
+// addresses, and its packets go where routes lead.
+//
+// Static routes have nothing else that tells them of a dead neighbor, so their next hops count only
+// while the session is up; to them AdminDown is a failure, too (RFC 5882 sections 3.2 and 5).
+//
+// While BGP restarts (RFC 4724) a neighbor whose BFD shares fate with its control plane (C bit)
+// falls silent for that reason, perhaps; that is not believed then (RFC 5882 section 4.3).
 //
 // Traffic comes back in two ways. If BFD itself comes up again, the worker takes the marks away; by
 // then BGP has ended its session, so its old next hops stay dead for that reason until the new
@@ -24,34 +34,41 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
 #include "controlplane/bfd/bfd_plane.h"
+#include "controlplane/bfd/watched.h"
 #include "controlplane/bgp/session/session_events.h"
 #include "controlplane/bgp/session/settings.h"
 #include "controlplane/config/config.h"
 #include "controlplane/event/effects.h"
+#include "controlplane/rib/path.h"
 #include "dataplane/bfd/command.h"
 #include "dataplane/forwarding/spec.h"
 
 namespace lastmile {
 
-/// Who uses BFD's verdict. Calls come from inside BfdManager::handle.
+/// Who uses BFD's verdict. Calls come from inside BfdManager's functions.
 class BfdObserver {
  public:
   virtual ~BfdObserver() = default;
   virtual void on_bfd_up(bgp::PeerId peer, TimePoint now) = 0;
   /// The session was Up and has failed. `reason`: for people.
   virtual void on_bfd_failed(bgp::PeerId peer, const std::string& reason, TimePoint now) = 0;
+  /// The same, but the restart of the peer's BGP explains it.
+  virtual void on_bfd_spared(bgp::PeerId peer, TimePoint now) = 0;
+  virtual void on_bfd_path(const WatchedHop& hop, rib::PathState state, TimePoint now) = 0;
 };
 
 /// A session as `show bfd` has it; the worker's numbers are in its status.
 struct BfdSessionView {
   std::string neighbor;  ///< as in BgpNeighborConfig
   std::string profile;
-  PortId port;
+  std::optional<PortId> port;        ///< none: over several hops
+  std::vector<std::string> clients;  ///< "bgp", "static"
   IpAddress address;
   bfd::SessionId id;
   bfd::SessionSpec spec;
@@ -78,10 +95,10 @@ class BfdManager {
              std::uint64_t seed);
   ~BfdManager();
 
-  /// Takes up the neighbors of a configuration: sessions of those whose address is configured are
-  /// made, those of neighbors that are no longer watched end, and other parameters of a profile are
-  /// changed without a flap. `peers[i]` is `ids[i]` and `wanted.bgp.neighbors[i]`. Neighbors of a
-  /// listen range are not watched.
+  /// Takes up the neighbors and next hops of a configuration: sessions of those whose address is
+  /// configured are made, those of neighbors that are no longer watched end, and other parameters
+  /// of a profile are changed without a flap. `peers[i]` is `ids[i]` and
+  /// `wanted.bgp.neighbors[i]`. Neighbors of a listen range are not watched.
   void apply(const Config& wanted, const std::vector<bgp::PeerSettings>& peers,
              const std::vector<bgp::PeerId>& ids, TimePoint now);
   /// Tells every neighbor that the end is meant (AdminDown).
@@ -91,6 +108,9 @@ class BfdManager {
 
   void neighbor_found(PortId port, const IpAddress& address, TimePoint now);
   void established(bgp::PeerId peer, const IpAddress& address, TimePoint now);
+  /// The peer's BGP has ended, and its routes are kept (RFC 4724); established() or down() follows.
+  void restarting(bgp::PeerId peer);
+  void down(bgp::PeerId peer);
   void link_layer_changed(const LinkLayerNeighborChanged& event, TimePoint now);
   void link_changed(const LinkChanged& event, TimePoint now);
   void handle(const bfd::StateChanged& change, TimePoint now);
@@ -103,6 +123,8 @@ class BfdManager {
   [[nodiscard]] std::vector<BfdSessionView> sessions(TimePoint now) const;
 
  private:
+  using User = BfdUser;
+  using Watched = BfdWatched;
   struct Session;
   struct Place {
     PortId port;
@@ -110,44 +132,36 @@ class BfdManager {
     friend auto operator<=>(const Place&, const Place&) = default;
   };
 
-  void watch(bgp::PeerId peer, const IpAddress& address, TimePoint now);
-  void drop(bgp::PeerId peer);
+  void watch(const User& user, const IpAddress& address, TimePoint now);
+  void drop(const User& user, TimePoint now);
+  void settle_admin(Session& session);
+  void tell_up(const User& user, TimePoint now);
+  void tell_failed(const Session& session, const User& user, const bfd::StateChanged& change,
+                   TimePoint now);
   void resolve(Session& session, const std::optional<MacAddress>& mac);
   void bind(Session& session, NextHopId next_hop);
   void unbind(NextHopId next_hop, bfd::Command::Kind how);
   void submit(const Session& session, bfd::Command::Kind kind, NextHopId next_hop = {}) const;
   [[nodiscard]] Session* find(PortId port, const IpAddress& address);
-  [[nodiscard]] Session* of(bgp::PeerId peer);
+  [[nodiscard]] Session* of(const User& user);
   [[nodiscard]] std::optional<bfd::SessionId> free_id() const;
-  [[nodiscard]] std::optional<IpAddress> local_address(PortId port, const IpAddress& remote) const;
-  [[nodiscard]] bfd::SessionSpec spec(bfd::SessionId id, PortId port, const IpAddress& local,
-                                      const IpAddress& remote, const BfdProfile& profile);
+  [[nodiscard]] std::optional<IpAddress> local_address(const Watched& watched,
+                                                       const IpAddress& remote) const;
+  [[nodiscard]] bfd::SessionSpec spec(bfd::SessionId id, const Watched& watched,
+                                      const IpAddress& local, const IpAddress& remote);
   std::uint64_t random();
 
-  /// A neighbor that a profile watches.
-  struct Watched {
-    std::string name;
-    std::optional<PortId> port;
-    std::optional<IpAddress> address;  ///< configured
-    BfdProfile profile;
-    /// While BGP is shut down by the operator, BFD says that the end is meant (RFC 5880 section
-    /// 6.8.16).
-    enum class Admin : std::uint8_t { kEnabled, kDown } admin = Admin::kEnabled;
-  };
-
   const Config& config_;
-  std::map<bgp::PeerId, Watched> watched_;
+  std::map<User, Watched> watched_;
   const std::vector<Port> ports_;
   const Outside out_;
   std::uint64_t random_;
   std::map<bfd::SessionId, Session> sessions_;
-  std::map<bgp::PeerId, bfd::SessionId> by_peer_;
+  std::map<User, bfd::SessionId> by_user_;
+  std::set<bgp::PeerId> restarting_;
   std::map<std::pair<PortId, IpAddress>, MacAddress> link_layer_;
   std::unordered_map<NextHopId, Place> next_hops_;
   std::unordered_map<NextHopId, bfd::SessionId> bound_;
 };
-
-/// The worker's parameters of a profile.
-[[nodiscard]] bfd::SessionParameters session_parameters(const BfdProfile& profile);
 
 }  // namespace lastmile

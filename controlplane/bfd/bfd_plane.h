@@ -11,7 +11,8 @@ namespace lastmile {
 class BfdPlane {
  public:
   virtual ~BfdPlane() = default;
-  /// Sends a command to the worker that owns the port. Commands of one port arrive in their order.
+  /// Sends a command to the worker that owns the port (bfd::kAnyPort: the sessions over several
+  /// hops). Commands of one port arrive in their order.
   virtual void submit(PortId port, const bfd::Command& command) = 0;
   /// What that worker shows of a session.
   [[nodiscard]] virtual const bfd::SessionStatus& status(PortId port, bfd::SessionId id) const = 0;

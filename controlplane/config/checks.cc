@@ -546,9 +546,38 @@ class Checker {
         complain(path + ".address", fmt::format("{} is this router's own address; expected the "
                                                 "neighbor's",
                                                 *neighbor.address));
+      } else if (!is_on_a_link(*neighbor.address)) {
+        multihop_bfd(neighbor, path);
       }
     } else {
       addressed(path + ".address", *neighbor.address);
+    }
+  }
+
+  [[nodiscard]] bool is_on_a_link(const IpAddress& address) const {
+    return std::ranges::any_of(config_.ports, [&](const PortConfig& port) {
+      return std::ranges::any_of(
+          port.addresses, [&](const auto& ours) { return contains(ours.subnet(), address); });
+    });
+  }
+
+  /// RFC 5883: between two fixed addresses, and without echo, which routers on the way would
+  /// return.
+  void multihop_bfd(const BgpNeighborConfig& neighbor, const std::string& path) {
+    if (!neighbor.bfd || failed(path + ".bfd")) return;
+    const BfdProfile& profile = config_.bfd.profiles[*neighbor.bfd];
+    if (profile.echo != BfdEcho::kOff) {
+      complain(path, fmt::format("BFD profile {} has echo, and {} is behind routers; expected a "
+                                 "profile without echo for it",
+                                 profile.name, *neighbor.address));
+    }
+    const bool has_loopback = std::ranges::any_of(config_.loopbacks, [&](const IpPrefix& loopback) {
+      return address_of(loopback).index() == neighbor.address->index();
+    });
+    if (!neighbor.source && !has_loopback && !any_loopback_failed()) {
+      complain(path, fmt::format("BFD with {} needs an address of ours; expected \"source\", or a "
+                                 "loopback of its family",
+                                 *neighbor.address));
     }
   }
 

@@ -107,6 +107,7 @@ struct StaticRouteConfig {
     PortId port;
     std::optional<IpAddress> address;  ///< without: the neighbor that the port discovered
     std::uint16_t weight = 1;
+    std::optional<std::size_t> bfd{};  ///< index in BfdConfig::profiles
   };
   IpPrefix prefix;
   std::vector<Via> via;    ///< empty if, and only if, `blackhole`
@@ -125,6 +126,7 @@ struct BfdProfile {
   std::uint8_t multiplier = 3;
   BfdEcho echo = BfdEcho::kOff;
   std::optional<std::chrono::microseconds> echo_interval;  ///< in place of `interval`
+  std::optional<std::uint8_t> minimum_ttl;  ///< of packets over several hops (RFC 5883)
   bool passive = false;
   bool strict = false;  ///< BGP waits for BFD
   BfdAuth auth = BfdAuth::kNone;

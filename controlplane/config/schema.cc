@@ -84,7 +84,11 @@ KeysOf<StaticRouteConfig::Via> via_keys() {
       key("weight", &Via::weight, number<std::uint16_t>(1, 65535))
           .fallback("1")
           .help("Share of the flows, relative to the other next hops."),
-      planned<Via>("bfd", "BFD profile that watches the next hop."),
+      key("bfd", &Via::bfd, bfd_profile_reference())
+          .when_absent("no BFD")
+          .help(
+              "Profile in bfd.profiles by which BFD watches the next hop. It counts only while BFD "
+              "has it up; a route without any such next hop is withdrawn."),
   };
 }
 
@@ -133,6 +137,12 @@ KeysOf<BfdProfile> bfd_profile_keys() {
       key("echo-interval", &BfdProfile::echo_interval, interval())
           .when_absent("as interval")
           .help("Between two echo packets."),
+      key("minimum-ttl", &BfdProfile::minimum_ttl, number<std::uint8_t>(1, 255))
+          .when_absent("256 less the hops of the neighbor's multihop or ttl-security; 1 without "
+                       "either")
+          .help(
+              "For neighbors behind routers (RFC 5883): packets that arrive with a smaller TTL are "
+              "dropped. They start with 255."),
       key("passive", &BfdProfile::passive, toggle())
           .fallback("false")
           .help("Speak only when spoken to."),
@@ -160,7 +170,9 @@ KeysOf<BfdConfig> bfd_keys() {
   return {
       named_sections<BfdConfig, BfdProfile>("profiles", "NAME", add_bfd_profile, 64,
                                             text("a name", 64), bfd_profile_keys())
-          .help("Ways to watch a neighbor, each under a name of your choice. Neighbors name one."),
+          .help(
+              "Ways to watch a neighbor, each under a name of your choice. Neighbors and next hops "
+              "of routes name one."),
   };
 }
 
@@ -579,7 +591,8 @@ KeysOf<TelemetryConfig> telemetry_keys() {
   };
 }
 
-// Ports stand before all that refers to them: the reader goes through the table in its order.
+// Ports and BFD profiles stand before all that refers to them: the reader goes through the table in
+// its order.
 KeysOf<Config> top_keys() {
   return {
       section("router", &Config::router, router_keys()).help("Who we are."),
@@ -591,8 +604,8 @@ KeysOf<Config> top_keys() {
           .required()
           .help("The NICs, each under a name of your choice."),
       services_key(),
-      sections("routes", &Config::routes, 65536, route_keys()).help("Static routes."),
       section("bfd", &Config::bfd, bfd_keys()).help("Fast detection of dead neighbors (RFC 5880)."),
+      sections("routes", &Config::routes, 65536, route_keys()).help("Static routes."),
       prefix_lists_key(),
       policies_key(),
       section("bgp", &Config::bgp, bgp_keys()).when_absent("no BGP").help("BGP-4."),

@@ -254,8 +254,11 @@ json to_json(const WorkerView& worker) {
 
 json to_json(const BfdView& session) {
   return {{"neighbor", session.neighbor},
-          {"port", session.port},
+          {"port", session.port.empty() ? json{} : json(session.port)},
           {"address", to_string(session.address)},
+          {"local_address", to_string(session.local_address)},
+          {"minimum_ttl", or_null(session.minimum_ttl)},
+          {"clients", session.clients},
           {"state", session.state},
           {"interval_us", session.interval_us},
           {"multiplier", session.multiplier},
@@ -268,6 +271,7 @@ json to_json(const BfdView& session) {
           {"remote_state", session.remote_state},
           {"diagnostic", session.diagnostic},
           {"remote_diagnostic", session.remote_diagnostic},
+          {"remote_control_plane_independent", session.remote_independent},
           {"receive_interval_us", session.receive_interval_us},
           {"auth", session.auth},
           {"discriminator", session.discriminator},

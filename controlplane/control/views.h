@@ -211,8 +211,11 @@ struct LinkLayerView {
 /// A BFD session. Times in microseconds, as the protocol has them.
 struct BfdView {
   std::string neighbor;  ///< as in BgpNeighborConfig
-  std::string port;
+  std::string port;      ///< empty: over several hops
   IpAddress address;
+  IpAddress local_address;
+  std::optional<unsigned> minimum_ttl;  ///< over several hops
+  std::vector<std::string> clients;     ///< who goes by it: "bgp", "static"
   std::string profile;
   std::string state;         ///< "up", "init", "down", "admin-down"
   std::string remote_state;  ///< what the neighbor says of itself
@@ -226,6 +229,7 @@ struct BfdView {
   std::string last_down_reason;  ///< empty: it never was down
   std::string diagnostic;
   std::string remote_diagnostic;
+  bool remote_independent = false;  ///< of its control plane: the C bit of what it sends
   std::string auth;
   std::uint32_t discriminator = 0;
   std::uint64_t remote_discriminator = 0;

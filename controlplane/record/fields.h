@@ -163,7 +163,8 @@ void fields(Io& io, V& v) {
 }
 template <class Io, Is<bfd::StateChanged> V>
 void fields(Io& io, V& v) {
-  io(v.session, v.discriminator, v.state, v.diagnostic, v.remote_state, v.failures, v.at);
+  io(v.session, v.discriminator, v.state, v.diagnostic, v.remote_state, v.failures, v.ambiguous,
+     v.at);
 }
 template <class Io, Is<ServiceChecked> V>
 void fields(Io& io, V& v) {

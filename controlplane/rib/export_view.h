@@ -27,7 +27,7 @@ struct ExportOptions {
   LocalAs local_as;
   bool as_override = false;
   bool remove_private_as = false;
-  bool graceful_shutdown = false;  ///< everything carries GRACEFUL_SHUTDOWN (RFC 8326)
+  bool graceful_shutdown = false;            ///< everything carries GRACEFUL_SHUTDOWN (RFC 8326)
   std::uint16_t add_path_limit = kAllPaths;  ///< where the session has path identifiers
   std::shared_ptr<const policy::Policy> policy;
 };

@@ -62,6 +62,7 @@ tl::expected<HopId, FibError> NextHopTracker::acquire(const HopKey& key) {
   Hop hop;
   hop.key = key;
   hop.references = 1;
+  hop.path_down = key.watch == Watch::kBfd && !is_path_up(key.port, key.address);
   bool stale = false;
   if (is_neighbor(hop)) {
     hop.target = key.address;
@@ -159,7 +160,7 @@ void NextHopTracker::follow(Hop& hop) {
 
 void NextHopTracker::update_routing(Hop& hop) {
   const bool undiscovered = is_neighbor(hop) && !hop.target;
-  const bool down = hop.session_ended || hop.yields || undiscovered;
+  const bool down = hop.session_ended || hop.path_down || hop.yields || undiscovered;
   if (down == hop.routing_down) return;
   hop.routing_down = down;
   if (down) {
@@ -176,7 +177,7 @@ void NextHopTracker::update_yields() {
   for (const std::vector<HopId>& group : groups_) {
     const bool any_resolved = std::ranges::any_of(group, [&](HopId id) {
       const Hop& hop = hops_[id.value()];
-      return hop.mac.has_value() && !hop.session_ended &&
+      return hop.mac.has_value() && !hop.session_ended && !hop.path_down &&
              std::ranges::find(ports_down_, hop.key.port) == ports_down_.end();
     });
     if (!any_resolved) continue;
@@ -280,6 +281,23 @@ void NextHopTracker::session_ended(Incarnation session) {
     Hop& hop = hops_[id.value()];
     hop.session_ended = true;
     timers_.cancel(timer_of(hop.next_hop));
+    update_routing(hop);
+  }
+  update_yields();
+}
+
+void NextHopTracker::path_changed(PortId port, const std::optional<IpAddress>& address,
+                                  PathState state) {
+  const std::pair path{port, address};
+  if (state == PathState::kUp) {
+    paths_up_.insert(path);
+  } else {
+    paths_up_.erase(path);
+  }
+  for (const auto& [key, id] : by_key_) {
+    if (key.watch != Watch::kBfd || key.port != port || key.address != address) continue;
+    Hop& hop = hops_[id.value()];
+    hop.path_down = state == PathState::kDown;
     update_routing(hop);
   }
   update_yields();

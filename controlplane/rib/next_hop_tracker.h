@@ -20,6 +20,7 @@
 // neighbor only with routes that the new session has brought, never by the old ones that still
 // wait to be swept. A hop that is not resolved is also down (kRouting) as long as it shares a group
 // with one that is: packets take the neighbor that can have them at once. Alone, it holds packets.
+// A hop that BFD watches (a static route's) is down (kRouting) until BFD says that its path is up.
 //
 // All functions: control thread only.
 #pragma once
@@ -27,6 +28,8 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
+#include <utility>
 #include <vector>
 
 #include <tl/expected.hpp>
@@ -40,6 +43,9 @@ namespace lastmile::rib {
 
 using HopId = StrongId<struct HopTag, std::uint16_t>;
 
+/// Does BFD decide whether a hop counts? Of sessions' hops BGP does.
+enum class Watch : std::uint8_t { kNo, kBfd };
+
 /// Which next hop. Only forwarding hops have an address; `port` means nothing for kLocalHost,
 /// kBlackhole and kUnreachable.
 struct HopKey {
@@ -47,6 +53,7 @@ struct HopKey {
   PortId port;
   std::optional<IpAddress> address;    ///< kForward without: the neighbor that the port discovered
   std::optional<Incarnation> session;  ///< the BGP session whose end stops the hop
+  Watch watch = Watch::kNo;
 
   friend auto operator<=>(const HopKey&, const HopKey&) = default;
 };
@@ -74,6 +81,12 @@ class NextHopTracker {
   void link_layer_changed(const LinkLayerNeighborChanged& event);
   void neighbor_discovered(PortId port, const std::optional<IpAddress>& address);
   void session_ended(Incarnation session);
+  /// What BFD says of the way to the neighbor of hops that it watches: their keys' port and
+  /// address. Until then, down.
+  void path_changed(PortId port, const std::optional<IpAddress>& address, PathState state);
+  [[nodiscard]] bool is_path_up(PortId port, const std::optional<IpAddress>& address) const {
+    return paths_up_.contains({port, address});
+  }
   /// A worker holds packets for an unresolved next hop, or met one for a connected destination
   /// (glean) whose link-layer address is not known.
   void resolution_wanted(const ResolutionWanted& event);
@@ -94,6 +107,7 @@ class NextHopTracker {
     std::optional<MacAddress> mac;
     unsigned attempts = 0;       ///< resolutions asked for since the last answer
     bool session_ended = false;  // the reasons for kRouting …
+    bool path_down = false;      //
     bool yields = false;         // … and
     bool routing_down = false;   // whether it is set
   };
@@ -122,6 +136,7 @@ class NextHopTracker {
   std::map<Incarnation, std::size_t> hops_of_session_;
   std::map<PortId, IpAddress> discovered_;
   std::vector<PortId> ports_down_;
+  std::set<std::pair<PortId, std::optional<IpAddress>>> paths_up_;
   std::vector<std::vector<HopId>> groups_;  ///< of two and more neighbors
 };
 

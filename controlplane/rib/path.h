@@ -39,10 +39,14 @@ enum class Refusal : std::uint8_t {
   kTooManyNextHops,     ///< the forwarding tables can't hold another next hop
   kAsSet,               ///< AS_SET or AS_CONFED_SET in the path (RFC 9774)
   kRouteLeak,           ///< Only-to-Customer says so (RFC 9234 section 5)
+  kPathDown,            ///< a static route: BFD has none of its next hops up (RFC 5882 section 5)
   kPolicy,              ///< the import policy; the rule can be told from the route
 };
 /// A few words for people; "" for kNone.
 [[nodiscard]] const char* to_string(Refusal refusal);
+
+/// What BFD says of the way to a next hop that it watches.
+enum class PathState : std::uint8_t { kDown, kUp };
 
 /// Whether a local path is announced to the peers.
 enum class Announced : std::uint8_t { kNo, kYes };

@@ -22,6 +22,7 @@ const char* to_string(Refusal refusal) {
       "the forwarding tables or the neighbor's share of them can't hold another next hop",
       "an AS_SET is in the AS path (RFC 9774)",
       "route leak: Only-to-Customer forbids this way (RFC 9234)",
+      "BFD has none of the next hops up",
       "the import policy",
   };
   static_assert(kTexts.size() == static_cast<std::size_t>(Refusal::kPolicy) + 1);

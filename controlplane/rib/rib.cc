@@ -56,9 +56,9 @@ std::vector<Rib::State::PeerConfig> Rib::State::peer_configs(const Config& confi
     peer.awaited = !neighbor.listen && !neighbor.shutdown &&
                    neighbor.graceful_restart.mode != GracefulRestartConfig::Mode::kOff;
     peer.import = named(neighbor.import_policy);
-    peer.exported = {neighbor.local_as, neighbor.as_override, neighbor.remove_private_as,
-                     neighbor.graceful_shutdown, neighbor.add_path_limit,
-                     named(neighbor.export_policy)};
+    peer.exported = {neighbor.local_as,          neighbor.as_override,
+                     neighbor.remove_private_as, neighbor.graceful_shutdown,
+                     neighbor.add_path_limit,    named(neighbor.export_policy)};
     peers.push_back(std::move(peer));
   }
   return peers;
@@ -158,6 +158,7 @@ void Rib::State::add_static_route(const StaticRouteConfig& route) {
     key.kind = NextHopKind::kForward;
     key.port = via.port;
     key.address = via.address;
+    key.watch = via.bfd ? Watch::kBfd : Watch::kNo;
     wishes.push_back({key, via.weight});
   }
   if (wishes.empty()) {
@@ -165,7 +166,24 @@ void Rib::State::add_static_route(const StaticRouteConfig& route) {
     key.kind = NextHopKind::kBlackhole;
     wishes.push_back({key, 1});
   }
+  if (!has_path(route)) return refuse_static_route(route.prefix);
   add_route(route.prefix, statics, redistributed, wishes);
+}
+
+/// One way is enough: hops whose path is down are dead members of the group until it is up again.
+bool Rib::State::has_path(const StaticRouteConfig& route) const {
+  return route.via.empty() || std::ranges::any_of(route.via, [&](const auto& via) {
+           return !via.bfd || core.hops.is_path_up(via.port, via.address);
+         });
+}
+
+void Rib::State::refuse_static_route(const IpPrefix& prefix) {
+  Path path;
+  path.source = statics;
+  path.attributes = no_attributes;
+  path.refusal = Refusal::kPathDown;
+  std::visit([&]<class Address>(const Prefix<Address>& p) { rib<Address>().set_path(p, path); },
+             prefix);
 }
 
 /// A neighbor with a link-layer address in one of our subnets gets a route of its own, so that its
@@ -483,6 +501,18 @@ void Rib::on_neighbor_discovered(PortId port, const std::optional<IpAddress>& ad
   state_->core.plane.poll();
 }
 
+void Rib::on_path_changed(PortId port, const std::optional<IpAddress>& address, PathState state) {
+  State& s = *state_;
+  s.core.hops.path_changed(port, address, state);
+  for (const StaticRouteConfig& route : s.static_routes) {
+    const bool concerned = std::ranges::any_of(route.via, [&](const auto& via) {
+      return via.bfd && via.port == port && via.address == address;
+    });
+    if (concerned) s.add_static_route(route);
+  }
+  s.core.plane.poll();
+}
+
 void Rib::on_resolution_wanted(const ResolutionWanted& event) {
   state_->core.hops.resolution_wanted(event);
 }
@@ -537,7 +567,9 @@ void Rib::State::apply_static_routes(const Config& config) {
   const auto same = [](const StaticRouteConfig& a, const StaticRouteConfig& b) {
     return a.prefix == b.prefix && a.blackhole == b.blackhole &&
            std::ranges::equal(a.via, b.via, [](const auto& x, const auto& y) {
-             return std::tie(x.port, x.address, x.weight) == std::tie(y.port, y.address, y.weight);
+             return std::tie(x.port, x.address, x.weight) ==
+                        std::tie(y.port, y.address, y.weight) &&
+                    x.bfd.has_value() == y.bfd.has_value();
            });
   };
   for (const StaticRouteConfig& old : static_routes) {

@@ -63,6 +63,9 @@ class Rib final : public bgp::SessionObserver {
   /// The router that a port discovered by its advertisements; nullopt when it is gone. Static
   /// routes via the port alone follow it.
   void on_neighbor_discovered(PortId port, const std::optional<IpAddress>& address);
+  /// What BFD says of the next hop of static routes that it watches: via this port, and this
+  /// address if the configuration has one. It counts as down until then.
+  void on_path_changed(PortId port, const std::optional<IpAddress>& address, PathState state);
   void on_resolution_wanted(const ResolutionWanted& event);
   void on_fib_progressed();
   /// For timers of TimerKind::kResolve, kStaleRoutes, kLongLivedStale and kSelectionDeferral.

@@ -122,6 +122,8 @@ struct Rib::State {
   template <class Address>
   void apply_generated(FamilyRib<Address>& family);
   void add_static_route(const StaticRouteConfig& route);
+  [[nodiscard]] bool has_path(const StaticRouteConfig& route) const;
+  void refuse_static_route(const IpPrefix& prefix);
   void apply_to(bgp::PeerId id, TimePoint now);
   void take_settings(Peer& peer) const;
   void add_route(const IpPrefix& prefix, SourceId source, Announced announced,

@@ -18,6 +18,11 @@ namespace lastmile::bfd {
 using SessionId = StrongId<struct BfdSessionTag, std::uint16_t>;
 inline constexpr std::uint16_t kMaxSessions = 512;
 
+/// In place of a port: a session over several hops (RFC 5883). Its packets go where routes lead and
+/// come in by any port, and one worker has all such sessions.
+inline constexpr PortId kAnyPort{0xffff};
+inline constexpr WorkerId kMultihopOwner{0};
+
 /// What a session detects by.
 enum class EchoMode : std::uint8_t {
   kOff,           ///< control packets
@@ -39,8 +44,10 @@ struct SessionSpec {
   std::uint32_t discriminator = 0;  ///< not 0, no other session's
   PortId port{};
   MacAddress local_mac{};
-  MacAddress remote_mac{};  ///< zero: not known yet; nothing is sent
+  MacAddress remote_mac{};  ///< zero: not known yet; nothing is sent. Not of a multihop session
   IpAddress local{}, remote{};
+  /// Of a multihop session: packets that arrive with less have come too far. (On a link it is 255.)
+  std::uint8_t least_hop_limit = 1;
   /// Source and destination of unaffiliated echo: an address of ours that the neighbor has a route
   /// for.
   IpAddress echo_address{};
@@ -48,6 +55,8 @@ struct SessionSpec {
   SessionParameters parameters{};
   SipKey echo_key{};
   std::uint64_t seed = 0;
+
+  [[nodiscard]] bool is_multihop() const { return port == kAnyPort; }
 };
 
 struct Command {
@@ -60,6 +69,8 @@ struct Command {
     kAdminDown,  ///< tells the other side; no failure
     kPathDown,   ///< the port's link is gone
     kForgive,    ///< its next hops live although it is down: routing has come back without it
+    kSpare,      ///< the neighbor's routing restarts: what may be that alone kills no next hop
+    kHeed,       ///< ends kSpare
     kBind,       ///< `next_hop` dies with the session
     kRelease,    ///< `next_hop` is nobody's any more; it stays as it is until it is given out again
     kUnbind,     ///< it does not any more, and lives
@@ -80,6 +91,8 @@ struct StateChanged {
   State remote_state = State::kDown;
   /// How often the session has left Up for a reason that is a failure.
   std::uint32_t failures = 0;
+  /// The last failure may be one of the neighbor's control plane alone (RFC 5882 section 4.3).
+  bool ambiguous = false;
   /// When it happened, on the worker's cycle clock; the daemon brings it to the steady clock where
   /// it enters the control plane.
   Instant at{};

@@ -31,6 +31,7 @@ struct Engine::Slot {
   std::optional<EchoProbe> echo;   ///< while the mode and the other side want it
 
   bool failed = false;  ///< its next hops are dead
+  bool spared = false;  ///< Command::Kind::kSpare
   bool untold = false;
   State told_state = State::kDown;
   Instant changed_at{};  ///< when it became that, or failed
@@ -39,7 +40,7 @@ struct Engine::Slot {
   std::uint16_t first_hop = 0;
   Instant reflect_at{};  ///< when the next echo of the other side's is in its rate
 
-  [[nodiscard]] bool resolved() const { return !spec.remote_mac.is_zero(); }
+  [[nodiscard]] bool resolved() const { return spec.is_multihop() || !spec.remote_mac.is_zero(); }
   [[nodiscard]] State state() const {
     if (control) return control->state();
     if (admin == Admin::kDown) return State::kAdminDown;
@@ -52,6 +53,13 @@ struct Engine::Slot {
     if (control) return control->diagnostic();
     if (admin == Admin::kDown) return Diagnostic::kAdministrativelyDown;
     return failures() > 0 && state() == State::kDown ? Diagnostic::kEchoFailed : Diagnostic::kNone;
+  }
+  /// RFC 5882 section 4.3: a neighbor whose BFD shares fate with its control plane falls silent, or
+  /// begins anew, when that restarts. Its echo is its forwarding's, and a dead link is a dead link.
+  [[nodiscard]] bool is_ambiguous() const {
+    if (!control || control->remote_flags().control_plane_independent) return false;
+    return control->last_down_reason() == Diagnostic::kDetectionTimeExpired ||
+           control->last_down_reason() == Diagnostic::kNeighborSignaledDown;
   }
   [[nodiscard]] Instant deadline() const {
     Instant at = kNever;
@@ -105,6 +113,13 @@ void Engine::apply(const Command& command, Instant now) {
     case Kind::kForgive:
       set_failed(slot, false);
       break;
+    case Kind::kSpare:
+      slot.spared = true;
+      if (slot.is_ambiguous()) set_failed(slot, false);
+      break;
+    case Kind::kHeed:
+      slot.spared = false;
+      break;
     case Kind::kBind:
       return bind(command.session, slot, command.next_hop);
     case Kind::kRelease:
@@ -129,6 +144,7 @@ void Engine::add(SessionId id, const SessionSpec& spec, Instant now) {
     slot.control.emplace(spec.discriminator, spec.parameters.control, spec.seed);
   }
   active_.push_back(id);
+  if (spec.is_multihop()) ++multihop_sessions_;
   board_[id].sent.set(0), board_[id].received.set(0), board_[id].refused.set(0);
   board_[id].echo_reflected.set(0);
   queue_.set(id.value(), now);
@@ -139,6 +155,7 @@ void Engine::remove(SessionId id) {
   Slot& slot = *slots_[id.value()];
   while (slot.first_hop != 0) unbind(NextHopId{slot.first_hop}, Alive::kYes);
   if (slot.untold) --untold_;
+  if (slot.spec.is_multihop()) --multihop_sessions_;
   slot.used = false;
   queue_.remove(id.value());
   std::erase(active_, id);
@@ -203,22 +220,35 @@ Engine::Slot* Engine::find(std::uint32_t discriminator) {
 
 Engine::Slot* Engine::find(const Datagram& datagram) {
   const auto found = std::find_if(active_.begin(), active_.end(), [&](SessionId id) {
-    const Slot& slot = *slots_[id.value()];
-    return slot.spec.port == datagram.port && slot.spec.remote == datagram.source;
+    const SessionSpec& spec = slots_[id.value()]->spec;
+    if (spec.remote != datagram.source) return false;
+    return datagram.destination_port == kMultihopPort
+               ? spec.is_multihop() && spec.local == datagram.destination
+               : spec.port == datagram.port;
   });
   return found == active_.end() ? nullptr : slots_[found->value()].get();
 }
 
 void Engine::receive_control(const Datagram& datagram, Instant now) {
-  if (datagram.hop_limit != kHopLimit) return refuse(Refusal::kBadHopLimit);
+  const bool multihop = datagram.destination_port == kMultihopPort;
+  if (!multihop && datagram.hop_limit != kHopLimit) return refuse(Refusal::kBadHopLimit);
   const auto packet = decode(datagram.payload());
   if (!packet) return refuse(packet.error());
   const bool named = packet->your_discriminator != 0;
   Slot* const slot = named ? find(packet->your_discriminator) : find(datagram);
-  if (slot == nullptr || !slot->control) {
+  if (slot == nullptr || !slot->control || slot->spec.is_multihop() != multihop) {
     return refuse(named ? Refusal::kUnknownDiscriminator : Refusal::kUnknownPeer);
   }
-  if (slot->spec.port != datagram.port) return refuse(*slot, Refusal::kWrongPort);
+  if (multihop) {
+    if (slot->spec.remote != datagram.source || slot->spec.local != datagram.destination) {
+      return refuse(*slot, Refusal::kUnknownPeer);
+    }
+    if (datagram.hop_limit < slot->spec.least_hop_limit) {
+      return refuse(*slot, Refusal::kBadHopLimit);
+    }
+  } else if (slot->spec.port != datagram.port) {
+    return refuse(*slot, Refusal::kWrongPort);
+  }
   const auto refusal =
       slot->control->receive(*packet, datagram.payload().first(packet->length), now);
   if (refusal) return refuse(*slot, *refusal);
@@ -324,7 +354,7 @@ void Engine::send_control(Slot& slot, Instant now) {
         .source = spec.local,
         .destination = spec.remote,
         .source_port = spec.source_port,
-        .destination_port = kControlPort,
+        .destination_port = spec.is_multihop() ? kMultihopPort : kControlPort,
         .hop_limit = kHopLimit},
        std::span{packet}.first(size));
   board_[slot.id].sent.add(1);
@@ -372,7 +402,7 @@ void Engine::settle(Slot& slot, Instant now) {
   // Next hops first: packets are being lost now.
   if (state == State::kUp) {
     set_failed(slot, false);
-  } else if (failed) {
+  } else if (failed && !(slot.spared && slot.is_ambiguous())) {
     set_failed(slot, true);
   }
   if (state == slot.told_state && !failed) return;
@@ -416,6 +446,7 @@ void Engine::tell(Slot& slot) {
                      .diagnostic = slot.diagnostic(),
                      .remote_state = slot.control ? slot.control->remote_state() : slot.state(),
                      .failures = slot.failures(),
+                     .ambiguous = slot.is_ambiguous(),
                      .at = slot.changed_at});
   if (slot.untold == !told) return;
   slot.untold = !told;
@@ -440,6 +471,7 @@ void Engine::publish(const Slot& slot) {
     status.detection_us.set(count(control.detection_time()));
     status.polling.set(control.polling() ? 1 : 0);
     status.remote_demand.set(control.remote_flags().demand ? 1 : 0);
+    status.remote_independent.set(control.remote_flags().control_plane_independent ? 1 : 0);
     status.changes.set(control.changes());
     status.longest_gap_ns.set(count(control.longest_gap()));
   } else if (slot.echo) {

@@ -10,7 +10,11 @@
 //
 // How a control packet finds its session (RFC 5880 section 6.8.6, RFC 5881 section 3): by our
 // discriminator if it has one, and then it must have come in on the session's port; else by port
-// and sender, because the same link-local address may live on every port.
+// and sender, because the same link-local address may live on every port. Over several hops
+// (RFC 5883 section 4) it is sender and destination in place of the port, both times.
+//
+// A failure that a restart of the neighbor's control plane may explain (its packets have the C bit
+// clear) kills no next hop while the control plane says that there is such a restart (kSpare).
 #pragma once
 
 #include <cstdint>
@@ -37,7 +41,8 @@ enum class Alive : std::uint8_t { kNo, kYes };
 class EngineOutside {
  public:
   virtual ~EngineOutside() = default;
-  /// Sends a whole frame by a port; it may be lost, as on any wire.
+  /// Sends a whole frame by a port; it may be lost, as on any wire. By kAnyPort: the IP packet in
+  /// it goes where routes lead, and its Ethernet header means nothing.
   virtual void transmit(PortId port, std::span<const std::uint8_t> frame) = 0;
   virtual void set_alive(NextHopId next_hop, Alive alive) = 0;
   /// False if there is no room now: the engine comes again.
@@ -66,6 +71,7 @@ class Engine {
 
   /// There are sessions: BFD's packets are ours and not the kernel's.
   [[nodiscard]] bool has_sessions() const { return !active_.empty(); }
+  [[nodiscard]] bool has_multihop_sessions() const { return multihop_sessions_ != 0; }
 
  private:
   struct Slot;
@@ -100,6 +106,7 @@ class Engine {
   StatusBoard& board_;
   std::vector<std::unique_ptr<Slot>> slots_;  ///< made once, used again
   std::vector<SessionId> active_;
+  unsigned multihop_sessions_ = 0;
   DeadlineQueue queue_{kMaxSessions};
   unsigned untold_ = 0;  ///< sessions whose news found no room
 

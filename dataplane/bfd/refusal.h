@@ -20,9 +20,9 @@ namespace lastmile::bfd {
   X(kZeroDiscriminator,     "zero-discriminator",     "the sender's discriminator is 0 (RFC 5880 6.8.6)") \
   X(kMissingDiscriminator,  "missing-discriminator",  "our discriminator is 0 in a state other than Down (RFC 5880 6.8.6)") \
   X(kUnknownDiscriminator,  "unknown-discriminator",  "no session has this discriminator (RFC 5880 6.8.6)") \
-  X(kUnknownPeer,           "unknown-peer",           "no session with this sender on this port (RFC 5880 6.8.6)") \
+  X(kUnknownPeer,           "unknown-peer",           "no session with this sender on this port, or to this address of ours (RFC 5880 6.8.6, RFC 5883 4)") \
   X(kWrongPort,             "wrong-port",             "came in on a port other than the session's (RFC 5881 3)") \
-  X(kBadHopLimit,           "bad-hop-limit",          "TTL or hop limit is not 255 (RFC 5881 5)")   \
+  X(kBadHopLimit,           "bad-hop-limit",          "TTL or hop limit is not 255 (RFC 5881 5), or below the least of a multihop session") \
   X(kBadChecksum,           "bad-checksum",           "UDP length or checksum is wrong (RFC 768, RFC 8200 8.1)") \
   X(kAdministrativelyDown,  "administratively-down",  "the session is administratively down (RFC 5880 6.8.6)") \
   X(kAuthMissing,           "auth-missing",           "no authentication, though the session has it (RFC 5880 6.8.6)") \

@@ -214,6 +214,9 @@ std::size_t Session::write(std::span<std::uint8_t> out, Instant now) {
   packet.state = state_;
   packet.flags.final = std::exchange(final_due_, false);
   packet.flags.poll = polling_ && !packet.flags.final;  // never both (section 6.5)
+  // Sessions are on the workers, as forwarding is: no disruption of the control plane that they
+  // don't survive leaves forwarding alive, so their silence never means less (section 6.8.7).
+  packet.flags.control_plane_independent = true;
   packet.flags.authenticated = settings_.authentication.type != AuthType::kNone;
   packet.multiplier = settings_.multiplier;
   packet.my_discriminator = discriminator_;

@@ -24,7 +24,7 @@ struct alignas(64) SessionStatus {
   Gauge diagnostic, remote_diagnostic, last_down_reason;
   Gauge remote_discriminator, remote_multiplier;
   Gauge transmit_interval_us, receive_interval_us, detection_us;
-  Gauge polling, remote_demand;
+  Gauge polling, remote_demand, remote_independent;
   Gauge changes, failures;
   Gauge sent, received, refused;
   Gauge longest_gap_ns;

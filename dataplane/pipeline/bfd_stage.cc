@@ -22,20 +22,22 @@ std::uint64_t ratio(std::uint64_t to, std::uint64_t from) {
   return static_cast<std::uint64_t>((Wide{to} << 32U) / from);
 }
 
-bool is_control_or_echo(std::uint16_t udp_port) {
-  return udp_port == bfd::kControlPort || udp_port == bfd::kEchoPort;
-}
-
-/// UDP to one of BFD's ports, whole and in one segment.
-bool is_bfd(const rte_mbuf* packet, const std::uint8_t* header) {
+/// The port that UDP goes to, of a packet that is whole and in one segment; 0 of any other.
+std::uint16_t udp_port(const rte_mbuf* packet, const std::uint8_t* header) {
   const bool v4 = ipv4::version(header) == 4;
   const std::uint8_t next = header[v4 ? ipv4::kProtocol : ipv6::kNextHeader];
-  if (next != protocol::kUdp) return false;
+  if (next != protocol::kUdp) return 0;
   constexpr std::uint16_t kFragment = ipv4::kFragmentOffset | ipv4::kMoreFragments;
-  if (v4 && (load_be16(header + ipv4::kFragment) & kFragment) != 0) return false;
+  if (v4 && (load_be16(header + ipv4::kFragment) & kFragment) != 0) return 0;
   const std::uint8_t* const udp = header + (v4 ? ipv4::header_length(header) : ipv6::kHeaderSize);
   const std::uint8_t* const end = rte_pktmbuf_mtod(packet, const std::uint8_t*) + packet->data_len;
-  return packet->nb_segs == 1 && end - udp >= 8 && is_control_or_echo(load_be16(udp + 2));
+  return packet->nb_segs == 1 && end - udp >= 8 ? load_be16(udp + 2) : std::uint16_t{0};
+}
+
+/// A neighbor's echo is addressed to itself; what goes over several hops may be for others.
+bool is_bfd(std::uint16_t udp_port, Addressed addressed) {
+  if (udp_port == bfd::kMultihopPort) return addressed == Addressed::kToUs;
+  return udp_port == bfd::kControlPort || udp_port == bfd::kEchoPort;
 }
 
 }  // namespace
@@ -91,16 +93,25 @@ void BfdStage::begin(std::uint64_t now) {
 }
 
 bool BfdStage::is_wanted(PortId port) const {
-  if (owner(port) == self_) return engine_.has_sessions();
+  if (owner(port) == self_) {
+    return port == bfd::kAnyPort ? engine_.has_multihop_sessions() : engine_.has_sessions();
+  }
   return wiring_.handover != nullptr && wiring_.handover->has_sessions(owner(port));
 }
 
+BfdStage::~BfdStage() {
+  for (rte_mbuf* packet : take_routed()) rte_pktmbuf_free(packet);
+}
+
 bool BfdStage::take(const Ingress& ingress, rte_mbuf* packet, const std::uint8_t* header,
-                    std::uint64_t now) {
-  if (ingress.is_host() || !is_bfd(packet, header)) return false;
+                    Addressed addressed, std::uint64_t now) {
+  if (ingress.is_host()) return false;
+  const std::uint16_t to = udp_port(packet, header);
+  if (!is_bfd(to, addressed)) return false;
   const PortId port = ingress.port->id;
+  const PortId sessions_port = to == bfd::kMultihopPort ? bfd::kAnyPort : port;
   // Without sessions of ours the kernel may run BFD of its own on the twin.
-  if (!is_wanted(port)) return false;
+  if (!is_wanted(sessions_port)) return false;
   const auto* const frame = rte_pktmbuf_mtod(packet, const std::uint8_t*);
   MacAddress::Bytes source;
   std::memcpy(source.data(), frame + ethernet::kSourceOffset, source.size());
@@ -109,10 +120,10 @@ bool BfdStage::take(const Ingress& ingress, rte_mbuf* packet, const std::uint8_t
   rte_pktmbuf_free(packet);
   if (!datagram) {
     engine_.refuse(datagram.error());
-  } else if (owner(port) == self_) {
+  } else if (owner(sessions_port) == self_) {
     engine_.receive(*datagram, clock_.instant(now));
     note_deadline();
-  } else if (!wiring_.handover->push(self_, owner(port), *datagram)) {
+  } else if (!wiring_.handover->push(self_, owner(sessions_port), *datagram)) {
     counters_.drops[static_cast<std::size_t>(DropReason::kBfdHandoverFull)].add(1);
   }
   return true;
@@ -132,6 +143,11 @@ void BfdStage::transmit(PortId port, std::span<const std::uint8_t> frame) {
   std::memcpy(rte_pktmbuf_mtod(packet, std::uint8_t*), frame.data(), frame.size());
   packet->data_len = static_cast<std::uint16_t>(frame.size());
   packet->pkt_len = packet->data_len;
+  if (port == bfd::kAnyPort) {
+    if (routed_count_ == routed_.size()) return exits_.drop(packet, DropReason::kBfdNoBuffer);
+    routed_[routed_count_++] = packet;
+    return;
+  }
   if (!exits_.has_port(port)) return exits_.drop(packet, DropReason::kNoSuchPort);
   exits_.port(port).append(packet);
 }

@@ -1,11 +1,12 @@
 // BFD on a worker: connects the engine (dataplane/bfd), which knows neither packets nor clocks, to
 // this worker's buffers, ports, next hops and rings.
 //
-//   begin ── commands, packets that other workers received
-//   take  ── a packet that has left the fast path and is for BFD's ports
-//   run   ── timers: what they send leaves with this loop's flush
+//   begin  ── commands, packets that other workers received
+//   take   ── a packet that has left the fast path and is for BFD's ports
+//   run    ── timers: what they send leaves with this loop's flush
+//   routed ── what goes over several hops: the pipeline looks up where, like any packet of our own
 //
-// A packet costs nothing here before it has left the fast path: single-hop BFD is addressed to us
+// A packet costs nothing here before it has left the fast path: BFD is addressed to us
 // (validate_ipv6 for link-local, egress for all else), and so is our own echo when it returns.
 #pragma once
 
@@ -14,6 +15,7 @@
 #include <array>
 #include <cstdint>
 #include <span>
+#include <utility>
 
 #include "dataplane/bfd/engine.h"
 #include "dataplane/forwarding/next_hop_table.h"
@@ -41,20 +43,32 @@ class CycleClock {
 /// May packets lie in a receive queue that this loop did not get to?
 enum class Backlog : std::uint8_t { kNo, kMaybe };
 
+/// Is the packet addressed to this router? Multihop BFD of others passes through it.
+enum class Addressed : std::uint8_t { kToUs, kElsewhere };
+
 /// Who uses it: one worker.
 class BfdStage final : private bfd::EngineOutside {
  public:
   BfdStage(const WorkerBfd& wiring, WorkerId self, std::span<const WorkerPort> ports,
            NextHopTable& next_hops, std::uint64_t cycles_per_second, WorkerCounters& counters,
            EventRing& events, Exits& exits);
+  ~BfdStage() override;
+  BfdStage(const BfdStage&) = delete;
+  BfdStage& operator=(const BfdStage&) = delete;
 
   /// Times are the cycle counter's.
   void begin(std::uint64_t now);
   /// True if the packet was BFD's and has been taken over. `header`: a valid IP header in the
   /// packet's first segment.
   [[nodiscard]] bool take(const Ingress& ingress, rte_mbuf* packet, const std::uint8_t* header,
-                          std::uint64_t now);
+                          Addressed addressed, std::uint64_t now);
   void run(std::uint64_t now, Backlog backlog);
+  /// Packets that are to go where routes lead, from their Ethernet headers on, which mean nothing.
+  /// They are the caller's from then on.
+  [[nodiscard]] std::span<rte_mbuf* const> take_routed() {
+    return {routed_.data(), std::exchange(routed_count_, 0)};
+  }
+  [[nodiscard]] bool has_routed() const { return routed_count_ != 0; }
   /// When run() has something to do.
   [[nodiscard]] std::uint64_t next_deadline() const { return next_deadline_; }
 
@@ -64,7 +78,9 @@ class BfdStage final : private bfd::EngineOutside {
   [[nodiscard]] bool tell(const bfd::StateChanged& change) override;
 
   void note_deadline() { next_deadline_ = clock_.cycles(engine_.next_deadline()); }
-  [[nodiscard]] WorkerId owner(PortId port) const { return owners_[port.value()]; }
+  [[nodiscard]] WorkerId owner(PortId port) const {
+    return port == bfd::kAnyPort ? bfd::kMultihopOwner : owners_[port.value()];
+  }
   [[nodiscard]] bool is_wanted(PortId port) const;
 
   const WorkerBfd wiring_;
@@ -76,6 +92,8 @@ class BfdStage final : private bfd::EngineOutside {
   const CycleClock clock_;
   bfd::Engine engine_;
   std::array<WorkerId, kMaxPorts> owners_{};
+  unsigned routed_count_ = 0;
+  std::array<rte_mbuf*, kVectorSize> routed_{};
   std::uint64_t next_deadline_ = ~std::uint64_t{0};
 };
 

@@ -90,8 +90,11 @@ template <class Family>
 [[gnu::noinline, gnu::cold]] void leave_by_edge(PipelineContext& context, const Ingress& ingress,
                                                 const Leaving& leaving, const NextHop& hop) {
   Exits& exits = context.exits;
+  const bool to_us = leaving.next_hop != kNoLiveNextHop && (hop.kind() == NextHopKind::kLocalHost ||
+                                                            hop.kind() == NextHopKind::kLocalPort);
   if (context.bfd != nullptr &&
-      context.bfd->take(ingress, leaving.packet, leaving.header, context.now)) {
+      context.bfd->take(ingress, leaving.packet, leaving.header,
+                        to_us ? Addressed::kToUs : Addressed::kElsewhere, context.now)) {
     return;
   }
   if (leaving.next_hop == kNoLiveNextHop) {

@@ -66,6 +66,8 @@ void Pipeline::finish(unsigned packets, Backlog backlog) {
   // has come in counts before what is missing.
   if (context_.now >= next_deadline()) [[unlikely]]
     context_.bfd->run(context_.now, backlog);
+  if (context_.bfd != nullptr && context_.bfd->has_routed()) [[unlikely]]
+    send_routed();
   clock_.start();
   context_.exits.flush();
   clock_.lap(Stage::kTransmit, packets);
@@ -96,6 +98,22 @@ void Pipeline::send_errors(typename Family::Vector& vector) {
     vector.append(error.packet, error.header);
   }
   if (vector.count != 0) forward(self_, vector);
+}
+
+/// What BFD sends over several hops.
+void Pipeline::send_routed() {
+  for (rte_mbuf* const packet : context_.bfd->take_routed()) {
+    auto* const header = rte_pktmbuf_mtod_offset(packet, std::uint8_t*, ethernet::kHeaderSize);
+    if (ipv4::version(header) == 4) {
+      ipv4_.destinations[ipv4_.count] = Ipv4Family::destination_column(header);
+      ipv4_.append(packet, header);
+    } else {
+      ipv6_.destinations[ipv6_.count] = Ipv6Family::destination_column(header);
+      ipv6_.append(packet, header);
+    }
+  }
+  if (ipv4_.count != 0) forward(self_, ipv4_);
+  if (ipv6_.count != 0) forward(self_, ipv6_);
 }
 
 void Pipeline::resume(const HeldPacket& held) {

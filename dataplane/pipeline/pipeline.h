@@ -60,6 +60,7 @@ class Pipeline {
   void forward(const Ingress& ingress, Vector& vector);
   [[nodiscard]] bool is_over(const HoldKey& key) const;
   void resume(const HeldPacket& held);
+  void send_routed();
   template <class Family>
   void send_errors(typename Family::Vector& vector);
 

@@ -49,7 +49,8 @@ std::optional<DropReason> ipv6_header_fault(const rte_mbuf* packet, const std::u
 
   const bool link_scope = is_link_scope_multicast(destination) || destination.is_link_local();
   if (link_scope && !ingress.is_host()) {
-    if (context.bfd != nullptr && context.bfd->take(ingress, packet, header, context.now)) {
+    if (context.bfd != nullptr &&
+        context.bfd->take(ingress, packet, header, Addressed::kToUs, context.now)) {
       return false;
     }
     context.exits.punt(packet, ingress.port->id, ipv6_punt_class(packet, header), context.now);

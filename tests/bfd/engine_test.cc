@@ -50,7 +50,7 @@ TEST_F(EngineTest, SpeaksAtOnceThenOnceASecondUntilItIsUp) {
     EXPECT_EQ(packet.state, State::kDown);
     EXPECT_EQ(packet.your_discriminator, 0U);
     EXPECT_EQ(packet.desired_min_tx, kSlowInterval);
-    EXPECT_FALSE(packet.flags.control_plane_independent);
+    EXPECT_TRUE(packet.flags.control_plane_independent) << "forwarding ends with them, not before";
   }
 }
 
@@ -137,6 +137,20 @@ TEST_F(EngineTest, DetectsAfterThreeIntervalsAndNotBefore) {
   EXPECT_EQ(packets.back().diagnostic, Diagnostic::kDetectionTimeExpired);
   EXPECT_EQ(packets.back().your_discriminator, 0U);
   EXPECT_EQ(packets.back().desired_min_tx, kSlowInterval);
+}
+
+TEST_F(EngineTest, InitEndsWhenTheNeighborFallsSilent) {
+  add(spec());
+  apply(Command::Kind::kBind, kHop);
+  receive(State::kDown);
+  ASSERT_EQ(state(), State::kInit);
+  advance(30ms - 1ns);
+  EXPECT_EQ(state(), State::kInit);
+  advance(2ns);
+  EXPECT_EQ(state(), State::kDown);
+  EXPECT_EQ(recorder_.told.back().diagnostic, Diagnostic::kDetectionTimeExpired);
+  EXPECT_EQ(recorder_.told.back().failures, 0U) << "it was not Up";
+  EXPECT_TRUE(recorder_.is_alive(kHop));
 }
 
 TEST_F(EngineTest, DetectionFollowsTheSlowerSide) {

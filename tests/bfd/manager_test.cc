@@ -63,12 +63,20 @@ class Outside final : public Neighborhood, public Timers, public BfdObserver {
     failed.push_back(peer);
     reason = why;
   }
+  void on_bfd_spared(bgp::PeerId peer, TimePoint) override { spared.push_back(peer); }
+  void on_bfd_path(const WatchedHop& hop, rib::PathState state, TimePoint) override {
+    paths.emplace_back(hop, state);
+  }
 
   int resolutions = 0;
   std::vector<TimerKey> armed;
-  std::vector<bgp::PeerId> up, failed;
+  std::vector<bgp::PeerId> up, failed, spared;
+  std::vector<std::pair<WatchedHop, rib::PathState>> paths;
   std::string reason;
 };
+
+/// What a failure may mean.
+enum class Means { kDeath, kEither };
 
 class Manager : public ::testing::Test {
  protected:
@@ -103,14 +111,16 @@ class Manager : public ::testing::Test {
     manager_->next_hop_changed(NextHopId{id},
                                {.kind = NextHopKind::kForward, .port = port, .destination = mac});
   }
-  void report(bfd::State state, std::uint32_t failures, bfd::Diagnostic why = {}) {
+  void report(bfd::State state, std::uint32_t failures, bfd::Diagnostic why = {},
+              Means means = Means::kDeath) {
     const auto sessions = manager_->sessions(now_);
     ASSERT_FALSE(sessions.empty());
     manager_->handle({.session = sessions[0].id,
                       .discriminator = sessions[0].spec.discriminator,
                       .state = state,
                       .diagnostic = why,
-                      .failures = failures},
+                      .failures = failures,
+                      .ambiguous = means == Means::kEither},
                      now_);
   }
 
@@ -281,6 +291,162 @@ TEST_F(Manager, LinkDownAndTheEndAreToldToTheWorkers) {
   EXPECT_TRUE(plane_.take().empty());
   manager_->stop();
   EXPECT_EQ(plane_.take(), (std::vector{Kind::kAdminDown, Kind::kAdminDown}));
+}
+
+// --- static routes
+// ---------------------------------------------------------------------------------
+
+const WatchedHop kByPort{kUp1, std::nullopt};
+const WatchedHop kByAddress{kUp2, *parse_ip_address("192.0.2.1")};
+using Paths = std::vector<std::pair<WatchedHop, rib::PathState>>;
+
+TEST_F(Manager, NextHopsOfStaticRoutesAreWatched) {
+  make(
+      "bfd: {profiles: {fast: {interval: 10ms}}}\n"
+      "routes:\n"
+      "  - {prefix: 198.51.100.0/24, via: [{port: up1, bfd: fast}, "
+      "{port: up2, address: 192.0.2.1, bfd: fast}]}\n"
+      "  - {prefix: 203.0.113.0/24, via: [{port: up2, address: 192.0.2.1, bfd: fast}]}\n"
+      "  - {prefix: 100.64.0.0/10, via: [{port: up2, address: 192.0.2.9}]}\n");
+  EXPECT_EQ(plane_.take(), (std::vector{Kind::kAdd})) << "two routes by one next hop, one session";
+  EXPECT_EQ(plane_.taken[0].spec.remote, *kByAddress.address);
+  report(bfd::State::kUp, 0);
+  EXPECT_EQ(outside_.paths, (Paths{{kByAddress, rib::PathState::kUp}}));
+  report(bfd::State::kDown, 1, bfd::Diagnostic::kDetectionTimeExpired);
+  EXPECT_EQ(outside_.paths.back(), (Paths::value_type{kByAddress, rib::PathState::kDown}));
+  report(bfd::State::kUp, 1);
+  report(bfd::State::kDown, 1);  // the neighbor's AdminDown: nothing else would tell a static route
+  EXPECT_EQ(outside_.paths.size(), 4U);
+  EXPECT_EQ(outside_.paths.back().second, rib::PathState::kDown);
+  find(kUp1);
+  EXPECT_EQ(plane_.take(), (std::vector{Kind::kAdd}));
+  EXPECT_EQ(plane_.taken[0].spec.remote, leaf_);
+  EXPECT_TRUE(outside_.up.empty());
+  EXPECT_TRUE(outside_.failed.empty());
+}
+
+TEST_F(Manager, ARouteAndANeighborShareASession) {
+  const std::string profiles = "bfd: {profiles: {fast: {interval: 10ms}}}\n";
+  const std::string neighbor = "bgp: {neighbors: [{port: up1, remote-asn: external, bfd: fast}]}\n";
+  const std::string route = "routes: [{prefix: 198.51.100.0/24, via: [{port: up1, bfd: fast}]}]\n";
+  make(profiles + neighbor);
+  find(kUp1);
+  report(bfd::State::kUp, 0);
+  plane_.take();
+  apply(profiles + neighbor + route);
+  find(kUp1);  // as the control plane does after a reload
+  EXPECT_TRUE(plane_.take().empty());
+  EXPECT_EQ(outside_.paths, (Paths{{kByPort, rib::PathState::kUp}}));
+  EXPECT_EQ(manager_->sessions(now_).at(0).clients, (std::vector<std::string>{"bgp", "static"}));
+  apply(profiles + route);
+  EXPECT_TRUE(plane_.take().empty()) << "the route still needs it";
+  apply(profiles);
+  EXPECT_EQ(plane_.take(), (std::vector{Kind::kRemove}));
+  EXPECT_EQ(outside_.paths.back(), (Paths::value_type{kByPort, rib::PathState::kDown}));
+}
+
+TEST_F(Manager, ASessionRestsWhileAllWhoUseItDo) {
+  const std::string profiles = "bfd: {profiles: {fast: {interval: 10ms}}}\n";
+  const std::string resting =
+      "bgp: {neighbors: [{port: up1, remote-asn: external, bfd: fast, shutdown: true}]}\n";
+  const std::string route = "routes: [{prefix: 198.51.100.0/24, via: [{port: up1, bfd: fast}]}]\n";
+  make(profiles + resting);
+  find(kUp1);
+  EXPECT_EQ(plane_.take(), (std::vector{Kind::kAdd, Kind::kAdminDown}));
+  apply(profiles + resting + route);
+  find(kUp1);
+  EXPECT_EQ(plane_.take(), (std::vector{Kind::kEnable})) << "the route goes by it";
+  apply(profiles + resting);
+  EXPECT_EQ(plane_.take(), (std::vector{Kind::kAdminDown}));
+  apply(profiles + "bgp: {neighbors: [{port: up1, remote-asn: external, bfd: fast}]}\n");
+  EXPECT_EQ(plane_.take(), (std::vector{Kind::kEnable}));
+}
+
+TEST_F(Manager, EchoAloneIsAnotherSessionThanControlPackets) {
+  const std::string route = "routes: [{prefix: 198.51.100.0/24, via: [{port: up1, bfd: fast}]}]\n";
+  make("bfd: {profiles: {fast: {interval: 10ms}}}\n" + route);
+  find(kUp1);
+  plane_.take();
+  apply("bfd: {profiles: {fast: {interval: 20ms}}}\n" + route);
+  EXPECT_EQ(plane_.take(), (std::vector{Kind::kChange}));
+  apply("bfd: {profiles: {fast: {interval: 20ms, echo: unaffiliated}}}\n" + route);
+  EXPECT_EQ(plane_.take(), (std::vector{Kind::kRemove}));
+  find(kUp1);
+  EXPECT_EQ(plane_.take(), (std::vector{Kind::kAdd}));
+}
+
+// --- several hops (RFC 5883)
+// -----------------------------------------------------------------------
+
+TEST_F(Manager, ANeighborBehindRoutersIsWatchedOverSeveralHops) {
+  make(
+      "bfd: {profiles: {far: {interval: 100ms}, open: {minimum-ttl: 250}}}\n"
+      "bgp: {neighbors: ["
+      "{address: 198.51.100.9, remote-asn: 65000, multihop: 3, bfd: far}, "
+      "{address: 198.51.100.8, remote-asn: 65000, multihop: 3, source: 192.0.2.2, bfd: open}, "
+      "{address: 198.51.100.7, remote-asn: internal, bfd: far}]}\n");
+  EXPECT_EQ(plane_.take(), (std::vector{Kind::kAdd, Kind::kAdd, Kind::kAdd}));
+  const bfd::SessionSpec& first = plane_.taken[0].spec;
+  EXPECT_TRUE(first.is_multihop());
+  EXPECT_EQ(first.local, *parse_ip_address("10.0.1.1"));
+  EXPECT_EQ(first.remote, *parse_ip_address("198.51.100.9"));
+  EXPECT_EQ(first.least_hop_limit, 253) << "two routers on the way";
+  EXPECT_EQ(plane_.taken[1].spec.local, *parse_ip_address("192.0.2.2"));
+  EXPECT_EQ(plane_.taken[1].spec.least_hop_limit, 250);
+  EXPECT_EQ(plane_.taken[2].spec.least_hop_limit, 1);
+  EXPECT_EQ(outside_.resolutions, 0);
+  EXPECT_TRUE(outside_.armed.empty());
+  EXPECT_FALSE(manager_->sessions(now_)[0].port.has_value());
+  hop(1, kUp1, kLeafMac);
+  manager_->link_changed({kUp1, LinkState::kDown}, now_);
+  EXPECT_TRUE(plane_.take().empty()) << "none of our ways out is its path";
+  report(bfd::State::kUp, 0);
+  report(bfd::State::kDown, 1, bfd::Diagnostic::kDetectionTimeExpired);
+  EXPECT_EQ(outside_.failed, (std::vector{kFirst}));
+  apply(
+      "bfd: {profiles: {far: {interval: 100ms}, open: {minimum-ttl: 250}}}\n"
+      "bgp: {neighbors: ["
+      "{address: 198.51.100.9, remote-asn: 65000, multihop: 2, bfd: far}, "
+      "{address: 198.51.100.8, remote-asn: 65000, multihop: 3, source: 192.0.2.2, bfd: open}, "
+      "{address: 198.51.100.7, remote-asn: internal, bfd: far}]}\n");
+  EXPECT_EQ(plane_.take(), (std::vector{Kind::kRemove, Kind::kAdd})) << "nearer, so stricter";
+  EXPECT_EQ(plane_.taken[1].spec.least_hop_limit, 254);
+}
+
+// --- restarts of the neighbor's routing (RFC 5882 section 4.3)
+// -------------------------------------
+
+TEST_F(Manager, ARestartOfTheNeighborExplainsItsSilence) {
+  make_unnumbered();
+  find(kUp1);
+  report(bfd::State::kUp, 0);
+  plane_.take();
+  manager_->restarting(kFirst);
+  EXPECT_EQ(plane_.take(), (std::vector{Kind::kSpare}));
+  report(bfd::State::kDown, 1, bfd::Diagnostic::kDetectionTimeExpired, Means::kEither);
+  EXPECT_TRUE(outside_.failed.empty());
+  EXPECT_EQ(outside_.spared, (std::vector{kFirst}));
+  EXPECT_EQ(plane_.take(), (std::vector{Kind::kForgive}));
+  report(bfd::State::kUp, 1);
+  report(bfd::State::kDown, 2, bfd::Diagnostic::kDetectionTimeExpired, Means::kDeath);
+  EXPECT_EQ(outside_.failed, (std::vector{kFirst})) << "its C bit is set: that was forwarding";
+  manager_->down(kFirst);
+  EXPECT_EQ(plane_.take(), (std::vector{Kind::kHeed}));
+  report(bfd::State::kUp, 2);
+  report(bfd::State::kDown, 3, bfd::Diagnostic::kDetectionTimeExpired, Means::kEither);
+  EXPECT_EQ(outside_.failed.size(), 2U) << "nothing restarts any more";
+}
+
+TEST_F(Manager, TheNextSessionEndsTheRestart) {
+  make_unnumbered();
+  find(kUp1);
+  report(bfd::State::kUp, 0);
+  manager_->restarting(kFirst);
+  plane_.take();
+  manager_->established(kFirst, leaf_, now_);
+  EXPECT_EQ(plane_.take(), (std::vector{Kind::kHeed}));
+  manager_->down(kFirst);
+  EXPECT_TRUE(plane_.take().empty());
 }
 
 TEST_F(Manager, AProfileBecomesParameters) {

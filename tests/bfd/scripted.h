@@ -154,9 +154,11 @@ class EngineTest : public ::testing::Test {
   std::vector<ControlPacket> sent() {
     std::vector<ControlPacket> packets;
     for (const auto& frame : std::exchange(recorder_.frames, {})) {
-      if (frame.datagram.destination_port != kControlPort) continue;
+      if (frame.datagram.destination_port == kEchoPort) continue;
       EXPECT_EQ(frame.datagram.hop_limit, 255);
-      EXPECT_EQ(frame.destination, kPeerMac);
+      if (frame.port != kAnyPort) {
+        EXPECT_EQ(frame.destination, kPeerMac);
+      }
       const auto packet = decode(frame.datagram.payload());
       EXPECT_TRUE(packet.has_value());
       if (packet) packets.push_back(*packet);

@@ -40,6 +40,16 @@ class Bfd : public RouterTest {
     spec.parameters.echo.interval = bfd::Microseconds{3'000};
     return spec;
   }
+  /// Over several hops, with 198.51.100.9.
+  static bfd::SessionSpec far() {
+    bfd::SessionSpec far = spec();
+    far.port = bfd::kAnyPort;
+    far.local_mac = far.remote_mac = {};
+    far.local = ip4("10.0.1.1");
+    far.remote = ip4("198.51.100.9");
+    far.least_hop_limit = 254;
+    return far;
+  }
   void command(Command::Kind kind, NextHopId next_hop = {}) { command(kind, next_hop, spec()); }
   void command(Command::Kind kind, NextHopId next_hop, const bfd::SessionSpec& spec) {
     ASSERT_TRUE(bfd_.commands.push(
@@ -150,6 +160,56 @@ TEST_F(Bfd, TakesIpv4ToThePortsOwnAddress) {
   EXPECT_EQ(state(), bfd::State::kInit);
   sent(devices_.up1);
   expect_silence();
+}
+
+TEST_F(Bfd, OverSeveralHopsItsPacketsGoWhereRoutesLead) {
+  const NextHopId first = next_hop(NextHopKind::kForward, kUp1, kLeaf1Mac);
+  const NextHopId second = next_hop(NextHopKind::kForward, kUp2, kLeaf2Mac);
+  route("198.51.100.9/32", group({first}, {second}));
+  route("10.0.1.1/32", next_hop(NextHopKind::kLocalHost));
+  command(Command::Kind::kAdd, {}, far());
+  const Bytes leaving = sent(devices_.up1);
+  EXPECT_EQ(destination_mac(leaving), kLeaf1Mac);
+  EXPECT_EQ(source_mac(leaving), kUp1Mac);
+  EXPECT_EQ(ttl_of(leaving), 255) << "we are no hop on its way";
+  EXPECT_TRUE(has_right_checksum(leaving));
+  EXPECT_EQ(datagram(leaving).destination_port, bfd::kMultihopPort);
+
+  tables_.next_hops.set_down(first, DownCause::kLink);
+  bfd::Addresses back = from_leaf(far().remote, far().local, bfd::kMultihopPort);
+  back.source_mac = kLeaf2Mac;
+  back.destination_mac = kUp2Mac;
+  back.hop_limit = 254;
+  receive(devices_.up2, control(bfd::State::kDown, back));
+  EXPECT_EQ(state(), bfd::State::kInit);
+  EXPECT_EQ(destination_mac(sent(devices_.up2)), kLeaf2Mac) << "the way that lives";
+  expect_silence();
+  expect_no_drops();
+}
+
+TEST_F(Bfd, OverSeveralHopsOfIpv6) {
+  route("2001:db8:9::9/128", next_hop(NextHopKind::kForward, kUp2, kLeaf2Mac));
+  bfd::SessionSpec v6 = far();
+  v6.local = *parse_ip_address("2001:db8:1::1");
+  v6.remote = *parse_ip_address("2001:db8:9::9");
+  command(Command::Kind::kAdd, {}, v6);
+  const Bytes leaving = sent(devices_.up2);
+  EXPECT_EQ(destination_mac(leaving), kLeaf2Mac);
+  EXPECT_EQ(datagram(leaving).destination, v6.remote);
+  EXPECT_EQ(datagram(leaving).hop_limit, 255);
+  expect_no_drops();
+}
+
+TEST_F(Bfd, MultihopPacketsOfOthersPassThrough) {
+  route("10.0.1.1/32", next_hop(NextHopKind::kLocalHost));
+  route("203.0.113.0/24", next_hop(NextHopKind::kUnresolved, kUp2));
+  command(Command::Kind::kAdd, {}, far());
+  receive(devices_.lan, Packet()
+                            .eth(kLanMac, kServerMac)
+                            .ipv4("192.168.101.20", "203.0.113.9")
+                            .udp(50000, bfd::kMultihopPort)
+                            .payload(24));
+  EXPECT_EQ(counted().held_packets, 1U) << "though it leaves the fast path here";
 }
 
 TEST_F(Bfd, AFragmentIsNone) {

@@ -85,7 +85,13 @@ class RecordTest : public Test {
     text += "services:\n  - {name: web, address: 192.0.2.80/32, check: {tcp: 80, rise: 1}}\n";
     text += "  - {name: dns, address: 192.0.2.53/32}\n";
     text += "ports: {up1: {device: net_null0}, up2: {device: net_null1}}\n";
-    text += "routes:\n";
+    text += "bfd: {profiles: {fast: {interval: 10ms}}}\nroutes:\n";
+    for (const char* hop : {"7", "8"}) {
+      text += fmt::format(
+          "  - {{prefix: 198.51.20{}.0/24, via: [{{port: up2, address: \"fe80::{}\", bfd: "
+          "fast}}]}}\n",
+          hop, hop);
+    }
     for (unsigned i = 0; i < loopbacks; ++i) {
       text += fmt::format("  - {{prefix: 198.51.{}.0/24, blackhole: yes}}\n", i);
     }
@@ -174,6 +180,10 @@ class RecordTest : public Test {
     reload(3);
     advance(2s);
     event(bfd::StateChanged{bfd::SessionId{3}, 99, bfd::State::kUp});
+    for (const BfdSessionView& session : control->bfd().sessions(now)) {
+      if (session.neighbor != "fe80::7%up2") continue;
+      event(bfd::StateChanged{session.id, session.spec.discriminator, bfd::State::kUp});
+    }
     event(ServiceChecked{ServiceId{0}, checker.run, CheckOutcome::kPassed, "connected", 1ms});
     ASSERT_TRUE(control->set_service("dns", ServiceOverride::kDown, now));
     Config drained = config;
@@ -246,6 +256,8 @@ TEST_F(RecordTest, AReplayComesToTheSameStateToTheLastCharacter) {
   EXPECT_NE(state.find("route 198.51.2.0/24 static"), std::string::npos) << state;
   EXPECT_NE(state.find("advertised up1 10.0.1.1/32 local"), std::string::npos) << state;
   EXPECT_NE(state.find(" path-id 1\n"), std::string::npos) << state;
+  EXPECT_NE(state.find("route 198.51.207.0/24 static best"), std::string::npos) << state;
+  EXPECT_NE(state.find("refused: BFD has none of the next hops up"), std::string::npos) << state;
   EXPECT_NE(state.find("advertised up1 192.0.2.80/32 local"), std::string::npos) << state;
   EXPECT_EQ(state.find("advertised up1 192.0.2.53/32"), std::string::npos) << state;
   EXPECT_NE(state.find("65535:0"), std::string::npos) << "everybody is asked to leave: " << state;
@@ -423,7 +435,7 @@ TEST(RecordFields, EveryEventComesBackAsItWas) {
       ServiceChecked{ServiceId{2}, 9, CheckOutcome::kPassed, "HTTP 200", 7ms},
       ResolutionWanted{kUp1, NextHopId{7}, Ipv4Address{10, 0, 0, 1}},
       bfd::StateChanged{bfd::SessionId{1}, 2, bfd::State::kUp, bfd::Diagnostic::kPathDown,
-                        bfd::State::kInit, 3, bfd::Instant{4us}},
+                        bfd::State::kInit, 3, true, bfd::Instant{4us}},
   };
   for (const auto& what : all) {
     std::string first, second;

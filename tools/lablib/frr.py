@@ -108,28 +108,32 @@ def start_daemon(lab: Lab, node: str, daemon: str) -> None:
 
 
 def start(lab: Lab, node: topology.Node, addresses: list[str]) -> None:
-    """Starts FRR's daemons in the node's namespace and loads the configuration by vtysh."""
-    if not (DAEMONS / "bgpd").exists():
-        raise LabError("FRR is not installed; run: sudo tools/setup")
+    """Starts FRR's daemons in a node of the fabric, with the configuration of its role."""
     for address in addresses:
         lab.run(node.name, "ip", "address", "replace", address, "dev", "lo")
-    space = lab.namespace(node.name)
+    run_daemons(lab, node.name, configuration(node, lab.folder(node.name)))
+
+
+def run_daemons(lab: Lab, node: str, text: str, wanted: tuple[str, ...] = ("zebra", "bgpd", "bfdd")) -> None:
+    """Starts FRR's daemons in a node's namespace and loads a configuration by vtysh."""
+    if not (DAEMONS / "bgpd").exists():
+        raise LabError("FRR is not installed; run: sudo tools/setup")
+    space = lab.namespace(node)
     owner = pwd.getpwnam("frr")
-    log = lab.folder(node.name)
-    for folder in (RUN / space, ETC / space, log):
+    for folder in (RUN / space, ETC / space, lab.folder(node)):
         folder.mkdir(parents=True, exist_ok=True)
         shutil.chown(folder, owner.pw_uid, owner.pw_gid)
-    (ETC / space / "frr.conf").write_text(configuration(node, log))
+    (ETC / space / "frr.conf").write_text(text)
     (ETC / space / "vtysh.conf").write_text("service integrated-vtysh-config\n")
     for file in (ETC / space).iterdir():
         shutil.chown(file, owner.pw_uid, owner.pw_gid)
     # FRR 10 moved part of the configuration into mgmtd.
-    for daemon in ("mgmtd", "zebra", "bgpd", "bfdd"):
+    for daemon in ("mgmtd", *wanted):
         if not (DAEMONS / daemon).exists():
             continue
-        start_daemon(lab, node.name, daemon)
-        wait_for(f"{node.name}: {daemon} starts", (RUN / space / f"{daemon}.vty").exists, 20)
-    lab.run(node.name, "vtysh", "-N", space, "-b")
+        start_daemon(lab, node, daemon)
+        wait_for(f"{node}: {daemon} starts", (RUN / space / f"{daemon}.vty").exists, 20)
+    lab.run(node, "vtysh", "-N", space, "-b")
 
 
 def remove(lab: Lab, node: str) -> None:

@@ -84,9 +84,13 @@ class Lab:
         self.state.mkdir(parents=True, exist_ok=True)
         for node in topology.NODES:
             run("ip", "netns", "add", self.namespace(node.name))
-            for key, value in SYSCTLS.items():
-                self.run(node.name, "sysctl", "-qw", f"{key}={value}", check=False)
-            self.run(node.name, "ip", "link", "set", "lo", "up")
+            self.prepare(node.name)
+
+    def prepare(self, node: str) -> None:
+        """What every namespace of a lab is like."""
+        for key, value in SYSCTLS.items():
+            self.run(node, "sysctl", "-qw", f"{key}={value}", check=False)
+        self.run(node, "ip", "link", "set", "lo", "up")
 
     def make_links(self) -> None:
         for link in topology.LINKS:
