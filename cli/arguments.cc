@@ -234,7 +234,7 @@ CommandLine::CommandLine(const char* socket_from_environment) {
   }
   for (const VerbOption& option : kVerbOptions) {
     const std::string name = fmt::format("--{}", option.name);
-    const std::string group = fmt::format("Options of {}", option.verb);
+    const std::string group{option.verb};
     if (option.value == nullptr) {
       app.add_flag_callback(
              name, [this, &option] { invocation.options.emplace_back(option.name, ""); },

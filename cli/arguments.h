@@ -1,6 +1,7 @@
 // The command line of `lastmile`.
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <optional>
 #include <span>
@@ -47,6 +48,7 @@ struct UsageError {
 /// The groups of options that belong to one verb, named for it.
 inline constexpr const char* kRoutesGroup = "show routes";
 inline constexpr const char* kPolicyGroup = "policy test";
+inline constexpr std::array kVerbGroups{kRoutesGroup, kPolicyGroup, "drain", "events"};
 
 /// `arguments` without the program's name. `socket_from_environment`: LASTMILE_SOCKET, or null.
 [[nodiscard]] std::variant<Invocation, HelpText, UsageError> parse_arguments(

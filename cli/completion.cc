@@ -165,17 +165,18 @@ class Completer {
     }
   }
 
-  [[nodiscard]] std::string verb() const {
-    std::string verb = typed_.words.empty() ? "" : typed_.words[0];
-    if (typed_.words.size() > 1) verb += ' ' + typed_.words[1];
-    return verb;
+  /// Whether this verb was typed, with or without an argument.
+  [[nodiscard]] bool is_verb(const std::string& verb) const {
+    const std::vector<std::string> words = split(verb, ' ');
+    return words.size() <= typed_.words.size() &&
+           std::equal(words.begin(), words.end(), typed_.words.begin());
   }
 
   void options() {
     for (const CLI::Option* option : line_.app.get_options()) {
       const std::string& group = option->get_group();
-      const bool of_a_verb = group == kRoutesGroup || group == kPolicyGroup;
-      if (group.empty() || option->get_positional() || (of_a_verb && group != verb())) continue;
+      const bool of_a_verb = std::ranges::find(kVerbGroups, group) != kVerbGroups.end();
+      if (group.empty() || option->get_positional() || (of_a_verb && !is_verb(group))) continue;
       for (const std::string& name : option->get_lnames()) {
         add("--" + name, option->get_description());
       }
@@ -186,6 +187,9 @@ class Completer {
     for (const Verb& verb : verbs()) {
       const std::vector<std::string> words = split(verb.words, ' ');
       const std::size_t typed = typed_.words.size();
+      if (verb.argument == "[NEIGHBOR]..." && is_verb(std::string{verb.words})) {
+        for (const std::string& name : neighbors_(typed_.socket)) add(name, "BGP neighbor");
+      }
       if (typed > words.size()) continue;
       if (!std::equal(typed_.words.begin(), typed_.words.end(), words.begin())) continue;
       if (typed < words.size()) {

@@ -25,7 +25,7 @@ std::string manual(const CommandLine& line) {
   }
   page.section("OPTIONS");
   options_manual(line.app, "Options", page);
-  for (const char* verb : {kRoutesGroup, kPolicyGroup}) {
+  for (const char* verb : kVerbGroups) {
     page.section(fmt::format("OPTIONS OF {}", verb));
     options_manual(line.app, verb, page);
   }

@@ -311,11 +311,16 @@ void ControlPlane::on_bfd_up(bgp::PeerId peer, TimePoint now) {
 /// RFC 9384: the session ends with Cease/BFD Down. The next hops are dead already.
 void ControlPlane::on_bfd_failed(bgp::PeerId peer, const std::string& reason, TimePoint now) {
   const bool on_link = sessions_.settings(peer).port.has_value();
-  journal_.record(seen_at_, JournalKind::kDetection, peer_name(peer),
-                  fmt::format("{}; {}", reason,
-                              on_link ? "the worker moved its packets to other next hops in the "
-                                        "same loop"
-                                      : "it is behind routers: its routes go, no link's"));
+  if (reason == to_string(bfd::Diagnostic::kPathDown)) {
+    // Nothing that BFD found out: the worker was told that the link is gone.
+    journal_.record(seen_at_, JournalKind::kBfd, peer_name(peer), "down with its link");
+  } else {
+    journal_.record(seen_at_, JournalKind::kDetection, peer_name(peer),
+                    fmt::format("{}; {}", reason,
+                                on_link ? "the worker moved its packets to other next hops in the "
+                                          "same loop"
+                                        : "it is behind routers: its routes go, no link's"));
+  }
   sessions_.path_failed(peer, "BFD: " + reason, now);
   if (bfd_.must_wait(peer)) sessions_.hold(peer);
 }

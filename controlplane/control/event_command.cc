@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <chrono>
+#include <optional>
 #include <utility>
 
 #include "controlplane/config/types.h"
@@ -21,6 +22,23 @@ std::string text_of(WallTime at) {
   return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:06}Z",
                      fmt::gmtime(std::chrono::system_clock::to_time_t(whole)), rest.count());
 }
+
+/// Wall time of the control clock's. The two can't be read in one instant, so their distance is
+/// kept until the wall clock has been set or has drifted: an event has the same time whenever it is
+/// read.
+class Clocks {
+ public:
+  [[nodiscard]] WallTime wall(TimePoint now) {
+    const auto apart = std::chrono::system_clock::now().time_since_epoch() -
+                       ControlClock::now().time_since_epoch();
+    if (!apart_ || std::chrono::abs(apart - *apart_) > kDrift) apart_ = apart;
+    return WallTime{std::chrono::floor<WallTime::duration>(now.time_since_epoch() + *apart_)};
+  }
+
+ private:
+  static constexpr std::chrono::milliseconds kDrift{1};
+  std::optional<std::chrono::nanoseconds> apart_;
+};
 
 }  // namespace
 
@@ -67,8 +85,9 @@ void add_event_commands(CommandTable& table, const Journal& journal,
   table.add({"events",
              "what happened: detection, repair, sessions, services, reloads",
              {"after", "since"},
-             [&journal, now = std::move(now)](const Json& args) {
-               return read_events(journal, args, now(), std::chrono::system_clock::now());
+             [&journal, now = std::move(now), clocks = Clocks{}](const Json& args) mutable {
+               const TimePoint at = now();
+               return read_events(journal, args, at, clocks.wall(at));
              }});
 }
 

@@ -39,6 +39,9 @@ TEST(Completion, AVerbHasItsOwnOptionsAndTheCommonOnes) {
   EXPECT_EQ(completed({"policy", "test", "x", "--a"}), (Words{"--as-path"}));
   EXPECT_EQ(completed({"show", "bgp", "--a"}), Words{});
   EXPECT_EQ(completed({"show", "bgp", "--j"}), (Words{"--json"}));
+  EXPECT_EQ(completed({"drain", "--m"}), (Words{"--message"}));
+  EXPECT_EQ(completed({"drain", "up1", "--f"}), (Words{"--force"}));
+  EXPECT_EQ(completed({"events", "--f"}), (Words{"--follow"}));
   EXPECT_EQ(completed({"--m"}), Words{}) << "what is hidden in --help is hidden here";
 }
 
@@ -54,6 +57,7 @@ TEST(Completion, NeighborsAreTheDaemonsWhoseSocketIsNamed) {
   std::string asked;
   EXPECT_EQ(completed({"show", "routes", "--received", "up"}, &asked), (Words{"up1", "up2"}));
   EXPECT_EQ(asked, "/tmp/other.sock");
+  EXPECT_EQ(completed({"drain", "up1", "up"}, &asked), (Words{"up1", "up2"}));
   completed({"-s", "/tmp/mine.sock", "show", "routes", "--received", ""}, &asked);
   EXPECT_EQ(asked, "/tmp/mine.sock");
 }
