@@ -11,8 +11,9 @@ import json
 import os
 import statistics
 import subprocess
+import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lablib import fabric, fault, frr, lastmile, servers, topology
 from lablib.netns import Lab, LabError, wait_for
@@ -22,9 +23,12 @@ from .convergence import table_options
 
 FLOWS = BUILD / "tools" / "flows_src" / "lastmile-flows"
 FEED_ADDRESS, FEED_ASN = "192.168.101.20", 65301
+FEED_TAG = 1
 TARGET = "10.255.255.201"
 LEAF, LEAF_INTERFACE, SERVER = "leaf1", "bms1", "bms1"
 PORTS = {"up1", "up2"}
+FLOWS_PRIORITY = 1
+LEAF_BFD_PRIORITY = 2
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,7 @@ class Detection:
     servers: tuple[str, ...]
     bfd: str = ""  # Lastmile's profile
     leaf_bfd_ms: int = 0  # FRR's interval, on the leaf and on a server with FRR
+    pair: bool = False  # instead of the fabric, two routers and nothing else
 
 
 DETECTIONS = {
@@ -43,12 +48,22 @@ DETECTIONS = {
         "unaffiliated echo 3 ms × 3, leaf without BFD", ("lastmile",),
         "{echo: unaffiliated, interval: 3ms, multiplier: 3}",
     ),  # fmt: skip
+    "echo5": Detection(
+        "unaffiliated echo 5 ms × 3, leaf without BFD", ("lastmile",),
+        "{echo: unaffiliated, interval: 5ms, multiplier: 3}",
+    ),  # fmt: skip
+    "pair": Detection(
+        "BFD 3 ms × 3 and echo between two Lastmile routers", ("lastmile",),
+        "{interval: 3ms, multiplier: 3, echo: on}", pair=True,
+    ),  # fmt: skip
     "hold": Detection("BGP hold time 9 s", ("lastmile", "frr")),
 }
 
 
 class Fabric:
     """The lab with one kind of server on bms1, and a feed behind leaf 1."""
+
+    receiver, target = "spine1", TARGET
 
     def __init__(self, kind: str, detection: Detection, options):
         self.lab = Lab(f"lmf{os.getpid()}")
@@ -87,21 +102,36 @@ class Fabric:
             frr.watch(self.lab, topology.node(node), ["FABRIC"], self.detection.leaf_bfd_ms)
 
     def prepare_leaf(self) -> None:
-        """Leaf 1 takes the feed's table and tells bms1 alone of it."""
+        """Leaf 1 takes the feed's table and tells bms1 alone of it. Its kernel does not get the table: leaf and server
+        share one kernel here, and that works on the leaf's routes for tens of milliseconds when the leaf's link goes
+        down. Until then no other namespace hears of the carrier, and what waits for that processor waits."""
         frr.configure(
             self.lab, LEAF,
             f"bgp as-path access-list feed permit _{FEED_ASN}_",
             "route-map no-feed deny 10", "match as-path feed", "exit",
             "route-map no-feed permit 20", "exit",
+            "route-map feed permit 10", f"set tag {FEED_TAG}", "exit",
+            "route-map kernel deny 10", f"match tag {FEED_TAG}", "exit",
+            "route-map kernel permit 20", "exit",
+            "ip protocol bgp route-map kernel",
             f"router bgp {topology.node(LEAF).asn}",
             f"neighbor {FEED_ADDRESS} remote-as {FEED_ASN}",
             f"neighbor {FEED_ADDRESS} passive",
             "address-family ipv4 unicast",
+            f"neighbor {FEED_ADDRESS} route-map feed in",
             "neighbor spine1 route-map no-feed out",
             "neighbor bms2 route-map no-feed out",
         )  # fmt: skip
         for leaf in ("leaf1", "leaf2"):
             self.use_bfd(leaf)
+            self.give_own_machine(leaf)
+
+    def give_own_machine(self, leaf: str) -> None:
+        """A leaf has processors of its own. Here all routers share a few, so its BFD goes before everything else of
+        theirs: else it is the leaf that falls silent while another one works on a table, and fails the good uplink."""
+        pid = self.lab.pid(leaf, "bfdd")
+        if pid is not None:
+            os.sched_setscheduler(pid, os.SCHED_FIFO, os.sched_param(LEAF_BFD_PRIORITY))
 
     # --- the table ----------------------------------------------------------------------------
 
@@ -164,8 +194,8 @@ class Fabric:
     def wait_until_whole(self, routes: int) -> None:
         wait_for("bms1: both sessions Established", lambda: self.servers.established(SERVER) >= PORTS, 120)
         wait_for(f"bms1 has {routes} routes again", lambda: self.received() >= routes, 300, 0.5)
-        wait_for("bms1 reaches the spine by both uplinks",
-                 lambda: self.servers.next_hop_ports(SERVER, TARGET + "/32") == sorted(PORTS), 60)  # fmt: skip
+        wait_for("bms1 reaches the receiver by both uplinks",
+                 lambda: self.servers.next_hop_ports(SERVER, self.target + "/32") == sorted(PORTS), 60)  # fmt: skip
         if self.detection.bfd or self.detection.leaf_bfd_ms:
             wait_for("BFD is up", self.bfd_up, 60)
         self.settle()
@@ -182,36 +212,63 @@ class Fabric:
     def fail(self, how: str, seconds: float) -> dict:
         """One failure and its repair; what the receiver saw of the failure."""
         before = self.received()
-        inject = fault.link_down if how == "down" else fault.silent_loss
-        receiver = self.flows("spine1", "receive", "--from", TARGET, "--seconds", str(seconds + 1))
+        receiver = self.flows(self.receiver, "receive", "--from", self.target, "--seconds", str(seconds + 1))
         if receiver.stdout.readline().strip() != "ready":
             raise LabError("the receiver of the flows did not start")
-        sender = self.flows(SERVER, "send", "--to", TARGET, "--from", "10.0.1.1", "--seconds", str(seconds),
+        sender = self.flows(SERVER, "send", "--to", self.target, "--from", "10.0.1.1", "--seconds", str(seconds),
                             "--rate", str(self.options.flow_rate))  # fmt: skip
         time.sleep(1)
-        with inject(self.lab, LEAF, LEAF_INTERFACE):
+        with self.fault(how):
             sender.communicate(timeout=seconds + 20)
             report = json.loads(receiver.communicate(timeout=seconds + 20)[0])
         self.wait_until_whole(before)
         return report
 
+    def fault(self, how: str):
+        inject = fault.link_down if how == "down" else fault.silent_loss
+        return inject(self.lab, LEAF, LEAF_INTERFACE)
+
     def flows(self, node: str, *arguments: str) -> subprocess.Popen:
         if not FLOWS.exists():
             raise BedError(f"{FLOWS} is not there; run: tools/build --target tools/flows_src/lastmile-flows")
-        return subprocess.Popen(self.lab.in_node(node) + [str(FLOWS), *arguments],
+        # Ahead of the daemons, as if on a processor of its own: its pauses would look like gaps.
+        return subprocess.Popen(self.lab.in_node(node) + ["chrt", "--fifo", str(FLOWS_PRIORITY), str(FLOWS), *arguments],
                                 stdout=subprocess.PIPE, text=True)  # fmt: skip
+
+
+class Pair(Fabric):
+    """Two Lastmile routers, bms1 and bms2, joined by two links."""
+
+    receiver = "bms2"
+    target = topology.node("bms2").loopback.removesuffix("/32")
+
+    def start(self) -> None:
+        links = [topology.Link(("bms1", port), ("bms2", port)) for port in sorted(PORTS)]
+        self.lab.make_namespaces()
+        self.lab.make_links(links)
+        for name, asn in (("bms1", 64512), ("bms2", 64513)):
+            node = replace(topology.node(name), asn=asn)
+            lastmile.start(self.lab, node, bfd=self.detection.bfd, scheduling="realtime")
+        self.wait_until_whole(0)
+
+    def fault(self, how: str):
+        if how == "down":
+            return fault.link_down(self.lab, "bms2", "up1")
+        return fault.silent_loss_between(self.lab, (("bms1", "up1"), ("bms2", "up1")))
 
 
 def measure(kind: str, key: str, options) -> list[dict]:
     results = []
     detection = DETECTIONS[key]
-    with Fabric(kind, detection, options) as lab:
-        for routes in options.tables:
+    with (Pair if detection.pair else Fabric)(kind, detection, options) as lab:
+        for routes in [1] if detection.pair else options.tables:
             held = lab.load(routes)
             for how in options.failures:
                 seconds = 12 if key == "hold" and how == "silent" else options.failover_seconds
                 for _ in range(options.rounds):
                     report = lab.fail(how, seconds)
+                    print(f"{kind}, {detection.title}, {how}, {held} routes: {report['longest_gap_ms']:.1f} ms, "
+                          f"the sender itself {report['longest_sender_pause_ms']:.1f}", file=sys.stderr, flush=True)  # fmt: skip
                     results.append({"servers": kind, "failure": how, "detection": detection.title,
                                     "routes": held, "table": routes, **report})  # fmt: skip
     return results

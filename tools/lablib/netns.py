@@ -92,8 +92,9 @@ class Lab:
             self.run(node, "sysctl", "-qw", f"{key}={value}", check=False)
         self.run(node, "ip", "link", "set", "lo", "up")
 
-    def make_links(self) -> None:
-        for link in topology.LINKS:
+    def make_links(self, links: list[topology.Link] | None = None) -> None:
+        """The links of the lab's fabric, or others between its nodes."""
+        for link in topology.LINKS if links is None else links:
             (a, a_interface), (b, b_interface) = link.a, link.b
             run(
                 "ip", "link", "add", a_interface, "mtu", str(link.mtu), "netns", self.namespace(a),
@@ -106,8 +107,8 @@ class Lab:
                 for address in link.addresses.get(node, []):
                     self.run(node, "ip", "address", "add", address, "dev", interface)
                 self.run(node, "ip", "link", "set", interface, "up")
-        # The legacy server knows only its active leaf.
-        self.run("legacy", "ip", "route", "add", "default", "via", "192.168.101.254")
+        if links is None:  # the legacy server knows only its active leaf
+            self.run("legacy", "ip", "route", "add", "default", "via", "192.168.101.254")
 
     # --- processes ---------------------------------------------------------------------------
 
