@@ -4,12 +4,11 @@ recorded, and replayed."""
 import json
 import signal
 import subprocess
-import time
 
 import pytest
 
 from lablib import fabric, frr, lastmile, measure, topology
-from lablib.netns import Lab, wait_for
+from lablib.netns import Lab, settled, wait_for
 
 
 def neighbor(lab: Lab, name: str) -> dict:
@@ -120,16 +119,8 @@ def replay(lab: Lab, file: str = "run.rec") -> subprocess.CompletedProcess:
 def test_the_run_so_far_replays_to_the_same_routes(restarting_lab):
     lab = restarting_lab
     wait_for("the other server's route", lambda: len(part(lab, "10.0.2.2/32")) == 2)
-    seen = []
-
-    def at_rest():
-        """Nothing has changed for three seconds: routes of both leaves come one after the other."""
-        seen.append({(r["prefix"], r["neighbor"], r["best"], bool(r["refusal"])) for r in part(lab)})
-        time.sleep(0.5)
-        return len(seen) > 6 and all(then == seen[-1] for then in seen[-7:])
-
-    wait_for("the routes are at rest", at_rest, 60)
-    known = seen[-1]
+    # Routes of both leaves come one after the other.
+    known = settled(lambda: {(r["prefix"], r["neighbor"], r["best"], bool(r["refusal"])) for r in part(lab)}, quiet=3)
     lab.stop("bms1", "lastmiled")
     again = replay(lab)
     assert again.returncode == 0, again.stderr

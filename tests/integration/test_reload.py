@@ -16,6 +16,7 @@ import pytest
 
 import scripted_leaf as bgp
 from leaves import LEAF_ADDRESS, SERVER, LeafLab
+from lablib import netns
 from lablib.netns import LabError, wait_for
 
 EDITS = int(os.environ.get("LASTMILE_RELOAD_EDITS", "60"))
@@ -221,15 +222,7 @@ def state(lab: LeafLab) -> dict:
 def settled(lab: LeafLab, config: dict) -> dict:
     """The state when nothing changes any more."""
     wait_for("all sessions", lambda: lab.established() >= enabled(config), 60)
-    before, since = state(lab), time.monotonic()
-    deadline = since + 60
-    while time.monotonic() < since + 2:
-        time.sleep(0.3)
-        if (now := state(lab)) != before:
-            before, since = now, time.monotonic()
-        if time.monotonic() > deadline:
-            raise LabError("the state does not settle")
-    return before
+    return netns.settled(lambda: state(lab))
 
 
 def differences(one, other, path: str = "") -> list[str]:

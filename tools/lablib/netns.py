@@ -182,6 +182,19 @@ def _reap(pid: int) -> None:
         pass
 
 
+def settled(read, quiet: float = 2, patience: float = 60):
+    """What `read` gives once it has given the same for `quiet` seconds."""
+    before, since = read(), time.monotonic()
+    deadline = since + patience
+    while time.monotonic() < since + quiet:
+        time.sleep(0.3)
+        if (now := read()) != before:
+            before, since = now, time.monotonic()
+        if time.monotonic() > deadline:
+            raise LabError(f"the state does not settle within {patience:.0f} s")
+    return before
+
+
 def wait_for(what: str, condition, patience: float = 30, every: float = 0.05) -> float:
     """Waits until `condition()` is true and gives the seconds it took; LabError if it never is."""
     start = time.monotonic()
