@@ -28,7 +28,7 @@ TARGET = "10.255.255.201"
 LEAF, LEAF_INTERFACE, SERVER = "leaf1", "bms1", "bms1"
 PORTS = {"up1", "up2"}
 FLOWS_PRIORITY = 1
-LEAF_BFD_PRIORITY = 2
+FRR_BFD_PRIORITY = 2
 
 
 @dataclass(frozen=True)
@@ -91,6 +91,7 @@ class Fabric:
         else:
             self.servers.start(node)
             self.use_bfd(SERVER)
+            self.put_bfd_first(SERVER)
         self.wait_until_whole(0)
 
     def stop(self) -> None:
@@ -124,14 +125,15 @@ class Fabric:
         )  # fmt: skip
         for leaf in ("leaf1", "leaf2"):
             self.use_bfd(leaf)
-            self.give_own_machine(leaf)
+            self.put_bfd_first(leaf)
 
-    def give_own_machine(self, leaf: str) -> None:
-        """A leaf has processors of its own. Here all routers share a few, so its BFD goes before everything else of
-        theirs: else it is the leaf that falls silent while another one works on a table, and fails the good uplink."""
-        pid = self.lab.pid(leaf, "bfdd")
+    def put_bfd_first(self, node: str) -> None:
+        """A leaf has processors of its own. Here all routers share a few, so FRR's BFD goes before everything else of
+        theirs: else it is the leaf that falls silent while another one works on a table, and fails the good uplink.
+        On the server, too, because Lastmile's worker runs in real time there."""
+        pid = self.lab.pid(node, "bfdd")
         if pid is not None:
-            os.sched_setscheduler(pid, os.SCHED_FIFO, os.sched_param(LEAF_BFD_PRIORITY))
+            os.sched_setscheduler(pid, os.SCHED_FIFO, os.sched_param(FRR_BFD_PRIORITY))
 
     # --- the table ----------------------------------------------------------------------------
 

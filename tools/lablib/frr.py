@@ -52,14 +52,13 @@ exit
 
 # When a link has been down, zebra (seen with 8.4) goes on using a group of next hops from which the kernel
 # has removed that link's, and believes it whole: the flows of an anycast address stay on the other server
-# for good. So each route of a leaf carries its own next hops.
-LEAF_NEXT_HOPS = "no zebra nexthop kernel enable\n"
+# for good. So each route carries its own next hops.
+NEXT_HOPS = "no zebra nexthop kernel enable\n"
 
 
 def configuration(node: topology.Node, folder: Path) -> str:
     interfaces = topology.fabric_interfaces(node.name)
     policy, extra = "", ""
-    next_hops = "" if node.role == "server" else LEAF_NEXT_HOPS
     if node.role == "spine":
         announce = "  redistribute connected"
         policy = "  neighbor FABRIC default-originate"
@@ -72,7 +71,7 @@ def configuration(node: topology.Node, folder: Path) -> str:
     return FABRIC.format(
         name=node.name,
         folder=folder,
-        next_hops=next_hops,
+        next_hops=NEXT_HOPS,
         asn=node.asn,
         router_id=node.loopback.split("/")[0],
         interfaces="\n".join(
