@@ -38,9 +38,11 @@ def run(*command: str, check: bool = True) -> str:
 
 class Bed:
     """`with Bed() as bed:` makes namespaces named after this process and removes them. `echo`: the feed's end
-    forwards what is for the router's loopback, so that echo packets (RFC 9747) come back."""
+    forwards what is for the router's loopback, so that echo packets (RFC 9747) come back. `bfd`: Lastmile's profile
+    for all neighbors; with echo it is echo alone."""
 
-    def __init__(self, offloads: bool, echo: bool = False):
+    def __init__(self, offloads: bool, echo: bool = False, bfd: str = ""):
+        self.bfd = bfd or ("{interval: 10ms, multiplier: 3, echo: unaffiliated}" if echo else "")
         self.prefix = f"lmb{os.getpid()}"
         self.router, self.peers = f"{self.prefix}-dut", f"{self.prefix}-feed"
         self.offloads, self.echo = offloads, echo

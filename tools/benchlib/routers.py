@@ -78,7 +78,7 @@ class Lastmile(Router):
 
     def start(self, peers: int, routes: int, tells: bool = False) -> None:
         options = ", import: all, export: all" if tells else ""
-        watched = self.bed.echo
+        watched = self.bed.bfd
         if watched:
             options += ", bfd: fast"
         neighbors = "\n".join(
@@ -96,7 +96,7 @@ bgp:
   timers: {{keepalive: 1s, hold: 3s, connect-retry: 1s}}
   neighbors:
 {neighbors}
-bfd: {{profiles: {{fast: {{interval: 10ms, multiplier: 3, echo: unaffiliated}}}}}}
+bfd: {{profiles: {{fast: {watched or "{}"}}}}}
 dataplane: {{workers: 1, idle: adaptive, scheduling: {"realtime" if watched else "fair"}, max-routes: {{ipv4: {max(1 << 20, 2 * routes)}}}}}
 control: {{socket: {self.socket}}}
 """)
@@ -114,7 +114,7 @@ control: {{socket: {self.socket}}}
 
     def bfd(self) -> dict | None:
         """How the BFD sessions have fared; None if there are none."""
-        if not self.bed.echo:
+        if not self.bed.bfd:
             return None
         sessions = self.ask("show bfd")["sessions"]
         return {"sessions": len(sessions), "up": sum(s["state"] == "up" for s in sessions),
