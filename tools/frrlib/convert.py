@@ -22,7 +22,7 @@ TRADITIONAL_TIMERS = {"keepalive": Word("60s"), "hold": Word("180s")}
 NEEDLESS = re.compile(
     r"(frr version|frr defaults|hostname|domainname|log|no log|service|debug|no debug|line vty|agentx|username|"
     r"password|enable password|banner|ip forwarding|ipv6 forwarding|no ip forwarding|no ipv6 forwarding|"
-    r"ip nht|ipv6 nht|ip protocol|ipv6 protocol|no bgp default|bgp default show|"
+    r"ip nht|ipv6 nht|ip protocol|ipv6 protocol|zebra|no zebra|no bgp default|bgp default show|"
     r"bgp log-neighbor-changes|no bgp log-neighbor-changes|no bgp ebgp-requires-policy|bgp ebgp-requires-policy|"
     r"no bgp suppress-duplicates|bgp suppress-duplicates|no bgp network import-check|bgp network import-check|"
     r"bgp deterministic-med|no bgp deterministic-med|"

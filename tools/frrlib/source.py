@@ -110,7 +110,7 @@ OPENERS = {
 # Lines that are at the top wherever they stand.
 TOP = re.compile(
     r"(no )?(hostname|log|service|frr|ip prefix-list|ipv6 prefix-list|ip route|ipv6 route|ip nht|ipv6 nht|"
-    r"ip protocol|ipv6 protocol|ip router-id|ip forwarding|ipv6 forwarding|bgp as-path|bgp community-list|"
+    r"ip protocol|ipv6 protocol|zebra|ip router-id|ip forwarding|ipv6 forwarding|bgp as-path|bgp community-list|"
     r"bgp large-community-list|bgp extcommunity-list|debug|agentx|domainname|enable password|username|"
     r"interface|router bgp|router ospf|router ospf6|router isis|router rip|router eigrp|router static|"
     r"route-map|vrf|line vty|key chain|bfd$)( |$)"
