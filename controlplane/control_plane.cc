@@ -221,6 +221,7 @@ void ControlPlane::dispatch(const Event& event) {
         } else if constexpr (std::is_same_v<What, bfd::StateChanged>) {
           seen_at_ = TimePoint{std::chrono::floor<Duration>(what.at.time_since_epoch())};
           bfd_.handle(what, event.at);
+          seen_at_.reset();
         } else if constexpr (std::is_same_v<What, ServiceChecked>) {
           services_.handle(what, event.at);
         } else if constexpr (!std::is_same_v<What, CommandReceived>) {
@@ -304,7 +305,7 @@ void ControlPlane::on_service(const ServiceConfig& service, ServiceAppearance ap
 }
 
 void ControlPlane::on_bfd_up(bgp::PeerId peer, TimePoint now) {
-  journal_.record(seen_at_, JournalKind::kBfd, peer_name(peer), "up");
+  journal_.record(seen_at_.value_or(now), JournalKind::kBfd, peer_name(peer), "up");
   sessions_.path_works(peer, now);
 }
 
@@ -313,9 +314,10 @@ void ControlPlane::on_bfd_failed(bgp::PeerId peer, const std::string& reason, Ti
   const bool on_link = sessions_.settings(peer).port.has_value();
   if (reason == to_string(bfd::Diagnostic::kPathDown)) {
     // Nothing that BFD found out: the worker was told that the link is gone.
-    journal_.record(seen_at_, JournalKind::kBfd, peer_name(peer), "down with its link");
+    journal_.record(seen_at_.value_or(now), JournalKind::kBfd, peer_name(peer),
+                    "down with its link");
   } else {
-    journal_.record(seen_at_, JournalKind::kDetection, peer_name(peer),
+    journal_.record(seen_at_.value_or(now), JournalKind::kDetection, peer_name(peer),
                     fmt::format("{}; {}", reason,
                                 on_link ? "the worker moved its packets to other next hops in the "
                                           "same loop"
@@ -325,14 +327,14 @@ void ControlPlane::on_bfd_failed(bgp::PeerId peer, const std::string& reason, Ti
   if (bfd_.must_wait(peer)) sessions_.hold(peer);
 }
 
-void ControlPlane::on_bfd_spared(bgp::PeerId peer, TimePoint /*now*/) {
-  journal_.record(seen_at_, JournalKind::kBfd, peer_name(peer),
+void ControlPlane::on_bfd_spared(bgp::PeerId peer, TimePoint now) {
+  journal_.record(seen_at_.value_or(now), JournalKind::kBfd, peer_name(peer),
                   "down while its routing restarts: its routes are kept");
   if (bfd_.must_wait(peer)) sessions_.hold(peer);
 }
 
 void ControlPlane::on_bfd_path(const WatchedHop& hop, rib::PathState state, TimePoint now) {
-  journal_.record(now, JournalKind::kBfd, name_of(config_, hop),
+  journal_.record(seen_at_.value_or(now), JournalKind::kBfd, name_of(config_, hop),
                   state == rib::PathState::kUp ? "up: static routes by it count"
                                                : "down: static routes by it don't");
   rib_.on_path_changed(hop.port, hop.address, state);

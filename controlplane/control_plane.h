@@ -120,7 +120,8 @@ class ControlPlane final : private NeighborObserver, private BfdObserver, privat
   InputLog* const log_;
   Journal& journal_;
   FibSequence noted_ = 0;  ///< operations of the forwarding tables that the journal knows of
-  TimePoint seen_at_;      ///< when the worker saw the BFD event that is being handled
+  /// When the worker saw the BFD event that is being handled, if there is one.
+  std::optional<TimePoint> seen_at_;
   RouterDiscovery discovery_;
   bgp::SessionManager sessions_;
   WatchedPlane plane_;

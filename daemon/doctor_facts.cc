@@ -128,7 +128,7 @@ class Gatherer {
     facts.address = peer.address;
     if (peer.port) link_facts(peer, *peer.port, facts);
     if (neighbor.bfd && from_.config.bfd.profiles[*neighbor.bfd].strict) {
-      facts.strict_bfd_state = bfd_state(peer.name);
+      facts.strict_bfd_state = from_.control.bfd().must_wait(peer.id) ? "down" : "up";
     }
     facts.last_sent = recent(peer.history.last_sent);
     facts.last_received = recent(peer.history.last_received);
@@ -175,13 +175,6 @@ class Gatherer {
     const auto& extended = peer.negotiated->codec.extended_next_hop;
     facts.ipv4_extended_next_hop =
         std::ranges::find(extended, bgp::Family::kIpv4Unicast) != extended.end();
-  }
-
-  std::string bfd_state(const std::string& neighbor) const {
-    for (const BfdSessionView& session : from_.control.bfd().sessions(now_)) {
-      if (session.neighbor == neighbor) return session.up_for ? "up" : "down";
-    }
-    return "down";
   }
 
   std::optional<bgp::Notification> recent(const std::optional<bgp::PeerHistory::Seen>& seen) const {

@@ -82,8 +82,9 @@ void BfdManager::apply(const Config& wanted, const std::vector<bgp::PeerSettings
     }
     Session* const session = of(user);
     if (session == nullptr) continue;
-    session->profile = still->second.profile.name;
     settle_admin(*session);
+    if (session->users.front() != user) continue;  // who came first decides
+    session->profile = still->second.profile.name;
     const bfd::SessionParameters parameters = session_parameters(still->second.profile);
     if (parameters == session->spec.parameters) continue;
     session->spec.parameters = parameters;
@@ -185,7 +186,8 @@ void BfdManager::watch(const User& user, const IpAddress& address, TimePoint now
 }
 
 void BfdManager::drop(const User& user, TimePoint now) {
-  if (const auto* peer = std::get_if<bgp::PeerId>(&user)) restarting_.erase(*peer);
+  // Others may go on with the session: what it was spared for the neighbor's sake ends here.
+  if (const auto* peer = std::get_if<bgp::PeerId>(&user)) down(*peer);
   const auto found = by_user_.find(user);
   if (found == by_user_.end()) return;
   Session& session = sessions_.at(found->second);
