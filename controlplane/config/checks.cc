@@ -479,11 +479,12 @@ class Checker {
     }
     const bool sends_paths =
         peer.add_path == AddPathUse::kSend || peer.add_path == AddPathUse::kBoth;
-    if (given(path + ".add-path-limit") && !sends_paths) {
+    const bool add_path_known = !failed(path + ".add-path");
+    if (given(path + ".add-path-limit") && !sends_paths && add_path_known) {
       complain(path + ".add-path-limit",
                "add-path-limit where one path is sent; expected add-path: send or both beside it");
     }
-    if (given(path + ".add-path-families") && peer.add_path == AddPathUse::kOff) {
+    if (given(path + ".add-path-families") && peer.add_path == AddPathUse::kOff && add_path_known) {
       complain(path + ".add-path-families",
                "add-path-families without add-path; expected it beside them");
     }

@@ -82,8 +82,8 @@ struct Decision {
 void decide(std::span<const Candidate> candidates, const DecisionOptions& options,
             const AttributePool& pool, Decision& result);
 
-/// Positions of the `count` best candidates, best first: the best one, then the best of the rest,
-/// and so on. The first is decide()'s.
+/// Positions of the `count` best candidates, best first: the best one and its equals, then the same
+/// of the rest, and so on. The first is decide()'s.
 [[nodiscard]] std::vector<std::uint16_t> best_of(std::span<const Candidate> candidates,
                                                  std::size_t count);
 

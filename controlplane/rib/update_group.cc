@@ -126,6 +126,12 @@ std::unique_ptr<UpdateGroup<Address>> UpdateGroup<Address>::split(ExportKind kin
 
 template <class Address>
 bool UpdateGroup<Address>::settled() const {
+  // What departs is no longer offered, though its prefixes are journaled only as they are swept: a
+  // group that has walked knows already, another does not.
+  for (std::size_t i = 0; i < context_.core.sources.end(); ++i) {
+    const SourceId id{static_cast<std::uint16_t>(i)};
+    if (context_.core.sources[id].state == SourceState::kDeparting) return false;
+  }
   // Paths change before the decision about them is journaled: until then two walks may differ.
   return !changes_due() && rib_.undecided() == 0 &&
          std::ranges::none_of(members_, [](const Member& m) { return m.behind || m.lap; });
@@ -224,6 +230,11 @@ void UpdateGroup<Address>::tell_best(const Prefix<Address>& prefix, const Path* 
 template <class Address>
 std::size_t UpdateGroup<Address>::choose_paths(const Prefix<Address>& prefix) {
   rib_.offers(prefix, offers_);
+  // Paths of one neighbor may be equal in every rule, and their order in the record is chance: all
+  // groups shall choose the same ones.
+  std::ranges::sort(offers_, {}, [&](const auto& offer) {
+    return name_of(*offer.path, context_.core.sources[offer.path->source]).id();
+  });
   wanted_.clear();
   candidates_.clear();
   for (const auto& [path, candidate] : offers_) {

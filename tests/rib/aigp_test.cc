@@ -72,12 +72,15 @@ TEST(Aigp, TheLowerMetricWinsOverTheShorterPath) {
   EXPECT_EQ(f.show("20.0.0.0/8")[0].peer_name, "lan");
 }
 
-TEST(Aigp, IsPassedOnAsItCameAndOnlyWhereItIsAgreedOn) {
+TEST(Aigp, GrowsOnTheWayAndIsPassedOnOnlyWhereItIsAgreedOn) {
   OneAdministration f;
   f.announce(0, "20.0.0.0/8", f.path({65001}, 10));
   f.settle();
-  EXPECT_EQ(f.told(1).routes.at(prefix("20.0.0.0/8")).first.aigp, (bgp::Aigp{10, {7, 0, 4, 1}}));
+  EXPECT_EQ(f.told(1).routes.at(prefix("20.0.0.0/8")).first.aigp, (bgp::Aigp{11, {7, 0, 4, 1}}));
   EXPECT_EQ(f.told(2).routes.at(prefix("20.0.0.0/8")).first.aigp, std::nullopt);
+  f.announce(0, "20.0.0.0/8", f.path({65001}, bgp::Aigp::kUnusable - 1));
+  f.settle();
+  EXPECT_EQ(f.told(1).routes.at(prefix("20.0.0.0/8")).first.aigp, std::nullopt);
 }
 
 TEST(Aigp, APolicyGivesOneToWhatHasNone) {
