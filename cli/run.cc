@@ -173,18 +173,22 @@ Result show_routes(Client& client, const Invocation& invocation, std::ostream& o
 /// Exit status 1 if it has found a problem.
 Result doctor(const Invocation& invocation, std::ostream& out) {
   auto client = Client::connect(invocation.socket, invocation.timeout);
-  auto data = client ? client->ask("doctor", Json::object()) : tl::unexpected(client.error());
-  if (!data) {
-    // Nobody answers: that is the finding.
+  Json data;
+  if (client) {
+    auto answer = client->ask("doctor", Json::object());
+    if (!answer) return tl::unexpected(answer.error());
+    data = std::move(*answer);
+  } else {
+    // Nobody is there: that is the finding.
     data = Json{{"findings", Json::array({{{"check", "daemon"},
                                            {"severity", "problem"},
                                            {"subject", ""},
-                                           {"cause", data.error()},
+                                           {"cause", client.error()},
                                            {"next", kStartTheDaemon}}})},
                 {"checks", Json::array({"daemon"})}};
   }
-  out << (invocation.json ? data->dump(2) + "\n" : render_doctor(*data));
-  const auto& findings = data->at("findings");
+  out << (invocation.json ? data.dump(2) + "\n" : render_doctor(data));
+  const auto& findings = data.at("findings");
   const auto problems = std::count_if(findings.begin(), findings.end(), [](const Json& finding) {
     return finding.at("severity") == "problem";
   });

@@ -134,16 +134,25 @@ void AnnouncedServices::run_check(ServiceId id) {
                      check.address.value_or(address_of(service.config.address)));
 }
 
-void AnnouncedServices::timer_expired(const TimerExpired& expired, TimePoint /*now*/) {
+void AnnouncedServices::timer_expired(const TimerExpired& expired, TimePoint now) {
   const std::uint64_t number = expired.timer.owner;
   if (number >= services_.size() || !services_[number].config.check) return;
   Service& service = services_[number];
   if (service.progress == Service::Progress::kUnderWay) {
     // A check that takes its whole timeout may end a moment after the next one is due.
     service.progress = Service::Progress::kOverdue;
+    out_.timers.arm(expired.timer, service.config.check->timeout + service.config.check->every);
     return;
   }
-  run_check(ServiceId{static_cast<std::uint16_t>(number)});
+  const ServiceId id{static_cast<std::uint16_t>(number)};
+  if (service.progress == Service::Progress::kOverdue) {
+    // A check ends within its timeout. Its thread is stuck, and nothing is known of any service: a
+    // program may wait for a dead disk before it even runs.
+    const Duration timeout = service.config.check->timeout;
+    return handle({id, service.run, CheckOutcome::kFailed, "the checks do not answer", timeout},
+                  now);
+  }
+  run_check(id);
 }
 
 void AnnouncedServices::handle(const ServiceChecked& result, TimePoint now) {
