@@ -54,7 +54,7 @@ def start(lab: Lab, node: topology.Node, bfd: str = "", scheduling: str = "fair"
     if not binary.exists():
         raise LabError(f"{binary} is not there; run: tools/build")
     folder = lab.folder(node.name)
-    (folder / "server.yaml").write_text(configuration(node, folder, bfd, scheduling, bgp))
+    (folder / "server.yaml").write_text(configuration(node, folder, bfd, scheduling, bgp=bgp))
     process = lab.start(node.name, "lastmiled", [str(binary), *options, str(folder / "server.yaml")])
 
     def answers() -> bool:
@@ -81,7 +81,7 @@ def start_servers(
 def reload(lab: Lab, node: topology.Node, bfd: str = "", scheduling: str = "fair", check: str = "") -> None:
     """Gives the running daemon another configuration."""
     folder = lab.folder(node.name)
-    (folder / "server.yaml").write_text(configuration(node, folder, bfd, scheduling, check))
+    (folder / "server.yaml").write_text(configuration(node, folder, bfd, scheduling, check=check))
     command(lab, node.name, "reload")
 
 
