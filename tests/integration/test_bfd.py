@@ -9,11 +9,9 @@ import subprocess
 import time
 import uuid
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
-from benchlib import steady
 from lablib import fabric, frr, lastmile, measure, topology
 from lablib.netns import Lab, wait_for
 
@@ -185,7 +183,7 @@ def test_silent_loss_moves_traffic_and_recovery_loses_nothing(bfd_lab, server):
         wait_for("BGP", lambda: lastmile.established(bfd_lab, server) == {"up1", "up2"})
         wait_for("BFD", lambda: up(bfd_lab, server) == {"up1", "up2"})
 
-    result = gap_during(bfd_lab, server, 10, back)
+    result = gap_during(bfd_lab, server, 20, back)
     # On a busy machine FRR's own timers may be late, and a session of 10 ms × 3 may fail once more.
     wait_for(
         "both ways",
@@ -195,6 +193,17 @@ def test_silent_loss_moves_traffic_and_recovery_loses_nothing(bfd_lab, server):
         f"{server}: recovery: {result['lost']} packets lost, longest gap "
         f"{result['longest_gap'] * 1000:.1f} ms"
     )
+
+
+def test_false_detections_are_shown(bfd_lab):
+    """How long packets stayed away while nothing was wrong. Printed: on a busy machine FRR's timers are late."""
+    before = {name: s["failures"] for name, s in sessions(bfd_lab, "bms1").items()}
+    time.sleep(5)
+    for name, session in sessions(bfd_lab, "bms1").items():
+        print(
+            f"bms1 {name}: worst gap between two packets {session['longest_gap_us'] / 1000:.1f} ms, "
+            f"{session['failures'] - before[name]} failures in 5 s"
+        )
 
 
 def test_our_packets_decode_without_a_malformed_field(bfd_lab, tmp_path):
@@ -215,15 +224,6 @@ def test_our_packets_decode_without_a_malformed_field(bfd_lab, tmp_path):
     assert not frames("_ws.malformed"), frames("_ws.malformed")[:5]
     assert not frames("ipv6.hlim != 255")
     assert not frames("udp.checksum.status == 0")
-
-
-def test_sessions_while_all_else_is_busy():
-    """The short form of `tools/bench steady`, which fails if a session does. Here compilers run beside it, in the
-    same kernel as the neighbor: whose packet was late is not known, so it is printed only."""
-    options = SimpleNamespace(routes=100_000, synthetic=True, patience=60.0)
-    result = steady.steady_case(30, options)
-    print(steady.describe(result))
-    assert result["turns"] > 0 and result["received"] > 1000, result
 
 
 # --- other peers, one link ------------------------------------------------------------------------
