@@ -70,12 +70,22 @@ class Served {
   }
   /// Waits until that many are connected.
   [[nodiscard]] bool has_clients(std::size_t count) {
-    for (int i = 0; i < 3000 && clients() != count; ++i)
-      std::this_thread::sleep_for(milliseconds{10});
-    return clients() == count;
+    return comes_true([&] { return clients() == count; });
+  }
+  /// Waits until an answer has been made.
+  [[nodiscard]] bool has_rendered() {
+    return comes_true([&] { return rendered() > 0; });
   }
 
  private:
+  template <class Condition>
+  static bool comes_true(Condition condition) {
+    for (int i = 0; i < 3000; ++i) {
+      if (condition()) return true;
+      std::this_thread::sleep_for(milliseconds{10});
+    }
+    return false;
+  }
   template <class Function>
   void call(Function function) {
     std::promise<void> done;
@@ -275,6 +285,7 @@ TEST(MetricsServer, WhoDoesNotTakeTheAnswerIsDisconnected) {
   served.body(std::string(32U << 20, 'x'));  // more than the sockets' buffers
   const Client greedy{served.port()};
   greedy.send(kGet);
+  ASSERT_TRUE(served.has_rendered());
   EXPECT_TRUE(served.has_clients(0));
   const Client other{served.socket()};
   other.send("GET / HTTP/1.1\r\nConnection: close\r\n\r\n");
