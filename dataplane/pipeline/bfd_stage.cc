@@ -43,8 +43,7 @@ bool is_bfd(std::uint16_t udp_port, Addressed addressed) {
 }  // namespace
 
 CycleClock::CycleClock(std::uint64_t cycles_per_second)
-    : nanoseconds_per_cycle_(ratio(kNanosecondsPerSecond, cycles_per_second)),
-      cycles_per_nanosecond_(ratio(cycles_per_second, kNanosecondsPerSecond)) {}
+    : nanoseconds_per_cycle_(ratio(kNanosecondsPerSecond, cycles_per_second)) {}
 
 bfd::Instant CycleClock::instant(std::uint64_t cycles) const {
   const auto nanoseconds = static_cast<std::int64_t>(Wide{cycles} * nanoseconds_per_cycle_ >> 32U);
@@ -55,9 +54,10 @@ std::uint64_t CycleClock::cycles(bfd::Instant instant) const {
   if (instant == bfd::kNever) return ~std::uint64_t{0};
   if (instant.time_since_epoch().count() < 0) return 0;
   const auto nanoseconds = static_cast<std::uint64_t>(instant.time_since_epoch().count());
-  auto cycles = static_cast<std::uint64_t>(Wide{nanoseconds} * cycles_per_nanosecond_ >> 32U);
-  while (this->instant(cycles) < instant) ++cycles;  // both ways were rounded down
-  return cycles;
+  // A division, because instant() is to be undone exactly: a factor for the way back is off by a
+  // cycle for every few seconds that the counter has run, and it runs for years.
+  const Wide wanted = (Wide{nanoseconds} << 32U) + nanoseconds_per_cycle_ - 1;
+  return static_cast<std::uint64_t>(wanted / nanoseconds_per_cycle_);
 }
 
 BfdStage::BfdStage(const WorkerBfd& wiring, WorkerId self, std::span<const WorkerPort> ports,

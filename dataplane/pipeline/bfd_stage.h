@@ -27,17 +27,16 @@
 
 namespace lastmile {
 
-/// Cycle counter to nanoseconds and back, without a division.
+/// Cycle counter to nanoseconds and back.
 class CycleClock {
  public:
   explicit CycleClock(std::uint64_t cycles_per_second);
   [[nodiscard]] bfd::Instant instant(std::uint64_t cycles) const;
-  /// The cycle at which `instant` has come; the largest number for kNever.
+  /// The first cycle that is not before `instant`; the largest number for kNever.
   [[nodiscard]] std::uint64_t cycles(bfd::Instant instant) const;
 
  private:
   std::uint64_t nanoseconds_per_cycle_;  ///< times 2^32
-  std::uint64_t cycles_per_nanosecond_;  ///< times 2^32
 };
 
 /// May packets lie in a receive queue that this loop did not get to?

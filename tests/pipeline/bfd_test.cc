@@ -4,9 +4,12 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <chrono>
+#include <cstdint>
 
 #include "dataplane/bfd/engine.h"
 #include "dataplane/pipeline/bfd_handover.h"
+#include "dataplane/pipeline/bfd_stage.h"
 #include "dataplane/worker/loop.h"
 #include "tests/pipeline/test_router.h"
 
@@ -110,6 +113,19 @@ class Bfd : public RouterTest {
     return bfd::take_apart(kUp1, source_mac(frame), std::span{frame}.subspan(14)).value();
   }
 };
+
+TEST(CycleClock, IsExactForYears) {
+  constexpr std::uint64_t kYear = 365ULL * 24 * 60 * 60;
+  for (const std::uint64_t frequency : {1'000'000'000ULL, 2'499'999'123ULL, 4'700'000'001ULL}) {
+    const CycleClock clock{frequency};
+    for (std::uint64_t seconds = 1; seconds < 5 * kYear; seconds *= 7) {
+      const bfd::Instant wanted{std::chrono::seconds{seconds} + 123ns};
+      const std::uint64_t cycles = clock.cycles(wanted);
+      EXPECT_GE(clock.instant(cycles), wanted) << frequency << " Hz, " << seconds << " s";
+      EXPECT_LT(clock.instant(cycles - 1), wanted) << frequency << " Hz, " << seconds << " s";
+    }
+  }
+}
 
 TEST_F(Bfd, WithoutSessionsItsPacketsAreTheKernels) {
   const Bytes packet = control(bfd::State::kDown);
