@@ -11,7 +11,7 @@ import signal
 import sys
 import time
 
-from . import fabric, fault, frr, measure, servers, topology
+from . import fabric, fault, leaves, measure, servers, topology
 from .netns import Lab, LabError, wait_for
 
 BOLD, GREEN, RED, DIM, PLAIN = "\033[1m", "\033[32m", "\033[31m", "\033[2m", "\033[0m"
@@ -48,15 +48,17 @@ class Report:
 
 
 class Demo:
-    def __init__(self, lab: Lab, kind: str, report: Report):
+    def __init__(self, lab: Lab, kind: str, leaf_kind: str, report: Report):
         self.lab = lab
         self.servers = servers.KINDS[kind](lab)
+        self.leaf_kind = leaf_kind
+        self.leaves = leaves.KINDS[leaf_kind](lab)
         self.report = report
 
     # --- 1 ------------------------------------------------------------------------------------
 
     def sessions(self) -> None:
-        fabric.watch_servers(self.lab)
+        fabric.watch_servers(self.lab, self.leaf_kind)
         self.report.step("1", "Servers appear in the fabric with no change on any leaf")
         for node in topology.servers():
             begin = time.monotonic()
@@ -73,16 +75,16 @@ class Demo:
                 f"{node.name}: from start to both sessions Established (s)",
                 seconds,
                 seconds <= 3,
-                f"≤ 3, though leaves advertise themselves every {frr.RA_INTERVAL} s only",
+                f"≤ 3, though {self.leaves.advertises}",
             )
         for leaf in ("leaf1", "leaf2"):
             for node in topology.servers():
                 expected = {node.loopback, topology.SERVICE}
                 wait_for(
                     f"{leaf} hears {node.name}",
-                    lambda leaf=leaf, node=node: self.announced(leaf, node.name).keys() >= expected,
+                    lambda leaf=leaf, node=node: self.leaves.announced(leaf, node.name).keys() >= expected,
                 )
-                announced = self.announced(leaf, node.name)
+                announced = self.leaves.announced(leaf, node.name)
                 twin = self.link_local_of_server(leaf, node.name)
                 good = announced.keys() == expected and set(announced.values()) == {twin}
                 self.report.figure(
@@ -92,15 +94,6 @@ class Demo:
                     good,
                     "its loopback and service, nothing else, next hop its link-local",
                 )
-
-    def announced(self, leaf: str, server: str) -> dict[str, str]:
-        """Prefixes that a leaf accepted from a server, with the link-local next hop of each."""
-        routes = frr.show(self.lab, leaf, f"show bgp ipv4 unicast neighbors {server} routes")
-        result = {}
-        for prefix, paths in routes.get("routes", {}).items():
-            hops = [h["ip"] for p in paths for h in p.get("nexthops", []) if h["ip"] != "::"]
-            result[prefix] = hops[0] if hops else ""
-        return result
 
     def link_local_of_server(self, leaf: str, server: str) -> str:
         for own, its_leaf, _ in topology.uplinks(server):
@@ -184,24 +177,31 @@ class Demo:
         uplink = self.uplink_of_ping(source, destination)
         port, leaf, _ = uplink
         self.report.say(f"{source} → {destination} leaves by {port}; first {leaf} takes that link down")
-        self.failure("down", "link down", fault.link_down, uplink, self.servers.pings_lost)
+        self.failure("down", "link down", self.link_down, uplink, self.servers.pings_lost)
         # The flow may have moved with the groups' new members.
         uplink = self.uplink_of_ping(source, destination)
         port, leaf, _ = uplink
         self.report.say(f"now silently: frames from and to {port} vanish in {leaf}, the link stays up at both ends; "
                         f"BFD at {topology.BFD_INTERVAL_MS} ms × {topology.BFD_MULTIPLIER} watches")
-        self.failure("silent", "silent loss", fault.silent_loss, uplink, self.servers.pings_lost_silently)
+        self.failure("silent", "silent loss", self.silent_loss, uplink, self.servers.pings_lost_silently)
+
+    def link_down(self, uplink: tuple[str, str, str]):
+        _, leaf, interface = uplink
+        return fault.link_down(self.lab, leaf, interface)
+
+    def silent_loss(self, uplink: tuple[str, str, str]):
+        return self.leaves.silent_loss(uplink, "bms1")
 
     def failure(self, key: str, title: str, inject, uplink, may_lose: int) -> None:
         """One failure and its repair, each with pings of its own in both directions."""
         source, destination = PING
-        _, leaf, interface = uplink
+        _, leaf, _ = uplink
         other = next(own for own, its_leaf, _ in topology.uplinks("bms1") if its_leaf != leaf)
         with contextlib.ExitStack() as stack:
             with measure.ping(self.lab, "bms1", source, destination) as outward:
                 with measure.ping(self.lab, "legacy", "192.168.101.20", source) as inward:
                     time.sleep(2)
-                    stack.enter_context(inject(self.lab, leaf, interface))
+                    stack.enter_context(inject(uplink))
                     wait_for(
                         f"bms1: the default leaves by {other} alone",
                         lambda: self.servers.next_hop_ports("bms1", "0.0.0.0/0") == [other],
@@ -287,7 +287,7 @@ class Demo:
 
     def service_heard(self, server: str, how=any) -> bool:
         """Whether any leaf, or all of them, hear the service from a server."""
-        return how(topology.SERVICE in self.announced(leaf, server) for leaf in ("leaf1", "leaf2"))
+        return how(topology.SERVICE in self.leaves.announced(leaf, server) for leaf in ("leaf1", "leaf2"))
 
     def lost_pings(self, key: str, title: str, ping, may_lose: int) -> None:
         self.report.figure(
@@ -335,24 +335,25 @@ def link_local(mac: str) -> str:
     return str(ipaddress.IPv6Address(b"\xfe\x80" + bytes(6) + identifier))
 
 
-def main(lab: Lab, kind: str, keep: bool, json_file: str | None) -> int:
+def main(lab: Lab, kind: str, leaf_kind: str, keep: bool, json_file: str | None) -> int:
     report = Report(color=sys.stdout.isatty())
-    print(f"Last-mile fabric: FRR on spine and leaves, {servers.KINDS[kind].title} on the servers")
+    print(f"Last-mile fabric: FRR on the spine, {leaves.KINDS[leaf_kind].title} on the leaves, "
+          f"{servers.KINDS[kind].title} on the servers")
     if lab.exists():
         report.say("a fabric is already there; it is replaced")
         lab.remove()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         begin = time.monotonic()
-        fabric.up(lab)
+        fabric.up(lab, leaf_kind)
         report.say(f"spine and leaves up in {time.monotonic() - begin:.1f} s")
-        Demo(lab, kind, report).run()
+        Demo(lab, kind, leaf_kind, report).run()
     finally:
         if not keep:
             lab.remove()
     if json_file:
         with open(json_file, "w", encoding="utf-8") as out:
-            json.dump({"servers": kind, "figures": report.figures, "failed": report.failed}, out, indent=1)
+            json.dump({"servers": kind, "leaves": leaf_kind, "figures": report.figures, "failed": report.failed}, out, indent=1)
     count = len(report.figures)
     if report.failed:
         print(f"\n{count - len(report.failed)} of {count} figures as expected; not: {' '.join(report.failed)}")

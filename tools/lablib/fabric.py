@@ -3,28 +3,32 @@ from __future__ import annotations
 
 import subprocess
 
-from . import frr, lastmile, topology
+from . import frr, lastmile, leaves, topology
 from .netns import Lab, LabError, wait_for
 
 
-def up(lab: Lab) -> None:
-    """Namespaces, links, and FRR on spine and leaves; servers are started by the caller."""
+def up(lab: Lab, kind: str = "frr") -> None:
+    """Namespaces, links, FRR on the spine, and leaves of a kind; servers are started by the caller."""
     if lab.exists():
         raise LabError("the lab is already up; see: tools/lab status, or: sudo tools/lab down")
     lab.make_namespaces()
     lab.make_links()
+    ours = leaves.KINDS[kind](lab)
     for node in topology.NODES:
-        if node.role in ("spine", "leaf"):
+        if node.role == "spine":
             frr.start(lab, node, [node.loopback])
-    for leaf in ("leaf1", "leaf2"):
-        wait_for(f"{leaf} reaches the spine", lambda leaf=leaf: "spine1" in frr.established(lab, leaf))
+        elif node.role == "leaf":
+            ours.start(node)
+    for leaf in topology.leaves():
+        wait_for(
+            f"{leaf.name} reaches the spine", lambda name=leaf.name: "spine1" in ours.established(name)
+        )
 
 
-def watch_servers(lab: Lab) -> None:
+def watch_servers(lab: Lab, kind: str = "frr") -> None:
     """BFD on the leaves' ports to servers: part of the fabric, the same for whatever server comes."""
-    for node in topology.NODES:
-        if node.role == "leaf":
-            frr.watch(lab, node, [server.name for server in topology.servers()])
+    for leaf in topology.leaves():
+        leaves.KINDS[kind](lab).watch(leaf)
 
 
 def status(lab: Lab) -> str:

@@ -48,22 +48,68 @@ control: {{socket: {folder}/lastmile.sock}}
 """
 
 
+def leaf_configuration(node: topology.Node, folder: Path) -> str:
+    """A leaf: a transit router with the spine and the servers on unnumbered ports, and the legacy server's gateway. One
+    server is a neighbor by its port, as on FRR; the other may be whoever connects there (a listen range)."""
+    links = [
+        (own, link.mtu, link.addresses.get(node.name, []))
+        for link in topology.LINKS
+        for owner, own in (link.a, link.b)
+        if owner == node.name
+    ]
+    ports = "\n".join(
+        f'  {port}: {{device: "net_af_packet{i},iface={port}", mtu: {mtu}, addresses: [{", ".join(addresses)}]}}'
+        for i, (port, mtu, addresses) in enumerate(links)
+    )
+    servers = [server.name for server in topology.servers()]
+    who = {server: f"port: {server}" for server in servers} | {servers[-1]: f"listen: fe80::/10, port: {servers[-1]}"}
+    neighbors = "\n".join(
+        f"    - {{{who.get(port, f'port: {port}')}, group: fabric{', bfd: lab' if port in servers else ''}}}"
+        for port in topology.fabric_interfaces(node.name)
+    )
+    return f"""\
+router: {{mode: transit, asn: {node.asn}}}
+loopbacks: [{node.loopback}]
+ports:
+{ports}
+host: {{mtu: {topology.FABRIC_MTU}}}
+bfd:
+  profiles:
+    lab: {{interval: {topology.BFD_INTERVAL_MS}ms, multiplier: {topology.BFD_MULTIPLIER}}}
+policies:
+  everything: {{default: accept}}
+bgp:
+  timers: {{keepalive: 3s, hold: 9s, connect-retry: 1s}}
+  groups:
+    fabric: {{remote-asn: external, import: everything, export: everything}}
+  neighbors:
+{neighbors}
+dataplane: {{workers: 1, idle: adaptive}}
+control: {{socket: {folder}/lastmile.sock}}
+"""
+
+
 def start(lab: Lab, node: topology.Node, bfd: str = "", scheduling: str = "fair", options: tuple[str, ...] = (), bgp: str = "") -> None:
-    """Starts lastmiled in the node's namespace and waits until its control socket answers."""
+    """Starts lastmiled on a server and waits until its control socket answers."""
+    start_with(lab, node.name, configuration(node, lab.folder(node.name), bfd, scheduling, bgp=bgp), options)
+
+
+def start_with(lab: Lab, name: str, text: str, options: tuple[str, ...] = ()) -> None:
+    """Starts lastmiled in a node's namespace with a configuration and waits until its control socket answers."""
     binary = BUILD / "lastmiled"
     if not binary.exists():
         raise LabError(f"{binary} is not there; run: tools/build")
-    folder = lab.folder(node.name)
-    (folder / "server.yaml").write_text(configuration(node, folder, bfd, scheduling, bgp=bgp))
-    process = lab.start(node.name, "lastmiled", [str(binary), *options, str(folder / "server.yaml")])
+    folder = lab.folder(name)
+    (folder / "server.yaml").write_text(text)
+    process = lab.start(name, "lastmiled", [str(binary), *options, str(folder / "server.yaml")])
 
     def answers() -> bool:
         if process.poll() is not None:
             log = (folder / "lastmiled.log").read_text().strip().splitlines()[-5:]
-            raise LabError(f"{node.name}: lastmiled ended at start:\n  " + "\n  ".join(log))
-        return bool(show(lab, node.name, "version"))
+            raise LabError(f"{name}: lastmiled ended at start:\n  " + "\n  ".join(log))
+        return bool(show(lab, name, "version"))
 
-    wait_for(f"{node.name}: lastmiled starts", answers, 20)
+    wait_for(f"{name}: lastmiled starts", answers, 20)
 
 
 def start_servers(

@@ -82,6 +82,10 @@ def servers() -> list[Node]:
     return [n for n in NODES if n.role == "server"]
 
 
+def leaves() -> list[Node]:
+    return [n for n in NODES if n.role == "leaf"]
+
+
 def fabric_interfaces(name: str) -> list[str]:
     """The unnumbered interfaces of a node, in the order of the topology."""
     return [
