@@ -1,7 +1,10 @@
-"""What hosts hear of packets that a router in the middle drops: traceroute's hops, path MTU, unreachable.
+"""What two hosts with a router in the middle have of it: traceroute's hops, path MTU, unreachable; TCP and ssh.
 
     left (MTU 9000)  ──  srv (Lastmile, mode transit, loopbacks 10.0.1.1 and 2001:db8:1::1)  ──  right (MTU 1500)
 """
+import contextlib
+import json
+import os
 import subprocess
 import uuid
 
@@ -57,6 +60,22 @@ class Three:
         for target in ("198.51.100.20", "2001:db8:b::20"):
             wait_for(f"left reaches {target}",
                      lambda to=target: " 0% packet loss" in self.ping(to, "-W", "1"), 30)  # fmt: skip
+
+    @contextlib.contextmanager
+    def running(self, node, *command):
+        """A program that runs meanwhile; what it says goes to a log."""
+        log = self.folder / f"{os.path.basename(command[0])}.log"
+        with open(log, "ab") as out:
+            process = subprocess.Popen(["ip", "netns", "exec", f"{self.name}-{node}", *command],
+                                       stdin=subprocess.DEVNULL, stdout=out, stderr=out)  # fmt: skip
+        try:
+            yield log
+        finally:
+            process.terminate()
+            process.wait(15)
+
+    def listens(self, node, port):
+        wait_for(f"port {port} is open", lambda: f":{port} " in self.run(node, "ss", "-Hltn"), 15)
 
     def ping(self, to, *options):
         return self.run("left", "ping", "-n", "-c", "1", *options, to, check=False)
@@ -122,3 +141,69 @@ def test_a_neighbor_that_does_not_answer_is_told(three):
 def test_the_machines_own_programs_hear_it_too(three):
     answer = three.run("srv", "ping", "-n", "-c", "1", "-W", "5", "203.0.113.9", check=False)
     assert "Destination Net Unreachable" in answer, answer
+
+
+@pytest.mark.parametrize("target, own", [("198.51.100.20", "10.0.1.1"), ("2001:db8:b::20", "2001:db8:1::1")])
+@pytest.mark.parametrize("probe", [[], ["-I"], ["-T", "-p", "22"]], ids=["udp", "icmp", "tcp"])
+def test_traceroute_has_both_hops(three, target, own, probe):
+    """The router by its loopback, and the target, by whatever it is probed with."""
+    lines = three.run("left", "traceroute", "-n", "-q", "1", "-w", "5", "-m", "4", *probe, target).splitlines()[1:]
+    assert [line.split()[1] for line in lines] == [own, target], lines
+
+
+@pytest.mark.parametrize("target, own", [("198.51.100.20", "10.0.1.1"), ("2001:db8:b::20", "2001:db8:1::1")])
+def test_traceroute_finds_where_the_mtu_falls(three, target, own):
+    three.run("left", "ip", "route", "flush", "cache")
+    three.run("left", "ip", "-6", "route", "flush", "cache")
+    lines = three.run("left", "traceroute", "-n", "-q", "1", "-w", "5", "-m", "4", "--mtu", target).splitlines()[1:]
+    hops = [line.split() for line in lines]
+    assert [(hop[1], hop[-1]) for hop in hops] == [(own, "F=9000"), (target, "F=1500")], lines
+
+
+@pytest.mark.parametrize("target", ["198.51.100.20", "2001:db8:b::20"])
+@pytest.mark.parametrize("direction", [[], ["-R"]], ids=["out", "back"])
+def test_iperf3_gets_through(three, target, direction):
+    """From MTU 9000 to 1500: segments of the first bytes are too long, and TCP takes up what it is told."""
+    three.run("left", "ip", "route", "flush", "cache")
+    three.run("left", "ip", "-6", "route", "flush", "cache")
+    with three.running("right", "iperf3", "-s", "-1"):
+        three.listens("right", 5201)
+        report = json.loads(three.run("left", "iperf3", "-c", target, "-t", "2", "-J", *direction))
+    received = report["end"]["sum_received"]
+    print(f"iperf3 {target} {' '.join(direction)}: {received['bits_per_second'] / 1e9:.2f} Gbit/s")
+    assert received["bytes"] > 1_000_000
+    assert max(i["sum"]["bytes"] for i in report["intervals"][1:]) > 0, "it stalled"
+
+
+SSHD = """\
+Port 2222
+HostKey {folder}/host_key
+AuthorizedKeysFile {folder}/user_key.pub
+PidFile none
+PasswordAuthentication no
+KbdInteractiveAuthentication no
+StrictModes no
+UsePAM no
+"""
+
+
+@pytest.fixture(scope="module")
+def sshd(three):
+    for key in ("host_key", "user_key"):
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", three.folder / key], check=True)
+    (three.folder / "sshd.conf").write_text(SSHD.format(folder=three.folder))
+    os.makedirs("/run/sshd", mode=0o755, exist_ok=True)
+    with three.running("right", "/usr/sbin/sshd", "-D", "-e", "-f", str(three.folder / "sshd.conf")) as log:
+        three.listens("right", 2222)
+        yield log
+
+
+@pytest.mark.parametrize("target", ["198.51.100.20", "2001:db8:b::20"])
+def test_ssh_through_the_router(three, sshd, target):
+    """A session with more output than any buffer on the way."""
+    ssh = ["ssh", "-F", "none", "-i", str(three.folder / "user_key"), "-p", "2222", "-o", "BatchMode=yes",
+           "-o", "StrictHostKeyChecking=no", "-o", f"UserKnownHostsFile={three.folder}/known", "-o", "ConnectTimeout=15",
+           f"root@{target}"]  # fmt: skip
+    said = three.run("left", *ssh, "ip -br address show dev eth0; seq 1 200000", check=False)
+    assert "198.51.100.20/24" in said, sshd.read_text()
+    assert said.endswith("199999\n200000\n")
