@@ -37,6 +37,7 @@ struct Engine::Slot {
   Instant changed_at{};  ///< when it became that, or failed
   std::uint32_t seen_failures = 0;
   std::uint32_t seen_echo_failures = 0;
+  std::uint32_t published = 0;  ///< the revision of `control` that the board shows whole; 0: none
   std::uint16_t first_hop = 0;
   Instant reflect_at{};  ///< when the next echo of the other side's is in its rate
 
@@ -453,7 +454,15 @@ void Engine::tell(Slot& slot) {
   told ? --untold_ : ++untold_;
 }
 
-void Engine::publish(const Slot& slot) {
+void Engine::publish(Slot& slot) {
+  // The board's lines are cold when a packet comes, and of control packets alone nearly all change
+  // nothing there. Echo's figures move with each.
+  if (!slot.echo && slot.control) {
+    if (slot.published == slot.control->revision()) return;
+    slot.published = slot.control->revision();
+  } else {
+    slot.published = 0;
+  }
   SessionStatus& status = board_[slot.id];
   status.discriminator.set(slot.spec.discriminator);
   status.state.set(static_cast<std::uint64_t>(slot.state()));

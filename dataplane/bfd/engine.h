@@ -99,7 +99,7 @@ class Engine {
   void settle(Slot& slot, Instant now);
   void keep_echo(Slot& slot, Instant now);
   void tell(Slot& slot);
-  void publish(const Slot& slot);
+  void publish(Slot& slot);
   void note_lateness(Interval late);
 
   EngineOutside& outside_;

@@ -34,7 +34,7 @@ std::optional<Refusal> Session::receive(const ControlPacket& packet,
                                         std::span<const std::uint8_t> octets, Instant now) {
   if (const auto refusal = authenticate(packet, octets, now)) return refusal;
   if (state_ == State::kUp && received_at_ != Instant{}) {
-    longest_gap_ = std::max(longest_gap_, now - received_at_);
+    note_gap(now - received_at_);
   }
   received_at_ = now;
   learn(packet, now);
@@ -43,6 +43,12 @@ std::optional<Refusal> Session::receive(const ControlPacket& packet,
   if (packet.flags.poll) final_due_ = true;
   detect_at_ = now + detection_time();
   return std::nullopt;
+}
+
+void Session::note_gap(Interval gap) {
+  if (gap <= longest_gap_) return;
+  longest_gap_ = gap;
+  ++revision_;
 }
 
 std::optional<Refusal> Session::authenticate(const ControlPacket& packet,
@@ -59,16 +65,19 @@ std::optional<Refusal> Session::authenticate(const ControlPacket& packet,
 }
 
 void Session::learn(const ControlPacket& packet, Instant now) {
+  const Remote heard{.state = packet.state,
+                     .diagnostic = packet.diagnostic,
+                     .discriminator = packet.my_discriminator,
+                     .flags = packet.flags,
+                     .multiplier = packet.multiplier,
+                     .min_rx = packet.required_min_rx,
+                     .desired_min_tx = packet.desired_min_tx,
+                     .min_echo_rx = packet.required_min_echo_rx};
+  if (heard == remote_ && !packet.flags.final) return;
   const Microseconds before = transmit_interval();
   const bool was_silent = !sends_periodically();
-  remote_discriminator_ = packet.my_discriminator;
-  remote_state_ = packet.state;
-  remote_diagnostic_ = packet.diagnostic;
-  remote_flags_ = packet.flags;
-  remote_multiplier_ = packet.multiplier;
-  remote_min_rx_ = packet.required_min_rx;
-  remote_desired_min_tx_ = packet.desired_min_tx;
-  remote_min_echo_rx_ = packet.required_min_echo_rx;
+  remote_ = heard;
+  ++revision_;
   if (polling_ && packet.flags.final) end_poll();
   if (was_silent) {
     send_at_ = now;
@@ -91,11 +100,12 @@ void Session::follow(State received, Instant now) {
 void Session::expire(Instant now) {
   if (detect_at_ > now) return;
   detect_at_ = kNever;
+  ++revision_;
   // Section 6.8.1: the other side may come back as another one.
-  remote_discriminator_ = 0;
-  remote_state_ = State::kDown;
-  remote_flags_.demand = false;
-  remote_min_rx_ = Microseconds{1};
+  remote_.discriminator = 0;
+  remote_.state = State::kDown;
+  remote_.flags.demand = false;
+  remote_.min_rx = Microseconds{1};
   if (state_ == State::kInit || state_ == State::kUp) {
     enter(State::kDown, Diagnostic::kDetectionTimeExpired, Cause::kFailure, now);
   }
@@ -123,6 +133,7 @@ void Session::change(const SessionSettings& settings, Instant now) {
   const SessionSettings before = settings_;
   settings_ = settings;
   if (settings_ == before) return;
+  ++revision_;
   const bool up = state_ == State::kUp;
   // Section 6.8.3: slower packets only when the other side knows, and slower detection at once.
   if (!up || settings_.desired_min_tx < before.desired_min_tx) {
@@ -144,6 +155,7 @@ void Session::enter(State to, Diagnostic why, Cause cause, Instant now) {
   state_ = to;
   diagnostic_ = why;
   ++changes_;
+  ++revision_;
   if (from == State::kUp) {
     last_down_reason_ = why;
     if (cause == Cause::kFailure) ++failures_;
@@ -179,22 +191,22 @@ Microseconds Session::advertised_min_tx() const {
 }
 
 Microseconds Session::transmit_interval() const {
-  return std::max(applied_min_tx_, remote_min_rx_);
+  return std::max(applied_min_tx_, remote_.min_rx);
 }
 
 Microseconds Session::detection_time() const {
-  return remote_multiplier_ * std::max(applied_min_rx_, remote_desired_min_tx_);
+  return remote_.multiplier * std::max(applied_min_rx_, remote_.desired_min_tx);
 }
 
 /// Section 6.8.7.
 bool Session::may_speak() const {
-  return !(settings_.role == Role::kPassive && remote_discriminator_ == 0);
+  return !(settings_.role == Role::kPassive && remote_.discriminator == 0);
 }
 
 bool Session::sends_periodically() const {
   const bool demand =
-      remote_flags_.demand && state_ == State::kUp && remote_state_ == State::kUp && !polling_;
-  return may_speak() && remote_min_rx_.count() != 0 && !demand;
+      remote_.flags.demand && state_ == State::kUp && remote_.state == State::kUp && !polling_;
+  return may_speak() && remote_.min_rx.count() != 0 && !demand;
 }
 
 bool Session::must_send(Instant now) const {
@@ -220,7 +232,7 @@ std::size_t Session::write(std::span<std::uint8_t> out, Instant now) {
   packet.flags.authenticated = settings_.authentication.type != AuthType::kNone;
   packet.multiplier = settings_.multiplier;
   packet.my_discriminator = discriminator_;
-  packet.your_discriminator = remote_discriminator_;
+  packet.your_discriminator = remote_.discriminator;
   packet.desired_min_tx = advertised_min_tx();
   packet.required_min_rx = settings_.required_min_rx;
   packet.required_min_echo_rx = settings_.required_min_echo_rx;

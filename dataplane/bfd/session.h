@@ -87,12 +87,12 @@ class Session {
 
   [[nodiscard]] State state() const { return state_; }
   [[nodiscard]] Diagnostic diagnostic() const { return diagnostic_; }
-  [[nodiscard]] State remote_state() const { return remote_state_; }
-  [[nodiscard]] Diagnostic remote_diagnostic() const { return remote_diagnostic_; }
+  [[nodiscard]] State remote_state() const { return remote_.state; }
+  [[nodiscard]] Diagnostic remote_diagnostic() const { return remote_.diagnostic; }
   [[nodiscard]] std::uint32_t discriminator() const { return discriminator_; }
-  [[nodiscard]] std::uint32_t remote_discriminator() const { return remote_discriminator_; }
-  [[nodiscard]] const Flags& remote_flags() const { return remote_flags_; }
-  [[nodiscard]] std::uint8_t remote_multiplier() const { return remote_multiplier_; }
+  [[nodiscard]] std::uint32_t remote_discriminator() const { return remote_.discriminator; }
+  [[nodiscard]] const Flags& remote_flags() const { return remote_.flags; }
+  [[nodiscard]] std::uint8_t remote_multiplier() const { return remote_.multiplier; }
   [[nodiscard]] const SessionSettings& settings() const { return settings_; }
   [[nodiscard]] bool polling() const { return polling_; }
   /// Between our packets, before jitter (section 6.8.7).
@@ -100,7 +100,7 @@ class Session {
   /// Section 6.8.4; 0 before the first packet.
   [[nodiscard]] Microseconds detection_time() const;
   /// How often the other side may be sent echo packets; 0: never.
-  [[nodiscard]] Microseconds remote_min_echo_rx() const { return remote_min_echo_rx_; }
+  [[nodiscard]] Microseconds remote_min_echo_rx() const { return remote_.min_echo_rx; }
   /// How often the state has changed, and how often from Up for a reason that is a failure
   /// (RFC 5882 section 3.2: administrative changes are none).
   [[nodiscard]] std::uint32_t changes() const { return changes_; }
@@ -109,12 +109,28 @@ class Session {
   [[nodiscard]] Diagnostic last_down_reason() const { return last_down_reason_; }
   /// Longest time between two packets while Up.
   [[nodiscard]] Interval longest_gap() const { return longest_gap_; }
+  /// Another number whenever anything of the above may have changed: with most packets nothing does.
+  [[nodiscard]] std::uint32_t revision() const { return revision_; }
 
  private:
   enum class Cause : std::uint8_t { kFailure, kAdministrative };
+  /// What the other side's last packet said. Most packets say what the one before them did.
+  struct Remote {
+    State state = State::kDown;
+    Diagnostic diagnostic = Diagnostic::kNone;
+    std::uint32_t discriminator = 0;
+    Flags flags{};
+    std::uint8_t multiplier = 0;
+    Microseconds min_rx{1};
+    Microseconds desired_min_tx{0};
+    Microseconds min_echo_rx{0};
+
+    friend bool operator==(const Remote&, const Remote&) = default;
+  };
 
   std::optional<Refusal> authenticate(const ControlPacket& packet,
                                       std::span<const std::uint8_t> octets, Instant now);
+  void note_gap(Interval gap);
   void learn(const ControlPacket& packet, Instant now);
   void follow(State received, Instant now);
   void enter(State to, Diagnostic why, Cause cause, Instant now);
@@ -133,14 +149,7 @@ class Session {
   // Section 6.8.1, by the names there.
   State state_ = State::kDown;
   Diagnostic diagnostic_ = Diagnostic::kNone;
-  State remote_state_ = State::kDown;
-  Diagnostic remote_diagnostic_ = Diagnostic::kNone;
-  std::uint32_t remote_discriminator_ = 0;
-  Flags remote_flags_{};
-  std::uint8_t remote_multiplier_ = 0;
-  Microseconds remote_min_rx_{1};
-  Microseconds remote_desired_min_tx_{0};
-  Microseconds remote_min_echo_rx_{0};
+  Remote remote_;
   std::uint32_t transmit_sequence_;
   SequenceWindow window_{};
 
@@ -161,6 +170,7 @@ class Session {
   std::uint32_t failures_ = 0;
   Diagnostic last_down_reason_ = Diagnostic::kNone;
   Interval longest_gap_{0};
+  std::uint32_t revision_ = 1;
 };
 
 }  // namespace lastmile::bfd

@@ -76,7 +76,14 @@ class BfdStage final : private bfd::EngineOutside {
   void set_alive(NextHopId next_hop, bfd::Alive alive) override;
   [[nodiscard]] bool tell(const bfd::StateChanged& change) override;
 
-  void note_deadline() { next_deadline_ = clock_.cycles(engine_.next_deadline()); }
+  /// Mostly it is the one that was: a received packet moves its session's into the future, which the
+  /// engine finds out when its turn comes.
+  void note_deadline() {
+    const bfd::Instant next = engine_.next_deadline();
+    if (next == noted_deadline_) return;
+    noted_deadline_ = next;
+    next_deadline_ = clock_.cycles(next);
+  }
   [[nodiscard]] WorkerId owner(PortId port) const {
     return port == bfd::kAnyPort ? bfd::kMultihopOwner : owners_[port.value()];
   }
@@ -93,6 +100,7 @@ class BfdStage final : private bfd::EngineOutside {
   std::array<WorkerId, kMaxPorts> owners_{};
   unsigned routed_count_ = 0;
   std::array<rte_mbuf*, kVectorSize> routed_{};
+  bfd::Instant noted_deadline_ = bfd::kNever;
   std::uint64_t next_deadline_ = ~std::uint64_t{0};
 };
 
