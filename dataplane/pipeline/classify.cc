@@ -4,6 +4,7 @@
 
 #include "dataplane/net/headers.h"
 #include "dataplane/pipeline/ip_class.h"
+#include "dataplane/pipeline/vlan_tags.h"
 
 namespace lastmile {
 namespace {
@@ -48,13 +49,29 @@ class OddFrame {
         return punt(PuntClass::kArp);
       case ethernet::kVlan:
       case ethernet::kServiceVlan:
-        return drop(DropReason::kVlanTagged);
+        return sort_tagged();
       default:
         return punt(PuntClass::kUnknown);  // LLDP, LACP, …: the kernel's daemons may care
     }
   }
 
  private:
+  /// A tag that carries a priority and no VLAN is as none (IEEE 802.1Q section 6.9); a second one
+  /// is not looked at.
+  void sort_tagged() {
+    constexpr unsigned kSize = VlanTags::kTagSize;
+    constexpr std::size_t kTci = ethernet::kTypeOffset + 2;
+    if (packet_->data_len < ethernet::kHeaderSize + kSize ||
+        (load_be16(frame_ + kTci) & VlanTags::kIdMask) != 0 ||
+        is_tag(load_be16(frame_ + ethernet::kTypeOffset + kSize))) {
+      return drop(DropReason::kVlanTagged);
+    }
+    pop_tags(packet_, kSize);
+    frame_ += kSize;
+    header_ += kSize;
+    sort();
+  }
+
   void drop(DropReason reason) { context_.exits.drop(packet_, reason); }
 
   void punt(PuntClass punt_class) {

@@ -3,7 +3,7 @@
 //   frame ─┬─ IPv4, for our MAC ────────────> ipv4 vector
 //          ├─ IPv6, for our MAC ────────────> ipv6 vector
 //          ├─ ARP, link-scope multicast, LLDP … ──> punt to the port's kernel twin, by class
-//          └─ for another station, VLAN, too short ──> drop
+//          └─ for another station, of a VLAN, too short ──> drop
 //
 // BFD packets are IP like any other here: they leave the fast path where packets to us do, and are
 // taken there (bfd_stage.h).

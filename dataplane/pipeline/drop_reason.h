@@ -19,6 +19,10 @@ namespace lastmile {
   X(kNotForUs,             "not-for-us",               "unicast frame for another station") \
   X(kFrameTooShort,        "frame-too-short",          "frame ends before its Ethernet header does") \
   X(kVlanTagged,           "vlan-tagged",              "802.1Q tag on a port without VLANs") \
+  X(kVlanUnknown,          "vlan-unknown",             "VLAN tags of no port, on a device with VLANs") \
+  X(kVlanMissing,          "vlan-missing",             "no tag, on a device whose ports all have VLANs") \
+  X(kVlanTruncated,        "vlan-truncated",           "frame ends inside its VLAN tags") \
+  X(kVlanNoRoom,           "vlan-no-room",             "no room in front of a frame for its VLAN tags") \
   X(kBroadcastFrame,       "ip-in-broadcast-frame",    "unicast IP in a broadcast or multicast frame (RFC 1812 5.3.4, RFC 1122 3.3.6)") \
   X(kHostNotIp,            "host-not-ip",              "the host interface carries IP only") \
   /* IPv4 header, in the order of the checks */                                                    \

@@ -29,7 +29,7 @@ Exits::Exits(std::span<const WorkerPort> ports, const WorkerHost& host,
     InterfaceCounters& counted = counters.ports[port.id.value()];
     ports_.push_back(std::make_unique<TransmitBuffer>(
         port.device, port.transmit_queue, counters, DropReason::kTxFull, &counted.sent_packets,
-        &counted.sent_bytes, port.transmit_through.get()));
+        &counted.sent_bytes, port.transmit_through.get(), port.vlan));
     by_port_[port.id.value()] = ports_.back().get();
     if (port.twin == kNoDevice) continue;
     // The twin has the port's own address, so frames between them need no address of a third.

@@ -41,6 +41,12 @@ void Pipeline::process(const Ingress& ingress, std::span<rte_mbuf* const> packet
   }
 }
 
+void Pipeline::process(VlanDemux& ports, std::span<rte_mbuf* const> packets) {
+  context_.counters.packets.add(ports.split(packets, context_.exits));
+  ports.take(
+      [this](const Ingress& ingress, std::span<rte_mbuf* const> mine) { process(ingress, mine); });
+}
+
 template <class Vector>
 void Pipeline::forward(const Ingress& ingress, Vector& vector) {
   const unsigned count = vector.count;

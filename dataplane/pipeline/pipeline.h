@@ -16,6 +16,7 @@
 #include "dataplane/pipeline/context.h"
 #include "dataplane/pipeline/stage_clock.h"
 #include "dataplane/pipeline/vector.h"
+#include "dataplane/pipeline/vlan_demux.h"
 
 namespace lastmile {
 
@@ -45,6 +46,8 @@ class Pipeline {
 
   /// Takes up to kVectorSize packets over; what leaves waits for `finish`.
   void process(const Ingress& ingress, std::span<rte_mbuf* const> packets);
+  /// The same for packets of a device with VLANs.
+  void process(VlanDemux& ports, std::span<rte_mbuf* const> packets);
 
   /// Sends held packets on whose wait is over, serves BFD's timers, and transmits everything.
   /// `packets`: received in this loop.

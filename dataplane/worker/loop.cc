@@ -6,6 +6,7 @@
 #include <span>
 
 #include "dataplane/pipeline/transmit_handover.h"
+#include "dataplane/pipeline/vlan_tags.h"
 
 namespace lastmile {
 namespace {
@@ -57,27 +58,35 @@ WorkerLoop::WorkerLoop(const WorkerConfig& config, ForwardingTables& tables,
                                                            .worker = config.id,
                                                            .bfd = config.bfd},
                                            counters, events)) {
+  for (const WorkerPort& port : ports_) {
+    if (!port.vlan.empty()) demuxes_.try_emplace(port.device);
+  }
   std::vector<ReceiveQueue> ordinary;
   for (const WorkerPort& port : ports_) {
     ingresses_.push_back(std::make_unique<Ingress>(ingress_of(port, config.transit, counters)));
     const Ingress* ingress = ingresses_.back().get();
+    const auto demux = demuxes_.find(port.device);
+    VlanDemux* const vlans = demux == demuxes_.end() ? nullptr : &demux->second;
+    if (vlans != nullptr) vlans->add(port.vlan, *ingress, port.outer_tag);
     for (const std::uint16_t queue : port.priority_queues) {
-      receive_queues_.push_back({port.device.value(), queue, ingress});
+      receive_queues_.push_back({port.device.value(), queue, ingress, vlans});
     }
     for (const std::uint16_t queue : port.receive_queues) {
-      ordinary.push_back({port.device.value(), queue, ingress});
+      ordinary.push_back({port.device.value(), queue, ingress, vlans});
     }
     if (port.twin == kNoDevice) continue;
     for (const std::uint16_t queue : port.twin_receive_queues) {
       injections_.push_back({port.twin.value(), queue, port.device.value(), port.transmit_queue,
-                             port.transmit_through.get(), &counters.ports[port.id.value()]});
+                             port.transmit_through.get(), port.vlan,
+                             &counters.ports[port.id.value()]});
     }
   }
   receive_queues_.insert(receive_queues_.end(), ordinary.begin(), ordinary.end());
   if (config.host.device != kNoDevice) {
     ingresses_.push_back(std::make_unique<Ingress>(ingress_of_host(counters)));
     for (const std::uint16_t queue : config.host.receive_queues) {
-      receive_queues_.push_back({config.host.device.value(), queue, ingresses_.back().get()});
+      receive_queues_.push_back(
+          {config.host.device.value(), queue, ingresses_.back().get(), nullptr});
     }
   }
 }
@@ -95,7 +104,12 @@ unsigned WorkerLoop::run_once(std::uint64_t now) {
     pipeline_->received(count);
     if (count == 0) continue;
     if (count == kReceiveBurst) backlog = Backlog::kMaybe;
-    pipeline_->process(*queue.ingress, {received_.data(), count});
+    const std::span<rte_mbuf* const> packets{received_.data(), count};
+    if (queue.vlans == nullptr) [[likely]] {
+      pipeline_->process(*queue.ingress, packets);
+    } else {
+      pipeline_->process(*queue.vlans, packets);
+    }
     total += count;
   }
   pipeline_->finish(total, backlog);
@@ -106,12 +120,17 @@ unsigned WorkerLoop::inject(const Injection& injection) {
   const std::uint16_t count =
       rte_eth_rx_burst(injection.twin, injection.twin_queue, received_.data(), kReceiveBurst);
   if (count == 0) return 0;
-  const std::span<rte_mbuf*> frames{received_.data(), count};
+  unsigned ready = count;
+  if (!injection.vlan.empty()) {
+    ready = push_tags({received_.data(), count}, injection.vlan);
+    give_up(ready, count, DropReason::kVlanNoRoom);
+  }
+  const std::span<rte_mbuf*> frames{received_.data(), ready};
   const unsigned sent = injection.through != nullptr
                             ? static_cast<unsigned>(injection.through->give(frames))
                             : send(injection.device, injection.device_queue, frames);
   injection.counters->injected_packets.add(sent);
-  give_up(sent, count);
+  give_up(sent, ready);
   return count;
 }
 
@@ -126,10 +145,10 @@ unsigned WorkerLoop::send_for_others() {
   return total;
 }
 
-void WorkerLoop::give_up(unsigned first, unsigned count) {
+void WorkerLoop::give_up(unsigned first, unsigned count, DropReason reason) {
   if (first == count) return;
   rte_pktmbuf_free_bulk(received_.data() + first, count - first);
-  counters_.drops[static_cast<std::size_t>(DropReason::kTxFull)].add(count - first);
+  counters_.drops[static_cast<std::size_t>(reason)].add(count - first);
 }
 
 }  // namespace lastmile

@@ -13,11 +13,13 @@
 
 #include <array>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <vector>
 
 #include "dataplane/forwarding/tables.h"
 #include "dataplane/pipeline/pipeline.h"
+#include "dataplane/pipeline/vlan_demux.h"
 #include "dataplane/worker/counters.h"
 #include "dataplane/worker/event_ring.h"
 #include "dataplane/worker/worker_config.h"
@@ -46,29 +48,32 @@ class WorkerLoop {
   [[nodiscard]] std::uint64_t next_deadline() const { return pipeline_->next_deadline(); }
 
  private:
-  /// Frames of a twin go out on its port as they are.
+  /// Frames of a twin go out on its port as they are, in the port's VLAN.
   struct Injection {
     std::uint16_t twin;
     std::uint16_t twin_queue;
     std::uint16_t device;
     std::uint16_t device_queue;
     TransmitHandover* through;  // nullptr: the queue is this worker's
+    VlanTags vlan;
     InterfaceCounters* counters;
   };
   struct ReceiveQueue {
     std::uint16_t device;
     std::uint16_t queue;
     const Ingress* ingress;
+    VlanDemux* vlans;  // nullptr: everything is for one port, without a VLAN
   };
 
   unsigned inject(const Injection& injection);
   unsigned send_for_others();
   /// Frees and counts what a device has not taken.
-  void give_up(unsigned first, unsigned count);
+  void give_up(unsigned first, unsigned count, DropReason reason = DropReason::kTxFull);
 
   std::vector<WorkerPort> ports_;
   WorkerCounters& counters_;
   std::vector<std::unique_ptr<const Ingress>> ingresses_;
+  std::map<DeviceId, VlanDemux> demuxes_;  ///< of devices with VLANs
   std::vector<Injection> injections_;
   std::vector<ReceiveQueue> receive_queues_;  ///< in the order that they are polled
   std::vector<std::shared_ptr<TransmitHandover>> sends_for_;

@@ -22,18 +22,25 @@
 #include "dataplane/net/ip.h"
 #include "dataplane/net/mac.h"
 #include "dataplane/net/strong_id.h"
+#include "dataplane/net/vlan.h"
 
 namespace lastmile {
 
 class TransmitHandover;  // dataplane/pipeline
 
-/// Port numbers are below this. DPDK (as built by distributions) has 32 ethdevs; a port takes two
-/// of them and the host interface one, so a configuration has 15 ports at most.
+/// Port numbers are below this. DPDK (as built by distributions) has 32 ethdevs; each device, each
+/// port's twin and the host interface take one of them.
 inline constexpr unsigned kMaxPorts = 32;
 
 /// An ethdev identifier; kNoDevice where there is none.
 using DeviceId = StrongId<struct DeviceTag, std::uint16_t>;
 inline constexpr DeviceId kNoDevice{0xffff};
+
+/// What a device tells of an outer VLAN tag.
+enum class OuterTag : std::uint8_t {
+  kTold,     ///< the tag as it was sent
+  kAnyVlan,  ///< the VLAN's number; the tag may have been 802.1Q or 802.1ad (net_af_packet)
+};
 
 /// The part of a port that one worker owns: the queues named here are used by this worker alone.
 /// What all workers ask about the way out (MTU, zone) is in PortTable (dataplane/forwarding).
@@ -43,6 +50,9 @@ struct WorkerPort {
   DeviceId twin = kNoDevice;  ///< kernel interface with the same MAC; kNoDevice: nothing is punted
   MacAddress mac{};
   PortZone zone = PortZone::kUplink;
+  /// Ports of several VLANs share a device: one of them names its receive queues, the others none.
+  VlanTags vlan{};
+  OuterTag outer_tag = OuterTag::kTold;
 
   std::vector<std::uint16_t> receive_queues{0};
   /// Where the NIC puts what must not wait behind a flood: BFD, BGP, neighbor discovery. Polled
