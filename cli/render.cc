@@ -120,6 +120,11 @@ std::string render_ports(const Json& data) {
                number_or(port.at("mtu"), "-"), port.at("mac"), count(port, "rx_packets"),
                count(port, "tx_packets"), short_count(lost), text_or(port.at("driver"), "absent")});
     std::string device = "  device " + port.at("device").get<std::string>();
+    if (const Json& vlan = port.at("vlan"); !vlan.empty()) {
+      device += fmt::format(", {} VLAN {}", port.at("vlan_protocol").get<std::string>(),
+                            vlan[0].get<unsigned>());
+      if (vlan.size() > 1) device += fmt::format(" / {}", vlan[1].get<unsigned>());
+    }
     if (const auto queues = port.at("rx_queues").get<unsigned>(); queues != 0) {
       device += fmt::format(", {} receive and {} transmit queue(s)", queues,
                             port.at("tx_queues").get<unsigned>());

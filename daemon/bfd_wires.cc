@@ -7,7 +7,7 @@ BfdWires::BfdWires(const Devices& devices, unsigned workers) {
   if (workers > 1) handover_ = std::make_unique<BfdHandover>(workers);
   for (const OpenPort& open : devices.ports()) {
     // Who has the port's first receive queue, and its only one if it has no more.
-    owners_.emplace_back(static_cast<std::uint8_t>(open.id.value() % workers));
+    owners_.emplace_back(static_cast<std::uint8_t>(open.device->owner.value() % workers));
   }
 }
 

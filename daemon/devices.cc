@@ -2,20 +2,38 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <map>
+
 #include "dataplane/net/format.h"
 #include "logging/log.h"
 
 namespace lastmile {
 namespace {
 
-PortOptions port_options(const PortConfig& port, const DataplaneConfig& dataplane) {
+PortOptions device_options(const std::string& device, std::uint16_t mtu,
+                           const DataplaneConfig& dataplane) {
   PortOptions options;
-  options.name = port.name;
-  options.device = port.device;
-  options.mtu = port.mtu;
+  options.device = device;
+  options.mtu = mtu;
   options.rx_queues = static_cast<std::uint16_t>(dataplane.workers);
   options.tx_queues = static_cast<std::uint16_t>(dataplane.workers);
-  if (dataplane.offload == OffloadMode::kAuto) {
+  return options;
+}
+
+/// Of the device that `owner` and the ports on top of it share.
+PortOptions port_options(const PortConfig& owner, const Config& config) {
+  // Their packets fit; more than one VLAN tag comes on top.
+  std::size_t mtu = owner.mtu;
+  for (const PortConfig& port : config.ports) {
+    if (port.device_port == owner.id)
+      mtu = std::max(mtu, port.mtu + std::size_t{port.tags().beyond_mtu()});
+  }
+  PortOptions options =
+      device_options(owner.device, static_cast<std::uint16_t>(mtu), config.dataplane);
+  options.name = owner.name;
+  // What a NIC is told to look for stands in frames without tags.
+  if (config.dataplane.offload == OffloadMode::kAuto && owner.vlan.empty()) {
     options.priority_queue = PriorityQueue::kIfSteerable;
   }
   return options;
@@ -24,12 +42,7 @@ PortOptions port_options(const PortConfig& port, const DataplaneConfig& dataplan
 /// The DPDK side of a kernel pair (drivers/exception/kernel_pair.h), which is what twins and the
 /// host interface are made of.
 std::size_t kernel_pair_memory(std::uint16_t mtu, const DataplaneConfig& dataplane) {
-  PortConfig pair;
-  pair.device = "net_af_packet0";
-  pair.mtu = mtu;
-  PortOptions options = port_options(pair, dataplane);
-  options.priority_queue = PriorityQueue::kNone;
-  return Port::memory_bytes(options);
+  return Port::memory_bytes(device_options("net_af_packet0", mtu, dataplane));
 }
 
 /// What DPDK's memory has to hold: the pools of each port, of its twin and of the host interface,
@@ -38,8 +51,8 @@ std::size_t memory_wanted(const Config& config) {
   constexpr std::size_t kForDpdkItself = std::size_t{64} << 20;
   std::size_t pools = kernel_pair_memory(config.host.mtu, config.dataplane);
   for (const PortConfig& port : config.ports) {
-    pools += Port::memory_bytes(port_options(port, config.dataplane)) +
-             kernel_pair_memory(port.mtu, config.dataplane);
+    if (port.device_port == port.id) pools += Port::memory_bytes(port_options(port, config));
+    pools += kernel_pair_memory(port.mtu, config.dataplane);
   }
   return kForDpdkItself + pools + pools / 2;
 }
@@ -87,39 +100,62 @@ Result<std::unique_ptr<Devices>> Devices::open(const Config& config) {
 }
 
 Result<void> Devices::open_ports(const Config& config) {
-  for (const PortConfig& wanted : config.ports) {
-    OpenPort open{.id = wanted.id, .guard = {}, .port = {}, .offload = {}, .twin = {}};
-    // The guard comes first: it remembers the interface as it was before the driver changes it.
-    if (const auto interface = borrowed_interface(wanted.device)) {
-      auto guard = InterfaceGuard::create(wanted.name, *interface);
-      if (!guard) return tl::unexpected(guard.error());
-      open.guard.emplace(std::move(*guard));
-    }
-    auto port = Port::open(port_options(wanted, config.dataplane), pools_);
-    if (!port) return tl::unexpected(port.error());
-    open.port.emplace(std::move(*port));
-    if (auto started = open.port->start(); !started) return started;
-    auto offload = offload::PortOffload::start(*open.port);
-    if (!offload) return tl::unexpected(offload.error());
-    open.offload = std::move(*offload);
-
-    TwinOptions twin_options;
-    twin_options.port = wanted.name;
-    twin_options.mac = open.port->facts().mac;
-    twin_options.mtu = wanted.mtu;
-    twin_options.queues = static_cast<std::uint16_t>(config.dataplane.workers);
-    for (const auto& address : wanted.addresses) {
-      twin_options.addresses.push_back({address.address, address.length});
-    }
-    auto twin = Twin::create(twin_options, *far_side_, pools_);
-    if (!twin) return tl::unexpected(twin.error());
-    open.twin.emplace(std::move(*twin));
-    log::info("port {}: {} ({}), MTU {}, {}, kernel twin {}", wanted.name, wanted.device,
-              open.port->facts().mac, wanted.mtu,
-              wanted.side == PortSide::kLocal ? "local side" : "uplink",
-              open.twin->interface_name());
-    ports_.push_back(std::move(open));
+  std::map<PortId, std::shared_ptr<OpenDevice>> opened;
+  for (const PortConfig& port : config.ports) {
+    if (port.device_port != port.id) continue;
+    auto device = open_device(config, port);
+    if (!device) return tl::unexpected(device.error());
+    opened[port.id] = std::move(*device);
   }
+  for (const PortConfig& port : config.ports) {
+    if (auto done = open_port(config, port, opened.at(port.device_port)); !done) return done;
+  }
+  return {};
+}
+
+Result<std::shared_ptr<OpenDevice>> Devices::open_device(const Config& config,
+                                                         const PortConfig& owner) {
+  auto open = std::make_shared<OpenDevice>();
+  open->owner = owner.id;
+  // The guard comes first: it remembers the interface as it was before the driver changes it.
+  if (const auto interface = borrowed_interface(owner.device)) {
+    auto guard = InterfaceGuard::create(owner.name, *interface);
+    if (!guard) return tl::unexpected(guard.error());
+    open->guard.emplace(std::move(*guard));
+  }
+  auto port = Port::open(port_options(owner, config), pools_);
+  if (!port) return tl::unexpected(port.error());
+  open->port.emplace(std::move(*port));
+  if (auto started = open->port->start(); !started) return tl::unexpected(started.error());
+  auto offload = offload::PortOffload::start(*open->port);
+  if (!offload) return tl::unexpected(offload.error());
+  open->offload = std::move(*offload);
+  return open;
+}
+
+Result<void> Devices::open_port(const Config& config, const PortConfig& wanted,
+                                std::shared_ptr<OpenDevice> device) {
+  const DeviceFacts& facts = device->port->facts();
+  TwinOptions twin_options;
+  twin_options.port = wanted.name;
+  twin_options.mac = facts.mac;
+  twin_options.mtu = wanted.mtu;
+  twin_options.queues = static_cast<std::uint16_t>(config.dataplane.workers);
+  for (const auto& address : wanted.addresses) {
+    twin_options.addresses.push_back({address.address, address.length});
+  }
+  auto twin = Twin::create(twin_options, *far_side_, pools_);
+  if (!twin) return tl::unexpected(twin.error());
+  log::info("port {}: {} ({}){}, MTU {}, {}, kernel twin {}", wanted.name,
+            config.ports[wanted.device_port.value()].device, facts.mac,
+            wanted.vlan.empty() ? "" : fmt::format(", VLAN {}", fmt::join(wanted.vlan, " ")),
+            wanted.mtu, wanted.side == PortSide::kLocal ? "local side" : "uplink",
+            twin->interface_name());
+  ports_.push_back({.id = wanted.id,
+                    .name = wanted.name,
+                    .vlan = wanted.tags(),
+                    .device = std::move(device),
+                    .twin = std::move(*twin)});
   return {};
 }
 

@@ -17,13 +17,25 @@
 
 namespace lastmile {
 
-/// One port of the configuration. Members go in reverse order: twin, offload, port, guard.
-struct OpenPort {
-  PortId id;
+/// A device, of one port or of several in VLANs of their own. Members go in reverse order.
+struct OpenDevice {
+  PortId owner;                         ///< the port that names it in the configuration
   std::optional<InterfaceGuard> guard;  ///< only over kernel interfaces (af_packet, af_xdp)
   std::optional<Port> port;
   std::unique_ptr<offload::PortOffload> offload;
+};
+
+/// One port of the configuration. Its twin goes before the device.
+struct OpenPort {
+  PortId id;
+  std::string name;
+  VlanTags vlan;
+  std::shared_ptr<OpenDevice> device;
   std::optional<Twin> twin;
+
+  [[nodiscard]] const DeviceFacts& facts() const { return device->port->facts(); }
+  /// The other ports of the device use what is this one's.
+  [[nodiscard]] bool owns_device() const { return device->owner == id; }
 };
 
 /// Owns everything of drivers/. Goes after the workers: they poll these devices. Control thread
@@ -46,6 +58,10 @@ class Devices {
  private:
   explicit Devices(Eal eal) : eal_(std::move(eal)) {}
   [[nodiscard]] Result<void> open_ports(const Config& config);
+  [[nodiscard]] Result<std::shared_ptr<OpenDevice>> open_device(const Config& config,
+                                                                const PortConfig& owner);
+  [[nodiscard]] Result<void> open_port(const Config& config, const PortConfig& wanted,
+                                       std::shared_ptr<OpenDevice> device);
   [[nodiscard]] Result<void> open_host(const Config& config);
   [[nodiscard]] Result<void> make_bfd_pools(const Config& config);
 

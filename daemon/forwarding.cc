@@ -77,7 +77,7 @@ WorkerConfig worker_config(const Config& config, const Devices& devices, unsigne
   result.flow_seed = hash_value(config.router.id);
 
   for (const OpenPort& open : devices.ports()) {
-    const auto& facts = open.port->facts();
+    const auto& facts = open.facts();
     const auto& twin = open.twin->port().facts();
     WorkerPort port;
     port.id = open.id;
@@ -85,10 +85,15 @@ WorkerConfig worker_config(const Config& config, const Devices& devices, unsigne
     port.twin = DeviceId{twin.ethdev};
     port.mac = facts.mac;
     port.zone = zone_of(config, open.id);
-    const unsigned first = open.id.value();
-    port.receive_queues = share(facts.rx_queues, first, worker, workers);
-    if (facts.priority_queue && worker == priority_worker(open.id, workers)) {
-      port.priority_queues = {*facts.priority_queue};
+    port.vlan = open.vlan;
+    port.outer_tag = facts.outer_tag;
+    const unsigned first = open.device->owner.value();
+    port.receive_queues.clear();
+    if (open.owns_device()) {
+      port.receive_queues = share(facts.rx_queues, first, worker, workers);
+      if (facts.priority_queue && worker == priority_worker(open.id, workers)) {
+        port.priority_queues = {*facts.priority_queue};
+      }
     }
     port.transmit_queue = transmit_queue(facts.tx_queues, first, worker, workers);
     port.twin_receive_queues = share(twin.rx_queues, first, worker, workers);
@@ -152,7 +157,8 @@ void settle_transmit_queues(std::vector<WorkerConfig>& workers) {
 void tell_of_few_queues(const Config& config, const Devices& devices) {
   const unsigned workers = config.dataplane.workers;
   for (const OpenPort& open : devices.ports()) {
-    const auto& facts = open.port->facts();
+    const auto& facts = open.facts();
+    if (!open.owns_device()) continue;
     if (facts.rx_queues >= workers && facts.tx_queues >= workers) continue;
     log::warn(
         "port {}: {} receive and {} transmit queue(s) for {} workers; the others do not receive "
@@ -173,9 +179,9 @@ Forwarding::Forwarding(const Config& config, const Devices& devices)
       writer_(tables_, channel_),
       bfd_(devices, config.dataplane.workers) {
   for (const OpenPort& open : devices.ports()) {
-    const auto& facts = open.port->facts();
-    tables_.ports.set(open.id,
-                      {.mac = facts.mac, .mtu = facts.mtu, .zone = zone_of(config, open.id)});
+    tables_.ports.set(open.id, {.mac = open.facts().mac,
+                                .mtu = config.ports[open.id.value()].mtu,
+                                .zone = zone_of(config, open.id)});
   }
   std::vector<WorkerConfig> workers;
   for (unsigned i = 0; i < config.dataplane.workers; ++i) {

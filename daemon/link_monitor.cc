@@ -16,7 +16,7 @@ namespace {
 constexpr long kPollNanoseconds = 10'000'000;
 
 bool knows_itself(const OpenPort& port) {
-  return port.port->facts().link_source == LinkSource::kDriver;
+  return port.facts().link_source == LinkSource::kDriver;
 }
 
 }  // namespace
@@ -48,8 +48,10 @@ void LinkMonitor::watch_interrupts() {
   for (const OpenPort& port : devices_.ports()) {
     LinkWatch& how = watches_[port.id];
     how = knows_itself(port) ? LinkWatch::kPoll : LinkWatch::kNetlink;
-    if (!port.port->facts().link_interrupt) continue;
-    if (auto watched = interrupts_.watch(port.port->facts()); watched) {
+    if (!port.facts().link_interrupt) continue;
+    if (!port.owns_device()) {
+      how = LinkWatch::kInterrupt;
+    } else if (auto watched = interrupts_.watch(port.facts()); watched) {
       how = LinkWatch::kInterrupt;
     } else {
       log::warn("{}", watched.error().message);
@@ -100,19 +102,19 @@ LinkWatch LinkMonitor::watch(PortId port) const {
 
 void LinkMonitor::on_kernel_link(const LinkEvent& event) {
   for (OpenPort& port : devices_.ports()) {
-    const auto& kernel = port.port->facts().kernel;
+    const auto& kernel = port.facts().kernel;
     if (knows_itself(port) || !kernel || kernel->index != event.index) continue;
     changed(port, event.link);
     if (event.deleted) {
       log::error("port {}: interface '{}' is gone; restart lastmiled when there is one again",
-                 port.port->facts().name, kernel->name);
+                 port.name, kernel->name);
     }
   }
 }
 
 void LinkMonitor::poll_drivers() {
   for (OpenPort& port : devices_.ports()) {
-    if (knows_itself(port)) changed(port, port.port->link());
+    if (knows_itself(port)) changed(port, port.device->port->link());
   }
 }
 
@@ -120,7 +122,7 @@ void LinkMonitor::changed(OpenPort& port, Link link) {
   const auto [known, first] = links_.try_emplace(port.id, link);
   if (!first && known->second == link) return;
   known->second = link;
-  const std::string& name = port.port->facts().name;
+  const std::string& name = port.name;
   log::info("port {}: link {}", name, link == Link::kUp ? "up" : "down");
   const auto tell = [&] {
     loop_.deliver(LinkChanged{port.id, link == Link::kUp ? LinkState::kUp : LinkState::kDown});

@@ -65,14 +65,14 @@ std::vector<PortTwin> transport_twins(const Devices& devices) {
 std::vector<KernelNeighborhood::Twin> neighborhood_twins(const Devices& devices) {
   std::vector<KernelNeighborhood::Twin> twins;
   for (const OpenPort& port : devices.ports()) {
-    twins.push_back({port.id, port.twin->interface_name(), port.port->facts().mac});
+    twins.push_back({port.id, port.twin->interface_name(), port.facts().mac});
   }
   return twins;
 }
 
 std::vector<ControlPlane::Port> control_ports(const Devices& devices) {
   std::vector<ControlPlane::Port> ports;
-  for (const OpenPort& port : devices.ports()) ports.push_back({port.id, port.port->facts().mac});
+  for (const OpenPort& port : devices.ports()) ports.push_back({port.id, port.facts().mac});
   return ports;
 }
 
@@ -321,7 +321,8 @@ void Router::Parts::give_sign_of_life() {
 // NICs that can turn a neighbor's echo round by themselves have to know its MAC address.
 void Router::Parts::reflect_echo(PortId id) {
   const OpenPort& port = devices->ports()[id.value()];
-  if (!port.port->facts().hairpin_queue) return;
+  // What it reflects has no tags.
+  if (!port.facts().hairpin_queue || !port.vlan.empty()) return;
   std::vector<MacAddress> neighbors;
   const auto router = control->discovery().neighbor(id);
   for (const auto& known : neighborhood->neighbors()) {
@@ -334,7 +335,7 @@ void Router::Parts::reflect_echo(PortId id) {
   for (const IpPrefix& loopback : config.loopbacks) {
     std::visit([&own](const auto& prefix) { own.emplace_back(prefix.address()); }, loopback);
   }
-  port.offload->reflect(std::move(neighbors), std::move(own));
+  port.device->offload->reflect(std::move(neighbors), std::move(own));
 }
 
 void Router::Parts::watch_data_plane() {

@@ -130,6 +130,10 @@ const char* name_of(bgp::Family family) {
   return family == bgp::Family::kIpv4Unicast ? "ipv4" : "ipv6";
 }
 
+const char* name_of(VlanProtocol protocol) {
+  return protocol == VlanProtocol::kService ? "802.1ad" : "802.1q";
+}
+
 const char* name_of(LinkWatch watch) {
   switch (watch) {
     case LinkWatch::kNetlink:
@@ -173,14 +177,17 @@ std::vector<PortView> Show::ports() const {
   std::vector<PortView> views;
   for (const OpenPort& open : from_.devices.ports()) {
     const PortConfig& config = from_.config.ports[open.id.value()];
-    const auto& facts = open.port->facts();
+    const auto& facts = open.facts();
     PortView view;
     view.name = config.name;
-    view.device = config.device;
+    view.device = from_.config.ports[config.device_port.value()].device;
+    view.parent = config.parent;
+    view.vlan = config.vlan;
+    if (!config.vlan.empty()) view.vlan_protocol = name_of(open.vlan.protocol());
     view.driver = facts.driver;
     view.twin = open.twin->interface_name();
     view.mac = facts.mac;
-    view.mtu = facts.mtu;
+    view.mtu = config.mtu;
     view.addresses.push_back(to_string(facts.mac.link_local()) + "/64");
     for (const auto& address : config.addresses) {
       view.addresses.push_back(fmt::format("{}/{}", address.address, address.length));
@@ -189,10 +196,13 @@ std::vector<PortView> Show::ports() const {
     view.rx_queues = facts.rx_queues;
     view.tx_queues = facts.tx_queues;
     view.link_watch = name_of(from_.links.watch(open.id));
-    const PortStatistics device = open.port->statistics();
-    view.rx_missed = device.missed;
-    view.rx_errors = device.receive_errors;
-    view.tx_dropped = device.transmit_errors;
+    // Counted once: what the device lost is no VLAN's.
+    if (open.owns_device()) {
+      const PortStatistics device = open.device->port->statistics();
+      view.rx_missed = device.missed;
+      view.rx_errors = device.receive_errors;
+      view.tx_dropped = device.transmit_errors;
+    }
     for (const WorkerSnapshot& worker : workers) {
       const auto& port = worker.ports[open.id.value()];
       view.rx_packets += port.received_packets;
@@ -208,7 +218,8 @@ std::vector<PortView> Show::ports() const {
 std::vector<OffloadView> Show::offload() const {
   std::vector<OffloadView> views;
   for (const OpenPort& open : from_.devices.ports()) {
-    OffloadView view = offload_view(open.port->facts(), open.offload->report());
+    if (!open.owns_device()) continue;
+    OffloadView view = offload_view(open.facts(), open.device->offload->report());
     if (view.priority_queue) {
       view.worker = priority_worker(open.id, from_.config.dataplane.workers);
     }

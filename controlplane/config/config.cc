@@ -176,6 +176,17 @@ tl::expected<std::string, std::vector<ConfigError>> read_text(const std::string&
 
 }  // namespace
 
+VlanTags PortConfig::tags() const {
+  switch (vlan.size()) {
+    case 0:
+      return {};
+    case 1:
+      return {vlan_protocol.value_or(VlanProtocol::kCustomer), VlanId{vlan[0]}};
+    default:
+      return {vlan_protocol.value_or(VlanProtocol::kService), VlanId{vlan[0]}, VlanId{vlan[1]}};
+  }
+}
+
 std::string to_string(const ConfigError& error) {
   if (error.line == 0) return fmt::format("{}: {}", error.file, error.message);
   return fmt::format("{}:{}:{}: {}", error.file, error.line, error.column, error.message);

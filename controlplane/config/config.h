@@ -26,6 +26,7 @@
 #include "dataplane/net/interface_name.h"
 #include "dataplane/net/ip.h"
 #include "dataplane/net/strong_id.h"
+#include "dataplane/net/vlan.h"
 
 namespace lastmile {
 
@@ -43,7 +44,12 @@ enum class PortSide : std::uint8_t { kUplink, kLocal };
 struct PortConfig {
   PortId id;  ///< index in Config::ports
   std::string name;
-  std::string device;  ///< a DPDK device string or a PCI address
+  std::string device;  ///< a DPDK device string or a PCI address; empty with `parent`
+  std::string parent;  ///< the port whose device this one is on, too, in a VLAN of its own
+  PortId device_port;  ///< the port whose `device` it is: this one or its parent
+  /// Numbers of the VLANs, the outer one first; none, one or two. What they come to is tags().
+  std::vector<std::uint16_t> vlan;
+  std::optional<VlanProtocol> vlan_protocol;  ///< of the outer tag; see tags()
   std::uint16_t mtu = 1500;
   struct InterfaceAddress {
     IpAddress address;
@@ -54,6 +60,10 @@ struct PortConfig {
   std::vector<InterfaceAddress> addresses;  ///< on the kernel twin; none on an unnumbered port
   /// Default: local if the port has addresses, and neither a BGP neighbor nor a configured route.
   PortSide side = PortSide::kUplink;
+
+  /// Of its frames. One tag is a customer's, of two the outer one is the service's (QinQ), unless
+  /// `vlan_protocol` says otherwise.
+  [[nodiscard]] VlanTags tags() const;
 };
 
 /// Status codes that an HTTP check takes for an answer.

@@ -24,7 +24,10 @@ auto decision(const BgpConfig& bgp) {
 }
 
 bool same(const PortConfig& a, const PortConfig& b) {
-  return std::tie(a.name, a.device, a.mtu, a.side) == std::tie(b.name, b.device, b.mtu, b.side) &&
+  const auto facts = [](const PortConfig& port) {
+    return std::tuple(port.name, port.device, port.parent, port.mtu, port.side);
+  };
+  return facts(a) == facts(b) && a.tags() == b.tags() &&
          std::ranges::equal(a.addresses, b.addresses, [](const auto& x, const auto& y) {
            return x.address == y.address && x.length == y.length;
          });

@@ -13,6 +13,7 @@ namespace lastmile {
 namespace {
 
 using config::Key;
+using config::LoneItem;
 using config::Presence;
 using config::Shape;
 using config::Status;
@@ -52,10 +53,13 @@ Json key_schema(const Key& key) {
   switch (key.shape) {
     case Shape::kValue:
       return value_schema(key.value);
-    case Shape::kValueList:
-      return {{"type", {"array", "null"}},
-              {"items", value_schema(key.value)},
-              {"maxItems", key.max_items}};
+    case Shape::kValueList: {
+      Json values{{"type", {"array", "null"}},
+                  {"items", value_schema(key.value)},
+                  {"maxItems", key.max_items}};
+      if (key.lone_item == LoneItem::kRefused) return values;
+      return {{"anyOf", {value_schema(key.value), std::move(values)}}};
+    }
     case Shape::kSection:
       return section_schema(key.keys);
     case Shape::kSectionList:
@@ -77,6 +81,7 @@ Json key_schema(const Key& key) {
 Json section_schema(const std::vector<Key>& keys) {
   Json properties = Json::object();
   Json required = Json::array();
+  Json alternatives = Json::array();
   for (const Key& key : keys) {
     if (key.status == Status::kPlanned) continue;
     Json schema = key_schema(key);
@@ -88,12 +93,21 @@ Json section_schema(const std::vector<Key>& keys) {
     if (!absent.empty() && absent != "required") text += fmt::format("\nDefault: {}.", absent);
     schema["description"] = std::move(text);
     properties[key.name] = std::move(schema);
-    if (key.presence == Presence::kRequired) required.push_back(key.name);
+    if (key.presence != Presence::kRequired) continue;
+    if (key.unless.empty()) {
+      required.push_back(key.name);
+    } else {
+      for (const std::string& one : {key.name, key.unless}) {
+        alternatives.push_back({{"required", Json::array({one})}});
+      }
+    }
   }
   // A section with nothing in it is the same as none, unless something is missing in it.
-  Json section{{"type", required.empty() ? Json{"object", "null"} : Json("object")},
+  const bool may_be_empty = required.empty() && alternatives.empty();
+  Json section{{"type", may_be_empty ? Json{"object", "null"} : Json("object")},
                {"additionalProperties", false}};
   if (!required.empty()) section["required"] = std::move(required);
+  if (!alternatives.empty()) section["anyOf"] = std::move(alternatives);
   section["properties"] = std::move(properties);
   return section;
 }

@@ -165,7 +165,7 @@ void Reader::read_section(const YAML::Node& node, const std::vector<Key>& keys, 
     const auto entry = entries.find(key.name);
     if (entry != entries.end()) {
       read_key(entry->second.value, entry->second.name_place, key, owner, key_path);
-    } else if (key.presence == Presence::kRequired) {
+    } else if (key.presence == Presence::kRequired && !entries.contains(key.unless)) {
       const std::string around = path.empty() ? "the file" : path;
       fail(key_path, path.empty() ? Place{} : places_.of(path),
            fmt::format("\"{}\" is missing in {}; expected {}", key.name, around,
@@ -211,6 +211,11 @@ void Reader::read_list(const YAML::Node& node, const Key& key, void* owner,
                        const std::string& path) {
   if (node.IsNull()) return;
   const bool values = key.shape == Shape::kValueList;
+  if (node.IsScalar() && key.lone_item == LoneItem::kAllowed) {
+    const std::string item_path = path + "[0]";
+    places_.set(item_path, place_of(node));
+    return read_value(node, places_.of(item_path), key, owner, item_path);
+  }
   if (!node.IsSequence()) {
     fail(path, place_of(node),
          fmt::format("{}: found {}; expected a list: [{}]", key.name, describe(node),

@@ -10,6 +10,7 @@
 namespace lastmile {
 
 using config::Key;
+using config::LoneItem;
 using config::Presence;
 using config::Shape;
 using config::Status;
@@ -17,7 +18,10 @@ using config::Status;
 namespace reference {
 
 std::string default_of(const Key& key, std::string_view quote) {
-  if (key.presence == Presence::kRequired) return "required";
+  if (key.presence == Presence::kRequired) {
+    if (key.unless.empty()) return "required";
+    return fmt::format("required without {}{}{}", quote, key.unless, quote);
+  }
   if (!key.fallback.empty()) return fmt::format("{}{}{}", quote, key.fallback, quote);
   return key.absent;
 }
@@ -27,7 +31,8 @@ std::string type_of(const Key& key) {
     case Shape::kValue:
       return key.type;
     case Shape::kValueList:
-      return "list; each " + key.type;
+      if (key.lone_item == LoneItem::kRefused) return "list; each " + key.type;
+      return fmt::format("{}, or a list of up to {}", key.type, key.max_items);
     case Shape::kSection:
       return "section";
     case Shape::kSectionList:

@@ -13,9 +13,9 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 // What the data plane can hold. The tables say the same of themselves (dataplane/).
-// RTE_MAX_ETHPORTS is 32 as Debian builds DPDK. A port takes one for its device and one for its
-// kernel twin, and the host interface takes one.
-constexpr std::size_t kMaxPorts = 15;
+// RTE_MAX_ETHPORTS is 32 as Debian builds DPDK: one device at least, and the host interface, and
+// the kernel twin of each port (checks.cc knows the rest).
+constexpr std::size_t kMaxPorts = 30;
 // An IPv6 route takes two groups of the tables where routes are dense, and there are 2^23 of them.
 constexpr std::uint32_t kMaxIpv6Routes = 4U << 20;
 constexpr std::size_t kMaxMembers = 64;
@@ -55,11 +55,27 @@ KeysOf<PortConfig> port_keys() {
   return {
       key("device", &PortConfig::device,
           text("a DPDK device such as 0000:03:00.1 or \"net_af_packet0,iface=eth1\"", 255))
-          .required()
+          .required_unless("parent")
           .help("The NIC: a PCI address, or any DPDK device string."),
+      key("parent", &PortConfig::parent, word())
+          .when_absent("the port has a device of its own")
+          .help("Another port, on whose device this one is, too, in a VLAN of its own."),
+      list("vlan", &PortConfig::vlan, number<std::uint16_t>(1, 4094), 2)
+          .or_one()
+          .when_absent("frames without a tag")
+          .help("VLAN of the port: its frames have this 802.1Q tag, which nothing behind the port "
+                "sees. Two are an outer and an inner tag (QinQ). On one device every port has "
+                "other VLANs, and one may have none."),
+      key("vlan-protocol", &PortConfig::vlan_protocol,
+          optional_of(one_of<VlanProtocol>(
+              {{"802.1q", VlanProtocol::kCustomer}, {"802.1ad", VlanProtocol::kService}})))
+          .when_absent("802.1q for one tag, 802.1ad for the outer one of two")
+          .help("What the tag is, or the outer one of two: EtherType 0x8100 (802.1q) or 0x88a8 "
+                "(802.1ad)."),
       key("mtu", &PortConfig::mtu, number<std::uint16_t>(kSmallestMtu, kLargestMtu))
           .fallback("1500")
-          .help("Largest IP packet in bytes; the neighbor's must be the same."),
+          .help("Largest IP packet in bytes, VLAN tags not counted; the neighbor's must be the "
+                "same. With a parent the default is the parent's, and more is not possible."),
       list("addresses", &PortConfig::addresses, interface_address(), 64)
           .help("Addresses of the port's kernel twin. None on an unnumbered port, which needs only "
                 "its IPv6 link-local address."),
@@ -70,7 +86,6 @@ KeysOf<PortConfig> port_keys() {
           .help(
               "uplink: toward the fabric; in host mode nothing passes from one uplink to another. "
               "local: toward what this router serves."),
-      planned<PortConfig>("vlan", "802.1Q VLAN of the port."),
   };
 }
 

@@ -38,6 +38,8 @@ enum class Shape : std::uint8_t {
 };
 
 enum class Presence : std::uint8_t { kOptional, kRequired };
+/// Whether a list of one may be written as its item: vlan: 2 for vlan: [2].
+enum class LoneItem : std::uint8_t { kRefused, kAllowed };
 enum class Status : std::uint8_t { kSupported, kPlanned };
 /// What a section that is not there leaves behind.
 enum class Absence : std::uint8_t {
@@ -50,6 +52,7 @@ struct Key {
   std::string name;
   Shape shape = Shape::kValue;
   Presence presence = Presence::kOptional;
+  std::string unless;  ///< kRequired: the key beside it that may stand in its place; may be empty
   Status status = Status::kSupported;
   Absence absence = Absence::kDefaults;
   std::string type;      ///< what a value must be: "a number from 1280 to 9600"
@@ -61,7 +64,8 @@ struct Key {
       instead;  ///< kPlanned: why it is refused, and what to do; empty: it is of a later version
   std::string placeholder;    ///< kNamedSections: what stands for the name in the reference
   std::size_t max_items = 0;  ///< lists and named sections
-  std::vector<Key> keys;      ///< sections
+  LoneItem lone_item = LoneItem::kRefused;  ///< kValueList
+  std::vector<Key> keys;                    ///< sections
 
   /// Values: checks the text and stores it in the owner; a fault leaves the owner as it was.
   std::function<tl::expected<void, Fault>(void* owner, std::string_view text, const Scope&)> store;
@@ -81,6 +85,15 @@ struct KeyOf {
 
   KeyOf required() && {
     key.presence = Presence::kRequired;
+    return std::move(*this);
+  }
+  KeyOf required_unless(std::string other) && {
+    key.presence = Presence::kRequired;
+    key.unless = std::move(other);
+    return std::move(*this);
+  }
+  KeyOf or_one() && {
+    key.lone_item = LoneItem::kAllowed;
     return std::move(*this);
   }
   KeyOf fallback(std::string yaml) && {

@@ -124,6 +124,17 @@ template <class E>
           std::move(index.shape)};
 }
 
+/// The same, for a member that may be empty.
+template <class T>
+[[nodiscard]] Type<std::optional<T>> optional_of(Type<T> type) {
+  return {
+      std::move(type.expected),
+      [read = std::move(type.read)](std::string_view text, const Scope& scope) {
+        return read(text, scope).map([](T value) { return std::optional<T>{std::move(value)}; });
+      },
+      std::move(type.shape)};
+}
+
 /// A duration; written with a unit: "10ms".
 [[nodiscard]] Type<std::chrono::microseconds> duration(std::chrono::microseconds min,
                                                        std::chrono::microseconds max);

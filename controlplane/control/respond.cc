@@ -77,6 +77,9 @@ json to_json(const VersionView& version) {
 json to_json(const PortView& port) {
   return {{"name", port.name},
           {"device", port.device},
+          {"parent", port.parent},
+          {"vlan", port.vlan},
+          {"vlan_protocol", port.vlan_protocol},
           {"driver", port.driver},
           {"twin", port.twin},
           {"mac", to_string(port.mac)},

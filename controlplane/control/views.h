@@ -21,9 +21,12 @@ namespace lastmile {
 /// A port: device, kernel twin, link, counters since start.
 struct PortView {
   std::string name;
-  std::string device;  ///< as configured
-  std::string driver;  ///< DPDK driver; empty while the device is absent
-  std::string twin;    ///< the kernel interface: "lm-up1"
+  std::string device;               ///< as configured
+  std::string parent;               ///< the port whose device it is; empty: the port's own
+  std::vector<std::uint16_t> vlan;  ///< numbers of the VLANs, the outer one first; or none
+  std::string vlan_protocol;        ///< of the (outer) tag: "802.1q", "802.1ad"
+  std::string driver;               ///< DPDK driver; empty while the device is absent
+  std::string twin;                 ///< the kernel interface: "lm-up1"
   MacAddress mac;
   std::uint16_t mtu = 0;
   std::vector<std::string> addresses;  ///< of the twin, with lengths, link-local included

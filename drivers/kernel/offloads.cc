@@ -19,9 +19,9 @@ namespace lastmile {
 namespace {
 
 // Beginnings of the kernel's feature names (net/ethtool/common.c lists them all).
-constexpr std::array<std::string_view, 7> kHarmful = {
+constexpr std::array<std::string_view, 8> kHarmful = {
     "rx-checksum", "tx-checksum-", "tx-scatter-gather",     "tx-gso-",
-    "rx-gro",      "rx-lro",       "rx-udp-gro-forwarding",
+    "rx-gro",      "rx-lro",       "rx-udp-gro-forwarding", "rx-vlan-",
 };
 
 bool is_harmful(std::string_view name) {

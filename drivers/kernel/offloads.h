@@ -13,7 +13,8 @@
 namespace lastmile {
 
 /// The offloads that are on and change what an AF_PACKET reader or a neighbor sees: checksums,
-/// every kind of segmentation, scatter-gather, and merging at receive. By the kernel's names
+/// every kind of segmentation, scatter-gather, merging at receive, and the filtering and stripping
+/// of VLAN tags. By the kernel's names
 /// ("tx-tcp-segmentation"). Those that can't be switched are left out.
 [[nodiscard]] Result<std::vector<std::string>> enabled_offloads(const std::string& interface);
 

@@ -168,7 +168,12 @@ Result<Port> Port::open(const PortOptions& options, PacketPools& pools) {
     if (!interface) return refuse(interface.error().message, interface.error().code);
     facts.kernel = *interface;
     facts.link_source = LinkSource::kKernelInterface;
-    if (string.is(kAfPacket)) complete_af_packet(string, options);
+    if (string.is(kAfPacket)) {
+      complete_af_packet(string, options);
+      // The kernel hands over the outer tag beside the frame, and the driver puts it back as
+      // 802.1Q's, whatever it was.
+      facts.outer_tag = OuterTag::kAnyVlan;
+    }
   }
 
   {

@@ -12,6 +12,7 @@
 #include <string>
 
 #include "dataplane/net/mac.h"
+#include "dataplane/worker/port.h"
 #include "drivers/driver_error.h"
 #include "drivers/ports/device_string.h"
 #include "drivers/ports/packet_pools.h"
@@ -69,6 +70,7 @@ struct DeviceFacts {
   std::string why_no_hairpin_queue;  ///< if there is none
   int socket = 0;                    ///< NUMA node
   LinkSource link_source = LinkSource::kDriver;
+  OuterTag outer_tag = OuterTag::kTold;
   /// The driver raises an event on a change of link (LinkSource::kDriver only).
   bool link_interrupt = false;
   /// Set if the device is a kernel interface that keeps feeding the kernel's own stack (af_packet,

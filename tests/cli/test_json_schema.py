@@ -55,6 +55,8 @@ loopbacks: [10.0.1.1/32, 10.0.1.2, "2001:db8::1"]
 ports:
   up1: {device: "0000:03:00.0", mtu: 9000, side: uplink}
   lan: {device: 7, addresses: [192.0.2.1/24]}
+  lan2: {parent: lan, vlan: 2}
+  metro: {parent: lan, vlan: [100, 20], vlan-protocol: 802.1q}
 services:
 routes:
   - {prefix: 198.51.100.0/24, via: [{port: lan, address: 192.0.2.9, weight: 2}]}
@@ -89,7 +91,8 @@ BAD = [
     ("ports: {up1: {device: d, mtu: 90000}}", "ports.up1.mtu"),
     ("ports: {up1: {device: d, mtu: big}}", "ports.up1.mtu"),
     ("ports: {up 1: {device: d}}", "ports"),
-    ("ports: {up1: {device: d, vlan: 2}}", "ports.up1"),
+    ("ports: {up1: {device: d, vlan: 4095}}", "ports.up1.vlan"),
+    ("ports: {up1: {device: d, vlan: [1, 2, 3]}}", "ports.up1.vlan"),
     ("ports: [up1]", "ports"),
     ("ports: {up1: {device: d}}\nrouter: {mode: hsot}", "router.mode"),
     ("ports: {up1: {device: d}}\nrouter: {asn: 0}", "router.asn"),
