@@ -20,7 +20,7 @@ enum class Level : std::uint8_t { kTrace, kDebug, kInfo, kWarn, kError, kCritica
 void set_level(Level level);
 [[nodiscard]] bool is_enabled(Level level);
 
-/// Writes one line as it is. Any thread but workers: it may wait for the reader of the log.
+/// Writes one line as it is. Any thread but workers: it is a system call, and takes a lock.
 void write(Level level, std::string_view line);
 
 /// The same for a line with arguments.

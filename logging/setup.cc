@@ -1,13 +1,16 @@
 #include "logging/setup.h"
 
 #include <spdlog/pattern_formatter.h>
-#include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 
 #include <array>
+#include <csignal>
+#include <cstdio>
 #include <cstdlib>
 #include <memory>
 #include <utility>
+
+#include "logging/patient_sink.h"
 
 namespace lastmile::log {
 namespace {
@@ -32,7 +35,10 @@ class SyslogPriority final : public spdlog::custom_flag_formatter {
 }  // namespace
 
 bool start(const std::string& level) {
-  auto logger = spdlog::stderr_color_mt("lastmiled");
+  // Who reads the log may go: a pipe without a reader is an error of write(), not our end.
+  std::signal(SIGPIPE, SIG_IGN);
+  auto logger =
+      std::make_shared<spdlog::logger>("lastmiled", std::make_shared<PatientSink>(stderr));
   spdlog::set_default_logger(logger);
   if (std::getenv("JOURNAL_STREAM") != nullptr) {
     auto formatter = std::make_unique<spdlog::pattern_formatter>();

@@ -1,4 +1,5 @@
 """lastmiled by itself: start, end, and what it says when something is wrong."""
+import fcntl
 import json
 import os
 import signal
@@ -91,6 +92,26 @@ def test_a_signal_during_the_start_leaves_nothing_behind(bare):
     assert bare.interfaces() == before
     assert bare.run("nft", "list", "tables").stdout.strip() == ""
     assert "192.0.2.1/24" in bare.run("ip", "address", "show", "up1").stdout, "its address is gone"
+
+
+def test_who_reads_the_log_can_neither_hold_the_router_up_nor_end_it(bare):
+    reader, writer = os.pipe()
+    fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)
+    process = subprocess.Popen(
+        ["ip", "netns", "exec", bare.name, LASTMILED, "--log-level", "debug", bare.config()], stdin=subprocess.DEVNULL, stderr=writer
+    )
+    os.close(writer)
+    bare.processes.append(process)
+    # Nobody reads, and after the start there is no room for one line more.
+    wait_for("it answers", lambda: process.poll() is not None or bare.show("version").returncode == 0)
+    for _ in range(60):
+        assert bare.show("reload").returncode == 0
+    os.close(reader)
+    for _ in range(3):
+        assert bare.show("reload").returncode == 0
+    assert process.poll() is None
+    process.terminate()
+    assert process.wait(timeout=20) == 0
 
 
 def test_an_interface_that_goes_away_is_named(bare):
