@@ -3,10 +3,13 @@
 //   lastmile-flows receive --port 7000 --seconds 10 [--json]
 //   lastmile-flows send --to 10.255.255.201 --from 10.0.1.1 --port 7000 --flows 16 --rate 2000
 //   --seconds 10
+//   lastmile-flows receive --port 7000 --seconds 10 --losses
 //
 // The receiver's gaps are by the kernel's time of arrival (SO_TIMESTAMPNS), so it does not matter
 // when the program itself gets to run. The sender puts its own time into each packet: a gap that
 // the sender made itself (the machine was busy) is reported beside, as a pause of the sender.
+// With --losses the receiver tells each loss as soon as it is known, with the time at which those
+// around it were sent, and every second how long the most silent flow has been silent.
 #include <arpa/inet.h>
 #include <fmt/format.h>
 #include <netinet/in.h>
@@ -26,6 +29,7 @@
 #include <vector>
 
 #include "controlplane/io/descriptor.h"
+#include "tools/flows_src/loss_tracker.h"
 
 namespace lastmile::flows {
 namespace {
@@ -69,6 +73,7 @@ struct Options {
   unsigned flows = 16;
   double rate = 2000;  ///< packets a second of each flow
   double seconds = 10;
+  bool losses = false;  ///< the receiver tells each one
 };
 
 // --- sender --------------------------------------------------------------------------------------
@@ -146,7 +151,11 @@ std::int64_t arrival_ns(msghdr& message) {
 class Receiver {
  public:
   explicit Receiver(const Options& options)
-      : fd_(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)), flows_(options.flows) {
+      : fd_(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)),
+        flows_(options.flows),
+        trackers_(options.losses ? options.flows : 0),
+        told_ns_(clock_ns(CLOCK_REALTIME)) {
+    for (Flow& flow : flows_) flow.arrived_ns = told_ns_;
     const int on = 1, buffer = 16 << 20;
     const timeval patience{0, 100'000};
     setsockopt(fd_.get(), SOL_SOCKET, SO_RCVBUFFORCE, &buffer, sizeof buffer);
@@ -162,7 +171,13 @@ class Receiver {
   void run(double seconds) {
     const auto length = static_cast<std::int64_t>(seconds * static_cast<double>(kSecond));
     const std::int64_t end = clock_ns(CLOCK_MONOTONIC) + length;
-    while (clock_ns(CLOCK_MONOTONIC) < end) receive();
+    while (clock_ns(CLOCK_MONOTONIC) < end) {
+      receive();
+      tell_silence();
+    }
+    for (unsigned i = 0; i < trackers_.size(); ++i) {
+      trackers_[i].finish([i](const Loss& loss) { tell(i, loss); });
+    }
   }
 
   [[nodiscard]] nlohmann::json report() const {
@@ -208,11 +223,37 @@ class Receiver {
       const bool ours = messages_[n].msg_len == sizeof payload && payload.magic == kMagic;
       if (!ours || payload.flow >= flows_.size()) continue;
       flows_[payload.flow].take(payload, arrival_ns(messages_[n].msg_hdr));
+      if (trackers_.empty()) continue;
+      trackers_[payload.flow].take(payload.sequence, payload.sent_ns,
+                                   [flow = payload.flow](const Loss& loss) { tell(flow, loss); });
     }
+  }
+
+  static void tell(const nlohmann::json& line) {
+    fmt::print("{}\n", line.dump());
+    std::fflush(stdout);
+  }
+  static void tell(unsigned flow, const Loss& loss) {
+    tell({{"flow", flow},
+          {"first", loss.first},
+          {"lost", loss.count},
+          {"after_ns", loss.after_ns},
+          {"before_ns", loss.before_ns}});
+  }
+  /// A flow that is dead has no loss to tell: nothing comes behind it.
+  void tell_silence() {
+    const std::int64_t now = clock_ns(CLOCK_REALTIME);
+    if (trackers_.empty() || now < told_ns_ + kSecond) return;
+    told_ns_ = now;
+    std::int64_t since = now;
+    for (const Flow& flow : flows_) since = std::min(since, flow.arrived_ns);
+    tell({{"at_ns", now}, {"silent_ms", (now - since) / 1'000'000}});
   }
 
   Descriptor fd_;
   std::vector<Flow> flows_;
+  std::vector<LossTracker> trackers_;  ///< none: losses are not told
+  std::int64_t told_ns_;               ///< when silence was told last
   std::array<Payload, kBurst> payloads_;
   std::array<iovec, kBurst> parts_;
   std::array<mmsghdr, kBurst> messages_{};
@@ -235,6 +276,7 @@ int run(int argc, char** argv) {
   sender->add_option("--to", options.to, "the receiver's address")->required();
   sender->add_option("--rate", options.rate, "packets a second of each flow")
       ->capture_default_str();
+  receiver->add_flag("--losses", options.losses, "tell each loss when it is known, and silence");
   CLI11_PARSE(app, argc, argv);
   if (sender->parsed()) {
     send(options);

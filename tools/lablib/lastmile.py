@@ -101,15 +101,20 @@ def start_with(lab: Lab, name: str, text: str, options: tuple[str, ...] = ()) ->
         raise LabError(f"{binary} is not there; run: tools/build")
     folder = lab.folder(name)
     (folder / "server.yaml").write_text(text)
-    process = lab.start(name, "lastmiled", [str(binary), *options, str(folder / "server.yaml")])
+    launch(lab, name, [str(binary), *options, str(folder / "server.yaml")])
+
+
+def launch(lab: Lab, node: str, command: list[str]) -> None:
+    """Starts a command that is lastmiled, or becomes it, and waits until its control socket answers."""
+    process = lab.start(node, "lastmiled", command)
 
     def answers() -> bool:
         if process.poll() is not None:
-            log = (folder / "lastmiled.log").read_text().strip().splitlines()[-5:]
-            raise LabError(f"{name}: lastmiled ended at start:\n  " + "\n  ".join(log))
-        return bool(show(lab, name, "version"))
+            log = (lab.folder(node) / "lastmiled.log").read_text().strip().splitlines()[-5:]
+            raise LabError(f"{node}: lastmiled ended at start:\n  " + "\n  ".join(log))
+        return bool(show(lab, node, "version"))
 
-    wait_for(f"{name}: lastmiled starts", answers, 20)
+    wait_for(f"{node}: lastmiled starts", answers, 30)
 
 
 def start_servers(

@@ -1,0 +1,200 @@
+"""The fabric of a chaos run: two servers whose files lie on small disks of their own, watched leaves, and traffic."""
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from .. import fabric, figures, frr, lastmile, topology
+from ..netns import Lab, LabError, run, wait_for
+from . import flows
+from .oracle import Oracle
+
+DISK = 24  # MiB, of each server: configuration, control socket, recording
+PROFILE = "{interval: 100ms, multiplier: 3}"  # of BFD: many programs share the processors
+LEAF_BFD_MS = 100
+RESTART = "graceful-restart: {mode: restarter, restart-time: 60s}"
+LEAF_WITH_RESTART = "leaf1"  # the other one has no graceful restart
+FRR_BFD_PRIORITY = 2
+
+
+@dataclass(frozen=True)
+class State:
+    """A server at rest."""
+
+    routes: dict[str, tuple[str, ...]]
+    figures: figures.Figures
+
+    def differences(self, start: State) -> list[str]:
+        return figures.changed_routes(self.routes, start.routes) + self.figures.differences(start.figures)
+
+
+class World:
+    def __init__(self, lab: Lab):
+        self.lab = lab
+        self.servers = [n.name for n in topology.servers()]
+        self.leaves = [n.name for n in topology.NODES if n.role == "leaf"]
+        self.oracle = Oracle(flows.known())
+        self.traffic = flows.Traffic(lab, self.oracle.flows)
+        self.at_start: dict[str, State] = {}  # by server
+        self.of_process: dict[int, figures.Figures] = {}
+
+    # --- the fabric -----------------------------------------------------------------------------
+
+    def build(self) -> None:
+        fabric.up(self.lab)
+        frr.configure(self.lab, LEAF_WITH_RESTART, f"router bgp {topology.node(LEAF_WITH_RESTART).asn}",
+                      "bgp graceful-restart", "bgp graceful-restart preserve-fw-state")  # fmt: skip
+        for leaf in self.leaves:
+            frr.watch(self.lab, topology.node(leaf), self.servers, LEAF_BFD_MS)
+            frr.vtysh(self.lab, leaf, "write memory")
+            self.put_bfd_first(leaf)
+        for server in self.servers:
+            run("mount", "-t", "tmpfs", "-o", f"size={DISK}m", "chaos", str(self.disk(server)))
+            os.mkfifo(self.log_pipe(server))
+            self.read_log(server)
+            self.start_server(server)
+        self.wait_until_whole()
+        self.traffic.start()
+        wait_for("all flows arrive", self.traffic.all_heard, 30)
+        self.settle()
+
+    def remove(self) -> None:
+        self.traffic.stop()
+        for node in topology.NODES:
+            for name in self.lab.processes(node.name):
+                self.lab.stop(node.name, name, how=signal.SIGKILL if name == "lastmiled" else signal.SIGTERM)
+        for server in self.servers:
+            run("umount", str(self.disk(server)), check=False)
+        self.lab.remove()
+
+    def put_bfd_first(self, leaf: str) -> None:
+        """A leaf has processors of its own; here its BFD must not wait for a compiler."""
+        os.sched_setscheduler(self.lab.pid(leaf, "bfdd"), os.SCHED_FIFO, os.sched_param(FRR_BFD_PRIORITY))
+
+    # --- servers --------------------------------------------------------------------------------
+
+    def disk(self, server: str) -> Path:
+        return self.lab.folder(server)
+
+    def log_file(self, server: str) -> Path:
+        """Not on the server's disk, which gets full."""
+        return self.lab.state / f"{server}.log"
+
+    def log_pipe(self, server: str) -> Path:
+        return self.lab.state / f"{server}.pipe"
+
+    def read_log(self, server: str) -> None:
+        """Starts the reader of a server's log. It holds the pipe open for writing, too: else it would end with the router."""
+        self.lab.start(server, "log", ["sh", "-c", 'exec cat <> "$0" >> "$1"', str(self.log_pipe(server)), str(self.log_file(server))])
+
+    def configuration(self, server: str) -> str:
+        return lastmile.configuration(topology.node(server), self.disk(server), PROFILE, "realtime", bgp=RESTART)
+
+    def file(self, server: str) -> Path:
+        return self.disk(server) / "server.yaml"
+
+    def start_server(self, server: str) -> None:
+        self.file(server).write_text(self.configuration(server))
+        lastmile.launch(self.lab, server, [
+            "sh", "-c", 'pipe=$0; exec "$@" 2> "$pipe"', str(self.log_pipe(server)), str(lastmile.BUILD / "lastmiled"),
+            "--log-level", "debug", "--record", str(self.disk(server) / "run.rec"), str(self.file(server)),
+        ])  # fmt: skip
+
+    def log(self, server: str) -> str:
+        file = self.log_file(server)
+        return file.read_text(errors="replace") if file.exists() else ""
+
+    # --- leaves ---------------------------------------------------------------------------------
+
+    def start_bgp(self, leaf: str) -> None:
+        """What of a leaf's daemons has ended, with its configuration."""
+        space = self.lab.namespace(leaf)
+        for daemon in ("zebra", "bfdd", "bgpd"):
+            if self.lab.pid(leaf, daemon) is None:
+                (frr.RUN / space / f"{daemon}.vty").unlink(missing_ok=True)
+                frr.start_daemon(self.lab, leaf, daemon)
+                wait_for(f"{leaf}: {daemon} starts", (frr.RUN / space / f"{daemon}.vty").exists, 30)
+        wait_for(f"{leaf}: BGP", lambda: subprocess.run(
+            self.lab.in_node(leaf) + ["vtysh", "-N", space, "-d", "bgpd", "-c", "show bgp summary"],
+            capture_output=True).returncode == 0)  # fmt: skip
+        self.lab.run(leaf, "vtysh", "-N", space, "-b", check=False)
+        self.put_bfd_first(leaf)
+
+    # --- what the oracle is told ----------------------------------------------------------------
+
+    def lost(self, *elements: str) -> None:
+        for element in elements:
+            self.oracle.change(time.time(), element, False)
+
+    def back(self, *elements: str) -> None:
+        for element in elements:
+            self.oracle.change(time.time(), element, True)
+
+    @contextmanager
+    def disturbed(self, leaf: str):
+        """A leaf whose daemons come and go: it attracts traffic before its kernel has all routes, and nobody outside can
+        tell when. So it may lose what crosses it until all sessions are back."""
+        start = time.time()
+        try:
+            yield
+            own = set(topology.fabric_interfaces(leaf))
+            wait_for("all sessions", lambda: not self.sessions_missing() and frr.established(self.lab, leaf) >= own, 90, every=0.3)
+        finally:
+            self.oracle.disturb(start, time.time(), leaf)
+
+    # --- at rest --------------------------------------------------------------------------------
+
+    def sessions_missing(self) -> list[str]:
+        missing = []
+        for server in self.servers:
+            up = {own for own, _, _ in topology.uplinks(server)}
+            if absent := up - lastmile.established(self.lab, server):
+                missing.append(f"{server}: BGP by {' '.join(sorted(absent))}")
+            sessions = lastmile.show(self.lab, server, "bfd").get("sessions", [])
+            if absent := up - {s["neighbor"] for s in sessions if s["state"] == "up"}:
+                missing.append(f"{server}: BFD by {' '.join(sorted(absent))}")
+        return missing
+
+    def state(self, server: str) -> State | None:
+        def show(what: str) -> dict:
+            return lastmile.show(self.lab, server, what)
+
+        now = figures.read(self.lab.pid(server, "lastmiled"), show)
+        return State(figures.routes(show), now) if now else None
+
+    def wait_until_whole(self, patience: float = 90) -> dict[str, State]:
+        """Waits until all sessions are up and everything is as at the start (at the start: until it does not change any
+        more); what there is then. LabError with all that is different if that takes too long."""
+        deadline = time.monotonic() + patience
+        before: dict[str, State | None] = {}
+        while True:
+            missing = self.sessions_missing()
+            now = {server: self.state(server) for server in self.servers} if not missing else {}
+            for server, seen in now.items():
+                then = self.at_start.get(server) or before.get(server)
+                if seen is None or then is None:
+                    missing.append(f"{server}: no figures yet")
+                else:
+                    missing += [f"{server}: {text}" for text in seen.differences(then)]
+            if not missing:
+                return now
+            if time.monotonic() > deadline:
+                raise LabError("; ".join(missing))
+            before = now
+            time.sleep(0.2 if self.at_start else 2)
+
+    def settle(self) -> None:
+        """After a step: all as at the start, and no process larger."""
+        now = self.wait_until_whole()
+        self.at_start = self.at_start or now
+        grown = []
+        for server, state in now.items():
+            start = self.of_process.setdefault(state.figures.pid, state.figures)
+            grown += [f"{server}: {text}" for text in state.figures.growth(start)]
+        if grown:
+            raise LabError("; ".join(grown))
