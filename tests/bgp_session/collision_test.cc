@@ -84,8 +84,9 @@ TEST_P(Collision, IncomingWhileOursIsInOpenConfirm) {
   const ConnectionId incoming = world.connect_in(kNumbered);
   EXPECT_EQ(world.count<Open>(incoming), 1U);
   world.say(incoming, open);
-  GetParam().ours_stays ? expect_survivor(world, outgoing, incoming)
-                        : expect_survivor(world, incoming, outgoing);
+  if (GetParam().ours_stays) return expect_survivor(world, outgoing, incoming);
+  world.advance(Connection::kCollisionPatience);  // see CollisionUndecided
+  expect_survivor(world, incoming, outgoing);
 }
 
 INSTANTIATE_TEST_SUITE_P(
@@ -152,6 +153,53 @@ TEST(CollisionUndecided, OursGoesOnAtOnceWhenTheOtherEnds) {
   world.hang_up(undecided.both.incoming);
   EXPECT_EQ(world.state(), SessionState::kEstablished);
   EXPECT_EQ(world.count<Keepalive>(undecided.both.outgoing), 1U);
+}
+
+/// The same peer has had our KEEPALIVE before its own connection came to be.
+struct TooLate {
+  TooLate() : world({numbered()}) {
+    world.start();
+    outgoing = world.dialed();
+    world.open(outgoing);
+    world.say(outgoing, peer_open(kHigherId));
+    EXPECT_EQ(world.count<Keepalive>(outgoing), 1U);
+    incoming = world.connect_in(kNumbered);
+    world.say(incoming, peer_open(kHigherId));
+    EXPECT_EQ(world.count<Keepalive>(incoming), 0U);
+    EXPECT_FALSE(world.closed(outgoing)) << "the peer may be Established on it";
+  }
+  World world;
+  ConnectionId outgoing, incoming;
+};
+
+TEST(CollisionTooLate, ThePeerThatIsEstablishedOnOursEndsItsOwn) {
+  TooLate late;
+  World& world = late.world;
+  world.say_keepalive(late.outgoing);
+  EXPECT_EQ(world.state(), SessionState::kOpenConfirm) << "it may still end ours";
+  world.say(late.incoming, kLost);
+  EXPECT_EQ(world.state(), SessionState::kEstablished);
+  EXPECT_EQ(world.count<Keepalive>(late.outgoing), 1U);
+  EXPECT_EQ(world.observer.log, std::vector<std::string>{"up 0"});
+}
+
+TEST(CollisionTooLate, ThePeerThatIsNotEndsOurs) {
+  TooLate late;
+  World& world = late.world;
+  world.say_keepalive(late.outgoing);
+  world.say(late.outgoing, kLost);
+  EXPECT_EQ(world.count<Keepalive>(late.incoming), 1U) << "it goes on at once";
+  world.say_keepalive(late.incoming);
+  EXPECT_EQ(world.state(), SessionState::kEstablished);
+  EXPECT_EQ(world.observer.log, std::vector<std::string>{"up 0"});
+}
+
+TEST(CollisionTooLate, WithoutAWordTheRuleHolds) {
+  TooLate late;
+  World& world = late.world;
+  world.say_keepalive(late.outgoing);
+  world.advance(Connection::kCollisionPatience);
+  expect_survivor(world, late.incoming, late.outgoing);
 }
 
 TEST(CollisionWithDial, DialUnderWayIsTakenBackAtOpenConfirm) {

@@ -147,8 +147,8 @@ void Connection::in_open_sent(Message& message, TimePoint now) {
 void Connection::in_open_confirm(Message& message, TimePoint now) {
   std::visit(Overloaded{
                  [&](const Keepalive&) {  // event 26
-                   if (answer_ != Answer::kGiven) {
-                     answer_ = Answer::kWithheldAndHeardTheirs;
+                   if (undecided_) {
+                     heard_keepalive_ = true;
                      return;
                    }
                    establish(now);
@@ -192,18 +192,22 @@ void Connection::accept_open(const Open& theirs, TimePoint now) {
   if (state_ != State::kOpenConfirm) return;
   restart_hold(negotiated_.hold_time, now);
   if (ctx_.owner.may_lose(*this)) {
-    answer_ = Answer::kWithheld;
+    hold();
     ctx_.timers.arm(timer(TimerKind::kKeepalive), kCollisionPatience);
     return;
   }
+  answer();
+}
+
+void Connection::answer() {
+  answered_ = true;
   send_keepalive();
 }
 
 void Connection::go_on(TimePoint now) {
-  if (answer_ == Answer::kGiven || state_ != State::kOpenConfirm) return;
-  const Answer was = std::exchange(answer_, Answer::kGiven);
-  send_keepalive();
-  if (was == Answer::kWithheldAndHeardTheirs) establish(now);
+  if (state_ != State::kOpenConfirm || !std::exchange(undecided_, false)) return;
+  if (!answered_) answer();
+  if (heard_keepalive_) establish(now);
 }
 
 void Connection::establish(TimePoint now) {
@@ -253,7 +257,7 @@ void Connection::timer_expired(TimerKind kind, TimePoint now) {
     case TimerKind::kHold:  // event 10
       return hold_expired(now);
     case TimerKind::kKeepalive:  // event 11
-      return answer_ == Answer::kGiven ? send_keepalive() : go_on(now);
+      return answered_ ? send_keepalive() : ctx_.owner.on_undecided(*this, now);
     case TimerKind::kSendHold:
       return send_hold_expired();
     default:

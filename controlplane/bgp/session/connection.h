@@ -48,6 +48,8 @@ class ConnectionOwner {
   /// Whether it may lose a collision that is not decided yet; it then says no KEEPALIVE for a
   /// while.
   [[nodiscard]] virtual bool may_lose(const Connection& connection) const = 0;
+  /// That has lasted for kCollisionPatience.
+  virtual void on_undecided(Connection& connection, TimePoint now) = 0;
   virtual void on_established(Connection& connection, TimePoint now) = 0;
   virtual void on_update(Connection& connection, Update& update, TimePoint now) = 0;
   virtual void on_route_refresh(Connection& connection, const RouteRefresh& refresh,
@@ -88,7 +90,7 @@ class Connection {
   static constexpr Duration kLargeHoldTime = std::chrono::minutes{4};
   /// RFC 9687 section 4: the greater of 8 minutes and twice the hold time.
   static constexpr Duration kSendHoldTime = std::chrono::minutes{8};
-  /// How long KEEPALIVE is withheld where the connection may lose a collision (see accept_open).
+  /// How long a collision may remain undecided (see ConnectionOwner::may_lose).
   static constexpr Duration kCollisionPatience = std::chrono::milliseconds{500};
   /// A hold timer that fires this late tells of our own delay, not of the peer's (see
   /// hold_expired).
@@ -113,8 +115,12 @@ class Connection {
 
   // --- what the owner may ask -----------------------------------------------------------------
 
-  /// There is nothing left to lose a collision to: goes on if KEEPALIVE is withheld.
+  /// A collision is not decided: it goes no further than OpenConfirm until go_on().
+  void hold() { undecided_ = true; }
+  /// There is nothing left to lose a collision to: goes on if it has waited for that.
   void go_on(TimePoint now);
+  /// KEEPALIVE has answered OPEN, so the peer may be Established.
+  [[nodiscard]] bool answered() const { return answered_; }
   /// Ends the connection with a NOTIFICATION.
   void close_with(const Notification& notification, TimePoint now);
   /// Ends it without a word.
@@ -140,6 +146,7 @@ class Connection {
   void send_open();
   void send_keepalive();
   void accept_open(const Open& theirs, TimePoint now);
+  void answer();
   void establish(TimePoint now);
 
   // One for each state: what a message means there.
@@ -173,9 +180,10 @@ class Connection {
   std::optional<TimePoint> hold_deadline_;
   bool hold_second_chance_ = true;  ///< see hold_expired()
   bool send_hold_armed_ = false;
-  /// What OPEN is answered with: KEEPALIVE, unless a collision is to be decided first.
-  enum class Answer : std::uint8_t { kGiven, kWithheld, kWithheldAndHeardTheirs };
-  Answer answer_ = Answer::kGiven;
+  // In OpenConfirm.
+  bool answered_ = false;         ///< with KEEPALIVE
+  bool undecided_ = false;        ///< a collision is to be decided first
+  bool heard_keepalive_ = false;  ///< while it was undecided
   Ending ending_;
 };
 

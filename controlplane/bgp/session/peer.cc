@@ -270,7 +270,8 @@ tl::expected<Negotiated, Notification> Peer::check_open(const Connection& connec
 /// a connection that is to lose, so the other one is never Established on it.
 ///
 /// A peer that prevails and does as the RFC says would still be misled by our own KEEPALIVE, see
-/// may_lose().
+/// may_lose(). If it has got one already, it may be Established on our connection, and close its
+/// own: then it decides.
 void Peer::on_open_confirm(Connection& connection, TimePoint now) {
   backoff_.reached();
   if (Connection* other = other_than(connection)) {
@@ -278,20 +279,33 @@ void Peer::on_open_confirm(Connection& connection, TimePoint now) {
     const bool ours = connection.origin() == Connection::Origin::kOutgoing;
     const Notification lost = notification(CeaseReason::kConnectionCollision);
     if (we_prevail) (ours ? *other : connection).close_with(lost, now);
-    if (!we_prevail && !ours) other->close_with(lost, now);
+    if (!we_prevail && !ours) other->answered() ? other->hold() : other->close_with(lost, now);
   }
   rest();
 }
 
-/// The peer prevails and has opened a connection of its own, on which its OPEN has not come yet. A
-/// KEEPALIVE of ours on this one would cross with our OPEN on that one: the peer may take them in
-/// either order, and end here what it keeps, while we, Established by its KEEPALIVE, end the other.
-/// Both connections would be gone.
+/// The peer prevails, and there are two connections. A KEEPALIVE of ours on our own would cross
+/// with our OPEN on the peer's: it may take them in either order, and end here what it keeps, while
+/// we, Established by its KEEPALIVE, end the other. Both connections would be gone.
+///
+/// So we say none on ours as long as OPEN has not come on the peer's. If we had, when the peer's
+/// came to be, we say none on the peer's, until it ends one of the two: its own if it is
+/// Established on ours, or else ours.
 bool Peer::may_lose(const Connection& connection) const {
-  const Slot& theirs = slots_[static_cast<std::size_t>(Connection::Origin::kIncoming)];
-  return connection.origin() == Connection::Origin::kOutgoing && theirs &&
-         theirs->state() == Connection::State::kOpenSent &&
-         !local_speaker_prevails(ctx_.speaker, connection.received_open());
+  if (local_speaker_prevails(ctx_.speaker, connection.received_open())) return false;
+  using State = Connection::State;
+  const bool ours = connection.origin() == Connection::Origin::kOutgoing;
+  const Slot& other = slot(ours ? Connection::Origin::kIncoming : Connection::Origin::kOutgoing);
+  return other && other->state() == (ours ? State::kOpenSent : State::kOpenConfirm);
+}
+
+/// The peer has decided nothing; what RFC 4271 section 6.8 says holds.
+void Peer::on_undecided(Connection& connection, TimePoint now) {
+  Connection* other = other_than(connection);
+  if (other != nullptr && connection.origin() == Connection::Origin::kIncoming) {
+    other->close_with(notification(CeaseReason::kConnectionCollision), now);
+  }
+  connection.go_on(now);
 }
 
 void Peer::on_established(Connection& connection, TimePoint now) {

@@ -145,6 +145,7 @@ class Peer final : private ConnectionOwner {
                                                     const Open& theirs) override;
   void on_open_confirm(Connection& connection, TimePoint now) override;
   [[nodiscard]] bool may_lose(const Connection& connection) const override;
+  void on_undecided(Connection& connection, TimePoint now) override;
   void on_established(Connection& connection, TimePoint now) override;
   void on_update(Connection& connection, Update& update, TimePoint now) override;
   void on_route_refresh(Connection& connection, const RouteRefresh& refresh,
@@ -185,6 +186,9 @@ class Peer final : private ConnectionOwner {
   // connections
   using Slot = std::optional<Connection>;
   Slot& slot(Connection::Origin origin) { return slots_[static_cast<std::size_t>(origin)]; }
+  [[nodiscard]] const Slot& slot(Connection::Origin origin) const {
+    return slots_[static_cast<std::size_t>(origin)];
+  }
   void open_connection(ConnectionId id, Connection::Origin origin, const Endpoint& local,
                        const Endpoint& remote, TimePoint now);
   [[nodiscard]] Connection* find(ConnectionId id);
