@@ -483,5 +483,27 @@ TEST(Output, SendHoldTimer) {
   EXPECT_NE(world.observer.last_reason.find("Send Hold Timer Expired"), std::string::npos);
 }
 
+/// A peer that takes a little now and then is slow, not dead, though the queue is never empty.
+TEST(Output, SendHoldTimerHeedsProgress) {
+  World world({numbered()});
+  world.start();
+  const ConnectionId c = world.establish_dialed();
+  world.transport.stuck = true;
+  const auto live = [&](int rounds) {
+    for (int i = 0; i < rounds && world.state() == SessionState::kEstablished; ++i) {
+      world.advance(5s);
+      if (world.state() == SessionState::kEstablished) world.say_keepalive(c);
+    }
+  };
+  world.manager.send_updates(PeerId{0}, encode_end_of_rib(Family::kIpv4Unicast));
+  for (int i = 0; i < 4; ++i) {
+    live(7 * 12);
+    --world.transport.records[c].queued;
+  }
+  EXPECT_EQ(world.state(), SessionState::kEstablished);
+  live(17 * 12);
+  EXPECT_TRUE(world.closed(c)) << "nothing for 8 minutes";
+}
+
 }  // namespace
 }  // namespace lastmile::bgp

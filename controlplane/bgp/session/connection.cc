@@ -301,9 +301,11 @@ void Connection::drained() {
   ctx_.timers.cancel(timer(TimerKind::kSendHold));
 }
 
-/// RFC 9687: the peer's TCP acknowledges, so its hold timer keeps quiet, but it takes no data.
+/// RFC 9687: the peer's TCP acknowledges, so its hold timer keeps quiet, but it takes no data. One
+/// that takes some, however slowly, is alive, though our queue never ran empty meanwhile.
 void Connection::send_hold_expired() {
   if (ctx_.transport.queued(id_) == 0) return;
+  if (gone_octets() != gone_at_send_hold_) return arm_send_hold();
   // A NOTIFICATION would only join the queue that does not move, so none is sent.
   drop(to_string(notification(NotificationCode::kSendHoldTimerExpired)));
 }
@@ -311,11 +313,20 @@ void Connection::send_hold_expired() {
 // --- sending -----------------------------------------------------------------------------------
 
 void Connection::send(std::vector<std::uint8_t> bytes) {
+  sent_octets_ += bytes.size();
   ctx_.transport.send(id_, std::move(bytes));
-  if (send_hold_armed_ || ctx_.transport.queued(id_) == 0) return;
+  if (!send_hold_armed_ && ctx_.transport.queued(id_) != 0) arm_send_hold();
+}
+
+void Connection::arm_send_hold() {
   send_hold_armed_ = true;
+  gone_at_send_hold_ = gone_octets();
   const Duration after = std::max<Duration>(kSendHoldTime, 2 * negotiated_.hold_time);
   ctx_.timers.arm(timer(TimerKind::kSendHold), after);
+}
+
+std::uint64_t Connection::gone_octets() const {
+  return sent_octets_ - ctx_.transport.queued(id_);
 }
 
 void Connection::send_open() {

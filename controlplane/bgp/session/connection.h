@@ -163,6 +163,8 @@ class Connection {
   void restart_keepalive();
   void hold_expired(TimePoint now);
   void send_hold_expired();
+  void arm_send_hold();
+  [[nodiscard]] std::uint64_t gone_octets() const;
   [[nodiscard]] TimerKey timer(TimerKind kind) const { return {kind, id_.value()}; }
 
   void end(Ending ending);
@@ -180,6 +182,8 @@ class Connection {
   std::optional<TimePoint> hold_deadline_;
   bool hold_second_chance_ = true;  ///< see hold_expired()
   bool send_hold_armed_ = false;
+  std::uint64_t sent_octets_ = 0;        ///< handed to the transport
+  std::uint64_t gone_at_send_hold_ = 0;  ///< of these had left its queue when kSendHold was armed
   // In OpenConfirm.
   bool answered_ = false;         ///< with KEEPALIVE
   bool undecided_ = false;        ///< a collision is to be decided first
