@@ -49,6 +49,26 @@ TEST(PeerOptions, PasswordGuardsTheAddressForAsLongAsItIsKnown) {
   EXPECT_TRUE(world.transport.passwords.contains(Ipv6Prefix(kOtherLeaf, 128)));
 }
 
+/// fe80::1 on every port: the key stays as long as one of the neighbors is there.
+TEST(Password, OfOneAddressOnSeveralPorts) {
+  PeerSettings one = unnumbered(0), other = unnumbered(1), third = unnumbered(2);
+  one.password = other.password = "secret";
+  third.password = "other";
+  World world({one, other, third});
+  world.start();
+  const Ipv6Prefix host(kLeaf, 128);
+  for (std::uint16_t i = 0; i < 2; ++i) world.manager.discovered(PortId{i}, kLeaf, world.now);
+  world.manager.discovery_lost(PortId{0}, world.now);
+  world.manager.discovered(PortId{0}, kOtherLeaf, world.now);
+  EXPECT_EQ(world.transport.passwords.at(host), "secret") << "the second port's neighbor's";
+  world.manager.discovered(PortId{2}, kLeaf, world.now);
+  EXPECT_EQ(world.transport.passwords.at(host), "other") << "the last one";
+  world.manager.discovered(PortId{2}, kOtherLeaf, world.now);
+  EXPECT_EQ(world.transport.passwords.at(host), "secret") << "again";
+  world.manager.discovered(PortId{1}, kOtherLeaf, world.now);
+  EXPECT_FALSE(world.transport.passwords.contains(host));
+}
+
 TEST(PeerOptions, LocalAsStandsInOpenAndDecidesWhoIsExternal) {
   PeerSettings settings = numbered();
   settings.local_as = Asn{65100};

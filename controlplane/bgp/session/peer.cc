@@ -68,7 +68,7 @@ void Peer::retire(const Notification& notification, TimePoint now) {
     stop_seeking();
     end_restart("no longer configured so", now);
   });
-  guard_address("");
+  unguard_address();
 }
 
 void Peer::send_route_refresh(const RouteRefresh& refresh) {

@@ -36,6 +36,7 @@
 
 #include "controlplane/bgp/session/connection.h"
 #include "controlplane/bgp/session/open.h"
+#include "controlplane/bgp/session/password_guards.h"
 #include "controlplane/bgp/session/retry.h"
 #include "controlplane/bgp/session/status.h"
 #include "controlplane/event/effects.h"
@@ -54,6 +55,7 @@ class Peer final : private ConnectionOwner {
     Timers& timers;
     SessionObserver& observer;
     ConnectionPeers& connection_peers;
+    PasswordGuards& guards;
   };
 
   /// Bytes that may wait in the send queue before writable() turns false.
@@ -178,7 +180,9 @@ class Peer final : private ConnectionOwner {
   [[nodiscard]] bool may_seek() const;
   [[nodiscard]] bool may_dial() const;
   void use_address(std::optional<IpAddress> address, AddressSource source);
-  void guard_address(const std::string& password);
+  void guard_address();
+  void unguard_address();
+  [[nodiscard]] std::optional<IpPrefix> guarded_address() const;
   void believe_discovery();
   void end_all(const Notification& notification, TimePoint now);
   void drop_all(const std::string& reason);

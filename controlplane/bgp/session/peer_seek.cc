@@ -213,23 +213,36 @@ void Peer::end_all(const Notification& notification, TimePoint now) {
 
 void Peer::use_address(std::optional<IpAddress> address, AddressSource source) {
   if (address != address_) {
-    guard_address("");
+    unguard_address();
     address_ = address;
-    guard_address(settings_.password);
+    guard_address();
   }
   address_source_ = source;
 }
 
-/// What comes from the peer's address has to be signed. Of a dynamic peer the whole listen range is
-/// guarded, by the session manager.
-void Peer::guard_address(const std::string& password) {
-  if (settings_.password.empty() || !address_ || settings_.listen) return;
-  const IpPrefix host = std::visit(
-      []<class Address>(const Address& a) { return IpPrefix{Prefix<Address>(a, Address::kBits)}; },
-      *address_);
-  if (ctx_.transport.set_password(host, password) || password.empty()) return;
+/// From where connections have to be signed. Of a dynamic peer the whole listen range is guarded,
+/// by the session manager.
+std::optional<IpPrefix> Peer::guarded_address() const {
+  if (settings_.password.empty() || !address_ || settings_.listen) return std::nullopt;
+  return host_prefix(*address_);
+}
+
+void Peer::guard_address() {
+  const auto host = guarded_address();
+  if (!host) return;
+  if (ctx_.guards.is_contested(*host, settings_.password)) {
+    log::warn(
+        "bgp {}: another neighbor has the address {}, too, with another password, and the kernel "
+        "takes one: connections that the other opens will be refused, those that we open will not",
+        settings_.name, *address_);
+  }
+  if (ctx_.guards.add(*host, settings_.password)) return;
   log::error("bgp {}: the kernel takes no TCP MD5 password for {}; the session will not come up",
              settings_.name, *address_);
+}
+
+void Peer::unguard_address() {
+  if (const auto host = guarded_address()) ctx_.guards.remove(*host, settings_.password);
 }
 
 /// With no connection left, what was learned meanwhile counts.

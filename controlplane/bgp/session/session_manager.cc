@@ -53,6 +53,7 @@ SessionManager::SessionManager(Speaker speaker, std::vector<PeerSettings> peers,
       transport_(transport),
       timers_(timers),
       seed_(seed),
+      guards_(transport),
       observer_(std::make_unique<ObserverSlot>()) {
   peers_.reserve(peers.size());
   for (PeerSettings& settings : peers) {
@@ -76,7 +77,8 @@ void SessionManager::sort_ranges() {
 
 std::unique_ptr<Peer> SessionManager::make_peer(PeerId id, PeerId configured_as,
                                                 PeerSettings settings) {
-  const Peer::Context context{speaker_, transport_, timers_, *observer_, connection_peers_};
+  const Peer::Context context{speaker_,   transport_,        timers_,
+                              *observer_, connection_peers_, guards_};
   return std::make_unique<Peer>(context, id, configured_as, std::move(settings),
                                 seed_ + id.value());
 }
@@ -93,9 +95,7 @@ void SessionManager::start(SessionObserver& observer, TimePoint now) {
 
 void SessionManager::guard(const Range& range) {
   const PeerSettings& settings = range.settings;
-  if (settings.password.empty() || transport_.set_password(*settings.listen, settings.password)) {
-    return;
-  }
+  if (settings.password.empty() || guards_.add(*settings.listen, settings.password)) return;
   log::error(
       "bgp {}: the kernel takes no TCP MD5 password for this range; nobody in it can connect",
       settings.name);
@@ -278,7 +278,8 @@ void SessionManager::retire_range(PeerId id, const Notification& notification, T
     }
   }
   const auto range = std::ranges::find(ranges_, id, &Range::id);
-  if (!range->settings.password.empty()) transport_.set_password(*range->settings.listen, "");
+  const PeerSettings& settings = range->settings;
+  if (!settings.password.empty()) guards_.remove(*settings.listen, settings.password);
   ranges_.erase(range);
 }
 

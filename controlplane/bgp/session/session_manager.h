@@ -118,6 +118,7 @@ class SessionManager final : public PeerOutput {
   Transport& transport_;
   Timers& timers_;
   const std::uint64_t seed_;
+  PasswordGuards guards_;
   std::unique_ptr<ObserverSlot> observer_;
   ConnectionPeers connection_peers_;
   /// By PeerId. Null for a listen range, and where a dynamic or deconfigured peer has gone: then
