@@ -154,6 +154,11 @@ std::optional<AttributeId> ExportView::outgoing(const Prefix<Address>& prefix, c
 template std::optional<AttributeId> ExportView::outgoing(const Ipv4Prefix&, const Path&);
 template std::optional<AttributeId> ExportView::outgoing(const Ipv6Prefix&, const Path&);
 
+/// With replace-as nothing tells of router.asn (RFC 7705 section 3.2).
+bgp::Asn ExportView::shown_asn() const {
+  return kind_.local_as && kind_.replace_as ? *kind_.local_as : own_asn_;
+}
+
 AttributeId ExportView::make_outgoing(AttributeId attributes, std::size_t rule) {
   bgp::PathAttributes out = unpacked(attributes);
   if (kind_.external) {
@@ -166,7 +171,7 @@ AttributeId ExportView::make_outgoing(AttributeId attributes, std::size_t rule) 
     std::erase_if(out.extended_communities,
                   [](bgp::ExtendedCommunity c) { return !bgp::is_transitive(c); });
     if (kind_.remove_private_as) remove_private(out.as_path);
-    if (kind_.peer_asn.value() != 0) replace(out.as_path, kind_.peer_asn, own_asn_);
+    if (kind_.peer_asn.value() != 0) replace(out.as_path, kind_.peer_asn, shown_asn());
   }
   // Of a link that is not ours: the next hop is us.
   std::erase_if(out.extended_communities,
@@ -179,8 +184,8 @@ AttributeId ExportView::make_outgoing(AttributeId attributes, std::size_t rule) 
   if (kind_.graceful_shutdown) add(out.communities, bgp::Community{bgp::kGracefulShutdown});
   if (kind_.external) {
     out.local_preference.reset();
-    if (!kind_.local_as || !kind_.replace_as) out.as_path.prepend(own_asn_);
-    if (kind_.local_as) out.as_path.prepend(*kind_.local_as);
+    if (kind_.local_as && !kind_.replace_as) out.as_path.prepend(own_asn_);
+    out.as_path.prepend(kind_.local_as.value_or(own_asn_));
   } else if (!out.local_preference) {
     out.local_preference = kDefaultLocalPreference;
   }

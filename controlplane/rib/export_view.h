@@ -84,6 +84,7 @@ class ExportView {
 
  private:
   [[nodiscard]] bool may_tell(const Path& path, const bgp::PathAttributes& attributes) const;
+  [[nodiscard]] bgp::Asn shown_asn() const;
   [[nodiscard]] AttributeId make_outgoing(AttributeId attributes, std::size_t rule);
   const bgp::PathAttributes& unpacked(AttributeId attributes);
   void forget();

@@ -283,6 +283,19 @@ TEST(TransitMode, AsOverrideAndPrivateNumbers) {
   EXPECT_EQ(to_string(f.told(1).routes.at(prefix("21.0.0.0/8")).first.as_path), "64512 7");
 }
 
+/// Where local-as stands in place of router.asn, as-override does not tell of that either.
+TEST(TransitMode, AsOverrideWithReplacedAs) {
+  Transit f([](Config& config) {
+    config.bgp.neighbors[0].as_override = true;
+    config.bgp.neighbors[0].local_as.asn = bgp::Asn{65100};
+    config.bgp.neighbors[0].local_as.replace_as = true;
+  });
+  f.announce(1, "20.0.0.0/8", f.path({65002, 65001, 7}));
+  f.settle();
+  EXPECT_EQ(to_string(f.told(0).routes.at(prefix("20.0.0.0/8")).first.as_path),
+            "65100 65002 65100 7");
+}
+
 TEST(TransitMode, InternalPeersDoNotHearOfEachOther) {
   Transit f;
   for (unsigned n = 0; n < 2; ++n) {
