@@ -73,6 +73,21 @@ void FamilyRib<Address>::drop_path(Record& record, std::size_t position) {
   record.paths.remove(core_.arena, position);
 }
 
+/// A path goes that its neighbor has not withdrawn: its number is free again, unless a path that
+/// has come since has it.
+template <class Address>
+void FamilyRib<Address>::forget_path(Record& record, std::size_t position) {
+  const Path path = record.paths.paths(core_.arena)[position];
+  drop_path(record, position);
+  const auto& numbers = core_.sources[path.source].path_numbers;
+  if (!numbers) return;
+  const bool in_use = std::ranges::any_of(record.paths.paths(core_.arena), [&](const Path& other) {
+    return other.path_number == path.path_number &&
+           core_.sources[other.source].path_numbers == numbers;
+  });
+  if (!in_use) std::get<PathNumbers<Address>>(*numbers).free(record.prefix, path.path_number);
+}
+
 template <class Address>
 void FamilyRib<Address>::set_path(const Prefix<Address>& prefix, const Path& path) {
   const auto [number, fresh] = table_.find_or_insert(prefix);
@@ -196,7 +211,7 @@ std::size_t FamilyRib<Address>::age(std::uint32_t& cursor, SourceId source, std:
       Path& path = record.paths.paths(core_.arena)[i];
       if (path.source != source) continue;
       any = true;
-      if (!age_path(path)) drop_path(record, i);
+      if (!age_path(path)) forget_path(record, i);
     }
     if (!any) continue;
     mark_dirty(cursor);
@@ -233,7 +248,7 @@ bool FamilyRib<Address>::purge(Record& record) {
   for (std::size_t i = record.paths.size(); i-- > 0;) {
     const Path& path = record.paths.paths(core_.arena)[i];
     if (core_.sources[path.source].state != SourceState::kDeparting) continue;
-    drop_path(record, i);
+    forget_path(record, i);
     any = true;
   }
   return any;

@@ -134,6 +134,7 @@ class FamilyRib {
  private:
   void mark_dirty(std::uint32_t number);
   void drop_path(Record& record, std::size_t position);
+  void forget_path(Record& record, std::size_t position);
   bool age_path(Path& path);
   void count(const Path& path, int sign);
   void erase_if_idle(std::uint32_t number);

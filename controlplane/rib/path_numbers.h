@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <optional>
+#include <tuple>
 #include <unordered_map>
 #include <vector>
 
@@ -45,17 +46,33 @@ class PathNumbers {
     const auto known = std::ranges::find(ids, std::optional{id});
     if (known == ids.end()) return std::nullopt;
     const auto number = static_cast<std::uint16_t>(known - ids.begin());
-    known->reset();
-    while (!ids.empty() && !ids.back()) ids.pop_back();
-    if (ids.empty()) by_prefix_.erase(found);
+    clear(found, number);
     return number;
+  }
+
+  /// The path with that number is gone, though nobody has withdrawn it.
+  void free(const Prefix<Address>& prefix, std::uint16_t number) {
+    const auto found = by_prefix_.find(prefix);
+    if (found != by_prefix_.end() && number < found->second.size()) clear(found, number);
   }
 
   [[nodiscard]] std::size_t prefixes() const { return by_prefix_.size(); }
 
  private:
   using Ids = std::vector<std::optional<std::uint32_t>>;
-  std::unordered_map<Prefix<Address>, Ids> by_prefix_;
+  using ByPrefix = std::unordered_map<Prefix<Address>, Ids>;
+
+  void clear(typename ByPrefix::iterator entry, std::uint16_t number) {
+    Ids& ids = entry->second;
+    ids[number].reset();
+    while (!ids.empty() && !ids.back()) ids.pop_back();
+    if (ids.empty()) by_prefix_.erase(entry);
+  }
+
+  ByPrefix by_prefix_;
 };
+
+/// Of one neighbor.
+using PathNumberTables = std::tuple<PathNumbers<Ipv4Address>, PathNumbers<Ipv6Address>>;
 
 }  // namespace lastmile::rib

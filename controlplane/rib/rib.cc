@@ -228,6 +228,15 @@ void Rib::on_established(bgp::PeerId id, const bgp::Negotiated& negotiated, Time
 
   peer.incarnation = state_->take_over_stale(id, negotiated);
   peer.restart = negotiated.graceful_restart;
+  for (const bgp::Family family : kFamilies) {
+    peer.path_ids(family) = negotiated.codec.path_ids_of(family);
+  }
+  // Numbers of paths that are kept from the last session stay theirs.
+  if (negotiated.codec.path_ids.empty()) {
+    peer.path_numbers.reset();
+  } else if (!peer.path_numbers || !peer.has_stale()) {
+    peer.path_numbers = std::make_shared<PathNumberTables>();
+  }
   Source source;
   source.kind = SourceKind::kBgp;
   source.peer = id;
@@ -241,15 +250,12 @@ void Rib::on_established(bgp::PeerId id, const bgp::Negotiated& negotiated, Time
   const bool dynamic = peer.configured_as != id || config.name.empty();
   peer.name = dynamic ? to_string(negotiated.remote.address) : config.name;
   source.name = peer.name;
+  source.path_numbers = peer.path_numbers;
   for (const bgp::Family family : kFamilies) {
     source.family = family;
     peer.sources[static_cast<std::size_t>(family)] = state_->core.sources.add(source);
   }
   peer.near_limit_said = peer.too_many_paths_said = false;
-  // Numbers of paths that are kept from the last session stay theirs.
-  if (!peer.has_stale()) peer.path_numbers = {};
-  for (const bgp::Family family : kFamilies)
-    peer.path_ids(family) = negotiated.codec.path_ids_of(family);
 
   peer.import.mode = state_->core.mode;
   peer.import.own_asn = state_->asn;

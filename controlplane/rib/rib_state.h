@@ -66,7 +66,7 @@ struct Rib::State {
     bool too_many_paths_said = false;
     /// RFC 7911: whether the peer's routes have path identifiers, and what we call them.
     std::array<bgp::PathIds, bgp::kFamilyCount> with_path_ids{};
-    std::tuple<PathNumbers<Ipv4Address>, PathNumbers<Ipv6Address>> path_numbers;
+    std::shared_ptr<PathNumberTables> path_numbers;
 
     [[nodiscard]] bgp::PathIds& path_ids(bgp::Family family) {
       return with_path_ids[static_cast<std::size_t>(family)];
@@ -75,7 +75,7 @@ struct Rib::State {
     template <class Address>
     [[nodiscard]] PathNumbers<Address>* numbers() {
       const bool present = path_ids(FamilyRib<Address>::kFamily) == bgp::PathIds::kPresent;
-      return present ? &std::get<PathNumbers<Address>>(path_numbers) : nullptr;
+      return present ? &std::get<PathNumbers<Address>>(*path_numbers) : nullptr;
     }
     bool can_refresh = false;
     std::array<Refresh, bgp::kFamilyCount> refreshes{};

@@ -6,12 +6,14 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "controlplane/bgp/session/session_events.h"
 #include "controlplane/rib/path.h"
+#include "controlplane/rib/path_numbers.h"
 #include "controlplane/rib/show.h"
 
 namespace lastmile::rib {
@@ -42,6 +44,9 @@ struct Source {
   [[nodiscard]] bool counts() const {
     return state == SourceState::kActive || state == SourceState::kStale;
   }
+  /// Which numbers its paths have, shared with the peer's other sources; null: it sends no path
+  /// identifiers.
+  std::shared_ptr<PathNumberTables> path_numbers;
   std::string name;        ///< the peer's, for policies
   std::uint32_t held = 0;  ///< paths in the tables; what a sweep has to bring to 0
 };

@@ -120,5 +120,57 @@ TEST(PathNumbers, AreSmallAndUsedAgain) {
   EXPECT_EQ(numbers.prefixes(), 0U);
 }
 
+/// A neighbor that gives its paths other identifiers with each restart, or forgets them in a
+/// refresh, does not run out of numbers.
+TEST(AddPath, NumbersOfPathsThatAreGoneAreFreeAgain) {
+  AddPath f;
+  std::uint32_t id = 0;
+  const auto say_five = [&] {
+    for (int i = 0; i < 5; ++i) f.say("20.0.0.0/8", ++id, f.via(0), f.path({65001, id}));
+  };
+  bgp::Update end;
+  end.end_of_rib = Family::kIpv4Unicast;
+  bgp::Negotiated session = with_path_ids(0);
+  session.enhanced_refresh = true;
+  say_five();
+  for (int restart = 0; restart < 60; ++restart) {
+    f.rib->on_restarting(f.peer(0), "test", f.now);
+    f.up(0, session);
+    say_five();
+    ASSERT_EQ(f.show("20.0.0.0/8").size(), 10U) << "the stale ones are there still";
+    f.rib->on_update(f.peer(0), end, f.now);
+    f.settle();
+    ASSERT_EQ(f.show("20.0.0.0/8").size(), 5U) << restart;
+    using Refresh = bgp::RouteRefresh;
+    f.rib->on_route_refresh(f.peer(0), {Family::kIpv4Unicast, Refresh::kBegin}, f.now);
+    id -= 2;  // two of them are said again
+    say_five();
+    f.rib->on_route_refresh(f.peer(0), {Family::kIpv4Unicast, Refresh::kEnd}, f.now);
+    f.settle();
+    ASSERT_EQ(f.show("20.0.0.0/8").size(), 5U) << restart;
+  }
+  // Each can still be withdrawn by its identifier.
+  for (std::uint32_t i = 0; i < 5; ++i) f.unsay("20.0.0.0/8", id - i);
+  EXPECT_EQ(f.plane.route("20.0.0.0/8"), "none");
+}
+
+/// What the sweep after a lost session still removes has nothing to do with the next one's numbers.
+TEST(AddPath, TheNextSessionsNumbersAreItsOwn) {
+  AddPath f;
+  for (std::uint32_t id = 1; id <= 5; ++id) f.say("20.0.0.0/8", id, f.via(0), f.path({65001, id}));
+  f.down(0);
+  f.up(0, with_path_ids(0));
+  bgp::Update update;  // before the sweep
+  update.attributes = f.path({65001, 9});
+  update.reach.push_back({Family::kIpv4Unicast, f.via(0), f.nlri("20.0.0.0/8", 7)});
+  f.rib->on_update(f.peer(0), update, f.now);
+  f.settle();
+  f.say("20.0.0.0/8", 8, f.via(0), f.path({65001, 10}));
+  EXPECT_EQ(f.show("20.0.0.0/8").size(), 2U);
+  f.unsay("20.0.0.0/8", 7);
+  f.unsay("20.0.0.0/8", 8);
+  EXPECT_EQ(f.plane.route("20.0.0.0/8"), "none");
+}
+
 }  // namespace
 }  // namespace lastmile::rib::test
