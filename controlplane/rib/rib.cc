@@ -228,6 +228,7 @@ void Rib::on_established(bgp::PeerId id, const bgp::Negotiated& negotiated, Time
 
   peer.incarnation = state_->take_over_stale(id, negotiated);
   peer.restart = negotiated.graceful_restart;
+  peer.long_lived = negotiated.long_lived;
   for (const bgp::Family family : kFamilies) {
     peer.path_ids(family) = negotiated.codec.path_ids_of(family);
   }

@@ -139,13 +139,17 @@ void Rib::on_restarting(bgp::PeerId id, const std::string& /*reason*/, TimePoint
   s.end_all_stale(id);
   for (std::optional<SourceId>& source : peer.sources) {
     const bgp::Family family = s.core.sources[*source].family;
-    if (peer.restart && peer.restart->find(family) != nullptr) {
-      s.core.sources[*source].state = SourceState::kStale;
-      peer.stale_source(family) = *source;
-      source.reset();
-    } else {
+    const bool restarts = peer.restart && peer.restart->find(family) != nullptr;
+    const auto* kept = peer.long_lived ? peer.long_lived->find(family) : nullptr;
+    if (!restarts && (kept == nullptr || kept->stale_time_s == 0)) {
       s.depart(source);
+      continue;
     }
+    s.core.sources[*source].state = SourceState::kStale;
+    peer.stale_source(family) = *source;
+    source.reset();
+    // "... the GR restart time shall be deemed zero" (RFC 9494 section 4.2).
+    if (!restarts) s.begin_long_lived(*peer.stale_source(family), *kept);
   }
   s.finish_departures();
 }
@@ -156,18 +160,22 @@ void Rib::on_long_lived(bgp::PeerId id, const bgp::LongLivedRestart& kept, TimeP
   State& s = *state_;
   State::Peer& peer = s.peer(id);
   for (std::optional<SourceId>& source : peer.stale) {
-    if (!source) continue;
-    Source& known = s.core.sources[*source];
-    const bgp::LongLivedRestart::Kept* family = kept.find(known.family);
+    if (!source || s.core.sources[*source].last_choice) continue;
+    const auto* family = kept.find(s.core.sources[*source].family);
     if (family == nullptr || family->stale_time_s == 0) {
       s.depart(source);
-      continue;
+    } else {
+      s.begin_long_lived(*source, *family);
     }
-    known.last_choice = true;
-    s.aging.push_back(*source);
-    s.timers.arm(long_lived_timer(id, known.family), std::chrono::seconds{family->stale_time_s});
   }
   s.finish_departures();
+}
+
+void Rib::State::begin_long_lived(SourceId id, const bgp::LongLivedRestart::Kept& kept) {
+  Source& source = core.sources[id];
+  source.last_choice = true;
+  aging.push_back(id);
+  timers.arm(long_lived_timer(source.peer, source.family), std::chrono::seconds{kept.stale_time_s});
 }
 
 void Rib::State::end_long_lived(std::uint64_t timer_owner) {

@@ -42,7 +42,9 @@ struct Rib::State {
     Sources sources;  ///< all set while the session is up
     Sources stale;    ///< what the peer's last session has left, while it is kept
     Incarnation incarnation;
-    std::optional<bgp::GracefulRestart> restart;  ///< what was agreed on with the session
+    // What was agreed on with the session.
+    std::optional<bgp::GracefulRestart> restart;
+    std::optional<bgp::LongLivedRestart> long_lived;
 
     [[nodiscard]] bool up() const { return sources.front().has_value(); }
     [[nodiscard]] SourceId source(bgp::Family family) const {
@@ -148,6 +150,7 @@ struct Rib::State {
   void end_of_rib(bgp::PeerId id, bgp::Family family);
   void heard_all(bgp::PeerId id, bgp::Family family);
   void end_deferral(bgp::Family family);
+  void begin_long_lived(SourceId source, const bgp::LongLivedRestart::Kept& kept);
   void end_long_lived(std::uint64_t timer_owner);
   std::size_t age(std::size_t limit);
   void begin_refresh(bgp::PeerId id, bgp::Family family);

@@ -106,6 +106,38 @@ TEST(LongLived, EachFamilyHasATimeOfItsOwn) {
   EXPECT_FALSE(f.timers.armed.contains(timer(0, Family::kIpv4Unicast)));
 }
 
+/// RFC 9494 section 4.2: for a family that the capability of RFC 4724 leaves out the long-lived
+/// time begins with the restart.
+TEST(LongLived, AFamilyWithoutARestartTimeIsTheLastChoiceAtOnce) {
+  RibFixture f(transit());
+  f.start(0);
+  for (unsigned n = 0; n < 2; ++n) f.resolve(n);
+  bgp::Negotiated session = capable(0);
+  session.graceful_restart->families.pop_back();  // IPv6
+  f.up(0, session);
+  f.up(1, capable(1));
+  f.announce(0, "21.0.0.0/8", f.path({65001}));
+  f.announce(0, "2001:db8:7::/48", f.path({65001}));
+  f.settle();
+  f.rib->on_restarting(f.peer(0), "test", f.now);
+  f.settle();
+  EXPECT_TRUE(f.show("21.0.0.0/8")[0].attributes.communities.empty());
+  ASSERT_EQ(f.show("2001:db8:7::/48").size(), 1U);
+  EXPECT_EQ(f.show("2001:db8:7::/48")[0].attributes.communities, std::vector{kStale});
+  const Duration left = f.timers.armed.at(timer(0, Family::kIpv6Unicast));
+  EXPECT_EQ(left, Duration{std::chrono::seconds{5}});
+  // The end of the others' restart time is nothing to it.
+  f.timers.armed.erase(timer(0, Family::kIpv6Unicast));
+  f.rib->on_long_lived(f.peer(0), *session.long_lived, f.now);
+  f.settle();
+  EXPECT_TRUE(f.timers.armed.contains(timer(0, Family::kIpv4Unicast)));
+  EXPECT_FALSE(f.timers.armed.contains(timer(0, Family::kIpv6Unicast)));
+  EXPECT_EQ(f.show("21.0.0.0/8")[0].attributes.communities, std::vector{kStale});
+  f.rib->on_timer({timer(0, Family::kIpv6Unicast)}, f.now);
+  f.settle();
+  EXPECT_EQ(f.plane.route("2001:db8:7::/48"), "none");
+}
+
 TEST(LongLived, AFamilyWithoutATimeGoesAtOnce) {
   RibFixture f(transit());
   f.start(0);
