@@ -336,6 +336,7 @@ void FamilyRib<Address>::decide_record(std::uint32_t number) {
     uninstall(record);
   }
   note_export(record);
+  note_cover(record);
   note_generated(record);
   erase_if_idle(number);
 }
@@ -365,8 +366,21 @@ void FamilyRib<Address>::set_generated(std::vector<typename GeneratedRoutes<Addr
 }
 
 template <class Address>
-void FamilyRib<Address>::tell_covered(const typename GeneratedRoutes<Address>::Change& change) {
-  journal_.entries.insert(journal_.entries.end(), change.covered.begin(), change.covered.end());
+void FamilyRib<Address>::tell_covered() {
+  const auto covered = generated_.take_covered();
+  journal_.entries.insert(journal_.entries.end(), covered.begin(), covered.end());
+}
+
+/// If the prefix is an aggregate: what is inside is told of as long as it is not announced itself.
+template <class Address>
+void FamilyRib<Address>::note_cover(const Record& record) {
+  using Cover = typename GeneratedRoutes<Address>::Cover;
+  if (generated_.empty()) return;
+  if (announcement(record) != nullptr) {
+    generated_.set_cover(record.prefix, Cover::kAll);
+  } else if ((record.flags & kFibFailed) != 0) {
+    generated_.set_cover(record.prefix, Cover::kNothing);
+  }
 }
 
 template <class Address>
@@ -466,6 +480,7 @@ void FamilyRib<Address>::on_failure(const Prefix<Address>& prefix, FibError erro
   fail(record, error);
   core_.retry_credit = credit;  // nothing has become free
   note_export(record);
+  note_cover(record);
   note_generated(record);
 }
 
@@ -480,6 +495,7 @@ void FamilyRib<Address>::on_applied(FibSequence applied) {
     if (record.forwarding == kNotForwarded) continue;
     record.flags |= kConfirmed;
     journal_.entries.push_back(prefix);
+    note_cover(record);
   }
 }
 

@@ -76,7 +76,7 @@ class FamilyRib {
   void set_generated(std::vector<typename GeneratedRoutes<Address>::Rule> rules);
   [[nodiscard]] GeneratedRoutes<Address>& generated() { return generated_; }
   /// A summary-only aggregate has come or gone: what it covers is to be told of anew.
-  void tell_covered(const typename GeneratedRoutes<Address>::Change& change);
+  void tell_covered();
 
   // --- after our own restart (RFC 4724 section 4.1) ---
   /// What BGP brings is forwarded, but not announced before release().
@@ -145,6 +145,7 @@ class FamilyRib {
   void uninstall(Record& record);
   [[nodiscard]] bool may_announce(const Path& path) const;
   void note_export(Record& record);
+  void note_cover(const Record& record);
   void note_generated(const Record& record);
   void fail(Record& record, FibError error);
 

@@ -17,16 +17,15 @@ template <class Address>
 void GeneratedRoutes<Address>::configure(std::vector<Rule> rules) {
   for (Entry& entry : entries_) {
     if (entry.told != State::kThere) continue;
-    Change change{entry.rule.prefix, entry.rule.kind, State::kGone};
-    if (entry.rule.summary_only) change.covered.assign(entry.reasons.begin(), entry.reasons.end());
-    dropped_.push_back(std::move(change));
+    dropped_.push_back({entry.rule.prefix, entry.rule.kind, State::kGone});
+    if (entry.cover != Cover::kNothing) tell_covered(entry);
   }
   entries_.clear();
   asks_policies_ = suppresses_any_ = false;
   for (Rule& rule : rules) {
     asks_policies_ = asks_policies_ || rule.policy != nullptr;
     suppresses_any_ = suppresses_any_ || rule.summary_only;
-    entries_.push_back({std::move(rule), {}, State::kGone});
+    entries_.push_back({std::move(rule), {}, State::kGone, Cover::kNothing});
   }
   changed_ = true;
 }
@@ -75,9 +74,9 @@ auto GeneratedRoutes<Address>::take_changes() -> std::vector<Change> {
   for (Entry& entry : entries_) {
     if (entry.state() == entry.told) continue;
     entry.told = entry.state();
-    Change change{entry.rule.prefix, entry.rule.kind, entry.told};
-    if (entry.rule.summary_only) change.covered.assign(entry.reasons.begin(), entry.reasons.end());
-    changes.push_back(std::move(change));
+    changes.push_back({entry.rule.prefix, entry.rule.kind, entry.told});
+    const bool covers = entry.rule.summary_only && entry.told == State::kThere;
+    entry.cover = covers ? Cover::kNews : Cover::kNothing;
   }
   changed_ = false;
   return changes;
@@ -87,9 +86,28 @@ template <class Address>
 bool GeneratedRoutes<Address>::suppresses(const Prefix<Address>& prefix) const {
   if (!suppresses_any_) return false;
   return std::ranges::any_of(entries_, [&](const Entry& entry) {
-    return entry.rule.summary_only && entry.told == State::kThere &&
-           is_inside(prefix, entry.rule.prefix);
+    return entry.cover != Cover::kNothing && is_inside(prefix, entry.rule.prefix);
   });
+}
+
+template <class Address>
+void GeneratedRoutes<Address>::set_cover(const Prefix<Address>& prefix, Cover cover) {
+  if (!suppresses_any_) return;
+  for (Entry& entry : entries_) {
+    if (!entry.rule.summary_only || entry.rule.prefix != prefix) continue;
+    if (entry.told != State::kThere || entry.cover == cover) continue;
+    entry.cover = cover;
+    tell_covered(entry);
+  }
+}
+
+template <class Address>
+void GeneratedRoutes<Address>::tell_covered(const Entry& entry) {
+  covered_.insert(covered_.end(), entry.reasons.begin(), entry.reasons.end());
+  // Other aggregates are no reasons.
+  for (const Entry& other : entries_) {
+    if (is_inside(other.rule.prefix, entry.rule.prefix)) covered_.push_back(other.rule.prefix);
+  }
 }
 
 template class GeneratedRoutes<Ipv4Address>;

@@ -13,6 +13,7 @@
 #include <memory>
 #include <optional>
 #include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include "controlplane/policy/policy.h"
@@ -42,7 +43,12 @@ class GeneratedRoutes {
     Prefix<Address> prefix;
     SourceKind kind;
     State state;
-    std::vector<Prefix<Address>> covered{};  ///< summary-only: may have to be told of anew
+  };
+  /// What a summary-only aggregate keeps from being told.
+  enum class Cover : std::uint8_t {
+    kNothing,  ///< it is not there, or the forwarding tables can't hold it
+    kNews,     ///< it is on its way to them: what has been told of is withdrawn behind it
+    kAll,
   };
 
   /// Forgets what makes the old rules true: those that were get a change to kGone. The caller says
@@ -56,27 +62,34 @@ class GeneratedRoutes {
   void gone(const Prefix<Address>& prefix);
   /// Since the last call; a rule that changed twice is there as it is now.
   [[nodiscard]] std::vector<Change> take_changes();
-  [[nodiscard]] bool has_changes() const { return changed_; }
+  [[nodiscard]] bool has_changes() const { return changed_ || !covered_.empty(); }
 
   /// A summary-only aggregate that is there covers the prefix.
   [[nodiscard]] bool suppresses(const Prefix<Address>& prefix) const;
+  /// The aggregate, if `prefix` is one, covers that from now on.
+  void set_cover(const Prefix<Address>& prefix, Cover cover);
+  /// What is covered now, or is not any more, since the last call.
+  [[nodiscard]] std::vector<Prefix<Address>> take_covered() { return std::exchange(covered_, {}); }
 
  private:
   struct Entry {
     Rule rule;
     std::unordered_set<Prefix<Address>> reasons;
     State told = State::kGone;
+    Cover cover = Cover::kNothing;
 
     [[nodiscard]] State state() const {
       const bool there = rule.because == Rule::Because::kAlways || !reasons.empty();
       return there ? State::kThere : State::kGone;
     }
   };
+  void tell_covered(const Entry& entry);
   [[nodiscard]] static bool makes_true(const Rule& rule, const Prefix<Address>& prefix,
                                        const policy::Facts* facts);
 
   std::vector<Entry> entries_;
   std::vector<Change> dropped_;  ///< of rules that are no longer
+  std::vector<Prefix<Address>> covered_;
   bool asks_policies_ = false;
   bool suppresses_any_ = false;
   bool changed_ = false;

@@ -708,6 +708,9 @@ bool Rib::work(std::size_t routes, TimePoint now) {
   s.take_answers();
   // Announcements have a budget of their own: they must not wait for the end of a full table.
   s.exporter.work(routes, now);
+  // Behind them: peers hear of an aggregate first, and then that what is inside is withdrawn.
+  s.ipv4.tell_covered();
+  s.ipv6.tell_covered();
   return has_work();
 }
 

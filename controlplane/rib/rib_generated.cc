@@ -83,7 +83,6 @@ void Rib::State::apply_generated(FamilyRib<Address>& family) {
   if (!family.generated().has_changes()) return;
   for (const auto& change : family.generated().take_changes()) {
     const SourceId source = change.kind == SourceKind::kDefault ? defaults : aggregates;
-    family.tell_covered(change);
     if (change.state == Generated::State::kGone) {
       family.remove_path(change.prefix, source);
       continue;

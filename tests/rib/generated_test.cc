@@ -100,6 +100,66 @@ TEST(Aggregate, MayBeAllThatOthersHear) {
   EXPECT_FALSE(f.has(1, "20.1.0.0/16"));
 }
 
+/// What has been told of is withdrawn when the aggregate is told of, and not before; what has not
+/// waits for it.
+TEST(Aggregate, WhatItCoversIsWithdrawnBehindIt) {
+  Generated f(transit());
+  f.announce(0, "20.1.0.0/16", f.path({65001}));
+  f.settle();
+  ASSERT_TRUE(f.has(1, "20.1.0.0/16"));
+  const unsigned before = f.told(1).announced;
+  f.plane.held_at = f.plane.sequence;
+  f.plane.hold_back = true;
+  f.rib->apply(aggregating(true), {f.peer(0), f.peer(1)}, f.now);
+  f.announce(0, "20.2.0.0/16", f.path({65001}));
+  f.settle();
+  EXPECT_TRUE(f.has(1, "20.1.0.0/16")) << "nothing else leads there yet";
+  EXPECT_FALSE(f.has(1, "20.0.0.0/8"));
+  f.plane.hold_back = false;
+  f.rib->on_fib_progressed();
+  EXPECT_TRUE(f.rib->has_work());
+  (void)f.rib->work(kSliceRoutes, f.now);
+  EXPECT_TRUE(f.has(1, "20.0.0.0/8"));
+  EXPECT_TRUE(f.has(1, "20.1.0.0/16")) << "in its turn";
+  f.settle();
+  EXPECT_FALSE(f.has(1, "20.1.0.0/16"));
+  EXPECT_FALSE(f.has(1, "20.2.0.0/16"));
+  EXPECT_EQ(f.told(1).announced, before + 1) << "20.2.0.0/16 never";
+}
+
+TEST(Aggregate, ThatTheTablesRefuseCoversNothing) {
+  Config config = aggregating(true);
+  Generated f(config);
+  f.plane.max_routes = f.plane.routes.size() + 1;
+  f.announce(0, "20.1.0.0/16", f.path({65001}));
+  f.settle();
+  EXPECT_EQ(f.plane.route("20.0.0.0/8"), "none");
+  EXPECT_TRUE(f.has(1, "20.1.0.0/16"));
+  // Another route goes, and there is room.
+  f.plane.max_routes = SIZE_MAX;
+  f.announce(0, "30.0.0.0/8", f.path({65001}));
+  f.settle();
+  f.withdraw(0, "30.0.0.0/8");
+  f.settle();
+  EXPECT_TRUE(f.has(1, "20.0.0.0/8"));
+  EXPECT_FALSE(f.has(1, "20.1.0.0/16"));
+}
+
+TEST(Aggregate, OneInsideAnotherIsToldOfWhenThatGoes) {
+  Config config = aggregating(true);
+  config.bgp.aggregates.push_back({prefix("20.1.0.0/16"), true});
+  Generated f(config);
+  f.announce(0, "20.1.1.0/24", f.path({65001}));
+  f.settle();
+  EXPECT_TRUE(f.has(1, "20.0.0.0/8"));
+  EXPECT_FALSE(f.has(1, "20.1.0.0/16") || f.has(1, "20.1.1.0/24"));
+  config.bgp.aggregates.erase(config.bgp.aggregates.begin());
+  f.rib->apply(config, {f.peer(0), f.peer(1)}, f.now);
+  f.settle();
+  EXPECT_FALSE(f.has(1, "20.0.0.0/8") || f.has(1, "20.1.1.0/24"));
+  EXPECT_TRUE(f.has(1, "20.1.0.0/16"));
+}
+
 TEST(Aggregate, AHostAnnouncesNoneWhateverItsConfigurationSays) {
   Config config = aggregating(false);
   config.router.mode = RouterMode::kHost;
