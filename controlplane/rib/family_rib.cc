@@ -164,6 +164,7 @@ template <class Address>
 std::size_t FamilyRib<Address>::decide_dirty(std::size_t limit) {
   std::size_t done = 0;
   for (; done < limit && dirty_head_ < dirty_.size(); ++done) decide_record(dirty_[dirty_head_++]);
+  decided_ += done;
   if (dirty_head_ == dirty_.size()) {
     dirty_.clear();
     dirty_head_ = 0;
@@ -497,6 +498,22 @@ void FamilyRib<Address>::on_applied(FibSequence applied) {
     journal_.entries.push_back(prefix);
     note_cover(record);
   }
+}
+
+template <class Address>
+auto FamilyRib<Address>::advanced(Milestone milestone) const -> Milestone {
+  using Stage = typename Milestone::Stage;
+  if (milestone.stage == Stage::kDeciding) {
+    if (deferral_ != Deferral::kNone || decided_ < milestone.until) return milestone;
+    milestone = {Stage::kConfirming, core_.submitted};
+  }
+  if (milestone.stage == Stage::kConfirming) {
+    if (!unconfirmed_.empty() && unconfirmed_.front().sequence <= milestone.until) {
+      return milestone;
+    }
+    milestone = {Stage::kJournaled, journal_.end()};
+  }
+  return milestone;
 }
 
 template <class Address>

@@ -89,10 +89,6 @@ class FamilyRib {
   // --- the forwarding tables' answers ---
   void on_failure(const Prefix<Address>& prefix, FibError error);
   void on_applied(FibSequence applied);
-  /// There are exportable routes that workers do not see yet, or that are held back.
-  [[nodiscard]] bool awaits_confirmation() const {
-    return !unconfirmed_.empty() || deferral_ != Deferral::kNone;
-  }
   /// Room has become free: tries refused routes again, at most core.retry_credit.
   void retry_failed();
 
@@ -131,6 +127,19 @@ class FamilyRib {
   [[nodiscard]] Journal& journal() { return journal_; }
   [[nodiscard]] const Journal& journal() const { return journal_; }
 
+  /// All that was known at a moment, on its way through decisions and forwarding tables to the
+  /// journal. However much comes after it, it arrives.
+  struct Milestone {
+    enum class Stage : std::uint8_t { kDeciding, kConfirming, kJournaled };
+    Stage stage = Stage::kDeciding;
+    std::uint64_t until = 0;  ///< records decided, sequence of the tables, place in the journal
+  };
+  [[nodiscard]] Milestone milestone() const {
+    return {Milestone::Stage::kDeciding, decided_ + undecided()};
+  }
+  /// Where it is now; at kJournaled it stays.
+  [[nodiscard]] Milestone advanced(Milestone milestone) const;
+
  private:
   void mark_dirty(std::uint32_t number);
   void drop_path(Record& record, std::size_t position);
@@ -163,6 +172,7 @@ class FamilyRib {
   PrefixTable<Record> table_;
   std::vector<std::uint32_t> dirty_;
   std::size_t dirty_head_ = 0;
+  std::uint64_t decided_ = 0;            ///< records that were dirty, ever
   std::deque<Unconfirmed> unconfirmed_;  ///< in order of sequence
   std::unordered_map<Prefix<Address>, FibError> failed_;
   std::uint32_t installed_ = 0;

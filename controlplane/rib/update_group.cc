@@ -56,6 +56,7 @@ UpdateGroup<Address>::~UpdateGroup() {
 template <class Address>
 void UpdateGroup<Address>::join(Member newcomer) {
   members_.push_back(std::move(newcomer));
+  members_.back().initial = rib_.milestone();
   if (told_.size() != 0) begin_lap(members_.back());
 }
 
@@ -132,8 +133,9 @@ bool UpdateGroup<Address>::settled() const {
     const SourceId id{static_cast<std::uint16_t>(i)};
     if (context_.core.sources[id].state == SourceState::kDeparting) return false;
   }
-  // Paths change before the decision about them is journaled: until then two walks may differ.
-  return !changes_due() && rib_.undecided() == 0 &&
+  // Paths change before the decision about them is journaled, and what was held back after our own
+  // restart is free before that is: until then two walks may differ.
+  return !changes_due() && rib_.undecided() == 0 && !rib_.has_deferred() &&
          std::ranges::none_of(members_, [](const Member& m) { return m.behind || m.lap; });
 }
 
@@ -372,7 +374,9 @@ std::size_t UpdateGroup<Address>::tell_changes(std::size_t limit, TimePoint now)
 /// A lap tells the Adj-RIB-Out as it stands, so it is right for a member that is behind, too.
 template <class Address>
 void UpdateGroup<Address>::begin_lap(Member& member) {
-  for (auto& [route, was_told] : member.missed) was_told = true;  // it will have been
+  for (auto* missed : {&member.missed, &member.missed_since}) {
+    for (auto& [route, was_told] : *missed) was_told = true;  // it will have been
+  }
   member.lap.reset();
   const auto other = std::ranges::find_if(members_, [](const Member& m) { return bool(m.lap); });
   const std::uint32_t start = other == members_.end() ? 0 : other->lap->cursor;
@@ -496,16 +500,20 @@ auto UpdateGroup<Address>::ready(const Members& members, TimePoint now) -> Membe
 
 template <class Address>
 void UpdateGroup<Address>::note_missed(const Batch& batch, Member& member) {
+  const auto list_for = [&](const Route& route) -> auto& {
+    return member.missed.contains(route) ? member.missed : member.missed_since;
+  };
   for (const Announce& entry : batch.announce) {
     if (!entry.to.includes(member.id)) continue;
     // A lap may tell of it before its turn here comes.
-    member.missed.try_emplace(entry.route, !entry.fresh || member.lap.has_value());
+    list_for(entry.route).try_emplace(entry.route, !entry.fresh || member.lap.has_value());
   }
   for (const Withdraw& entry : batch.withdraw) {
     if (!entry.to.includes(member.id)) continue;
-    const auto [missed, fresh] = member.missed.try_emplace(entry.route, true);
+    auto& list = list_for(entry.route);
+    const auto [missed, fresh] = list.try_emplace(entry.route, true);
     // It came and went, and the member need not know.
-    if (!fresh && !missed->second) member.missed.erase(missed);
+    if (!fresh && !missed->second) list.erase(missed);
   }
 }
 
@@ -524,8 +532,9 @@ std::size_t UpdateGroup<Address>::catch_up(Member& member, std::size_t limit) {
   if (!member.behind || !context_.output.writable(member.id)) return 0;
   Batch batch;
   std::size_t done = 0;
-  for (const std::size_t most = std::min(kBatch, limit); done < most && !member.missed.empty();
+  for (const std::size_t most = std::min(kBatch, limit); done < most && member.misses_anything();
        ++done) {
+    if (member.missed.empty()) begin_round(member);
     const auto [route, was_told] = *member.missed.begin();
     member.missed.erase(member.missed.begin());
     const Advertised<Address>* told = find(route);
@@ -536,9 +545,17 @@ std::size_t UpdateGroup<Address>::catch_up(Member& member, std::size_t limit) {
     }
   }
   done += deliver(batch, {&member});
+  if (member.missed.empty()) begin_round(member);
   member.full_since.reset();
-  member.behind = !member.missed.empty();
+  member.behind = member.misses_anything();
   return std::max<std::size_t>(done, 1);
+}
+
+/// What it had missed is told.
+template <class Address>
+void UpdateGroup<Address>::begin_round(Member& member) {
+  std::swap(member.missed, member.missed_since);
+  if (member.rounds_to_end.value_or(0) != 0) --*member.rounds_to_end;
 }
 
 // --- sending -------------------------------------------------------------------------------------
@@ -605,17 +622,31 @@ std::size_t UpdateGroup<Address>::deliver(Batch& batch, const Members& to) {
   return to.size() * kSendCost;
 }
 
+/// What was known when the member came has been told, or was missed by it.
+template <class Address>
+bool UpdateGroup<Address>::has_passed_initial(const Member& member) const {
+  using Milestone = typename FamilyRib<Address>::Milestone;
+  const Milestone initial = rib_.advanced(member.initial);
+  return walk_ == Walk::kFinished && !member.lap && initial.stage == Milestone::Stage::kJournaled &&
+         position_ >= initial.until;
+}
+
 template <class Address>
 bool UpdateGroup<Address>::complete(const Member& member) const {
-  return !changes_due() && !member.behind && !member.lap && !rib_.awaits_confirmation();
+  if (!member.behind) return member.rounds_to_end || has_passed_initial(member);
+  return member.rounds_to_end == 0U;
 }
 
 template <class Address>
 void UpdateGroup<Address>::end_initial_tables() {
   for (Member& member : members_) {
-    if (!member.end_of_rib_due || !complete(member) || !context_.output.writable(member.id)) {
-      continue;
+    if (!member.end_of_rib_due) continue;
+    member.initial = rib_.advanced(member.initial);
+    if (!member.rounds_to_end && has_passed_initial(member)) {
+      // What it is being told of, and what comes after that.
+      member.rounds_to_end = member.behind ? 2 : 0;
     }
+    if (!complete(member) || !context_.output.writable(member.id)) continue;
     member.end_of_rib_due = false;
     context_.output.send_updates(member.id, bgp::encode_end_of_rib(kFamily));
   }
@@ -626,6 +657,7 @@ void UpdateGroup<Address>::end_initial_tables() {
 template <class Address>
 std::size_t UpdateGroup<Address>::work(std::size_t limit, TimePoint now) {
   view_.tidy();
+  end_initial_tables();  // in front of what fills the queues
   // Each kind of work comes first in its turn: one that always has something to do must not use up
   // all slices.
   std::size_t done = 0;
@@ -681,7 +713,7 @@ std::uint32_t UpdateGroup<Address>::advertised(bgp::PeerId id) const {
 template <class Address>
 std::size_t UpdateGroup<Address>::memory_bytes() const {
   std::size_t missed = 0;
-  for (const Member& member : members_) missed += member.missed.size();
+  for (const Member& m : members_) missed += m.missed.size() + m.missed_since.size();
   return told_.memory_bytes() + missed * (sizeof(Route) + 4 * sizeof(void*));
 }
 

@@ -109,7 +109,9 @@ struct UpdateGroupMember {
   bgp::NextHop next_hop;
   bool marks_refreshes = false;  ///< their begin and end (RFC 7313)
   bool end_of_rib_due = true;    ///< the initial table is not complete (RFC 4724 section 2)
-  bool mark_due = false;         ///< the end of a refresh that was begun
+  /// What the initial table consists of: what was known when the member came.
+  typename FamilyRib<Address>::Milestone initial;
+  bool mark_due = false;  ///< the end of a refresh that was begun
 
   /// A lap: from where the member joined to what was the end then (what has come since is a change,
   /// and was told as one), then from the beginning to where it joined.
@@ -121,9 +123,15 @@ struct UpdateGroupMember {
   };
   std::optional<Lap> lap;
 
-  /// Not waited for any more. What it has missed, and whether it had been told of the route.
+  /// Not waited for any more. What it has missed, and whether it had been told of the route. What
+  /// it misses while it is told of `missed` comes afterwards, so that nothing waits for ever.
   bool behind = false;
-  std::unordered_map<bgp::Nlri<Address>, bool, RouteHash<Address>> missed;
+  using Missed = std::unordered_map<bgp::Nlri<Address>, bool, RouteHash<Address>>;
+  Missed missed, missed_since;
+  [[nodiscard]] bool misses_anything() const { return !missed.empty() || !missed_since.empty(); }
+  /// Set when the group has come by the initial table: how often `missed` has to be told to its end
+  /// until the member has, too.
+  std::optional<unsigned> rounds_to_end;
   /// Since when its full send queue has kept others waiting.
   std::optional<TimePoint> full_since;
 };
@@ -239,7 +247,9 @@ class UpdateGroup {
   void advance(Member& member, std::uint32_t cursor);
   std::size_t catch_up(std::size_t limit);
   std::size_t catch_up(Member& member, std::size_t limit);
+  void begin_round(Member& member);
   void end_initial_tables();
+  [[nodiscard]] bool has_passed_initial(const Member& member) const;
   [[nodiscard]] bool complete(const Member& member) const;
 
   template <class Which>

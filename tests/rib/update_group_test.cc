@@ -232,6 +232,37 @@ TEST(UpdateGroup, ASlowNewcomerGetsToTheEndOfItsTable) {
   EXPECT_EQ(f.told(2).routes.size(), f.told(1).routes.size());
 }
 
+/// The initial table is what was there when the newcomer came. It ends though there is always
+/// something else to be told, and more of it than the newcomer can read.
+TEST(UpdateGroup, TheInitialTableEndsWhateverChangesAllTheTime) {
+  Transit f;
+  f.output.unknown_withdrawals = true;
+  f.start(2);
+  f.announce_many(0, 2000, f.path({65001}));
+  f.settle();
+  f.up(2);
+  std::uint32_t change = 100;
+  for (int round = 0; round < 200 && f.told(2).end_of_rib.size() < 2; ++round) {
+    f.told(2).room = 1;  // reads one batch, while five come
+    f.told(2).writable = true;
+    f.rib->on_writable(f.peer(2), f.now);
+    for (unsigned i = 0; i < 1500; ++i) {
+      f.announce(0, fmt::format("30.{}.{}.0/24", i / 256, i % 256), f.path({65001, ++change}));
+      if (i % 300 != 0) continue;
+      (void)f.rib->work(300, f.now);
+      f.now += std::chrono::milliseconds{50};
+    }
+  }
+  EXPECT_EQ(f.told(2).end_of_rib.size(), 2U);
+  for (unsigned i = 0; i < 2000; ++i) {
+    ASSERT_TRUE(f.has(2, fmt::format("20.{}.{}.0/24", i / 256, i % 256))) << i;
+  }
+  f.told(2).room = SIZE_MAX;
+  f.told(2).writable = true;
+  f.settle();
+  EXPECT_EQ(f.told(2).routes, f.told(1).routes);
+}
+
 TEST(UpdateGroup, ASetOfAttributesWhoseNumberIsUsedAgainIsLookedAtAgain) {
   Transit f;
   f.start(2);
