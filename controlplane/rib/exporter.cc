@@ -54,6 +54,11 @@ UpdateGroup<Address>* Exporter::Family<Address>::group_of(bgp::PeerId peer) cons
 }
 
 template <class Address>
+bool Exporter::Family<Address>::is_split(const Group& group) const {
+  return std::ranges::any_of(splits, [&](const Split& split) { return split.from == &group; });
+}
+
+template <class Address>
 ExportKind Exporter::kind_of(const Peer& peer) const {
   ExportKind kind = export_kind(peer.name, peer.session, peer.options, context_.own_asn);
   constexpr bgp::Family kFamily = FamilyRib<Address>::kFamily;
@@ -113,6 +118,7 @@ void Exporter::leave(Family<Address>& family, bgp::PeerId id) {
 
 template <class Address>
 void Exporter::bury(Family<Address>& family, UpdateGroup<Address>& group) {
+  end_splits(family, &group);
   family.remains->add(group.take_told());
   std::erase_if(family.groups, [&](const auto& g) { return g.get() == &group; });
 }
@@ -154,9 +160,10 @@ void Exporter::reconfigure(const NewOptions& wanted) {
 /// have been told; if that is all members, the group changes its kind.
 template <class Address>
 void Exporter::regroup(Family<Address>& family) {
-  const auto before = family.groups.size();
-  for (std::size_t i = 0; i < before; ++i) {
-    UpdateGroup<Address>& group = *family.groups[i];
+  // Who was about to leave may want something else now.
+  end_splits<Address>(family, nullptr);
+  for (const auto& g : family.groups) {
+    UpdateGroup<Address>& group = *g;
     std::vector<std::pair<ExportKind, std::vector<bgp::PeerId>>> kinds;
     for (const auto& member : group.members()) {
       ExportKind kind = kind_of<Address>(peers_.at(member.id));
@@ -175,12 +182,43 @@ void Exporter::regroup(Family<Address>& family) {
     if (changes) stays = kinds.begin();
     for (auto kind = kinds.begin(); kind != kinds.end(); ++kind) {
       if (kind == stays) continue;
-      family.groups.push_back(group.split(kind->first, ++last_group_));
-      for (const bgp::PeerId id : kind->second) family.groups.back()->adopt(*group.leave(id));
+      family.splits.push_back({&group, std::make_unique<UpdateGroup<Address>>(
+                                           context_, family.rib, kind->first, ++last_group_)});
     }
     if (changes) group.change(stays->first);
     may_merge_ = may_merge_ || changes || kinds.size() > 1;
   }
+}
+
+/// Gives up what has not come to its end: of one group, or of all.
+template <class Address>
+void Exporter::end_splits(Family<Address>& family, const UpdateGroup<Address>* of) {
+  std::erase_if(family.splits, [&](auto& split) {
+    if (of != nullptr && split.from != of) return false;
+    family.remains->add(split.to->take_told());
+    return true;
+  });
+}
+
+template <class Address>
+std::size_t Exporter::split(Family<Address>& family, std::size_t limit) {
+  std::size_t done = 0;
+  while (!family.splits.empty() && done < limit) {
+    auto& [from, to, cursor] = family.splits.front();
+    done += to->copy_told(*from, cursor, limit - done);
+    if (cursor < from->told().end()) break;
+    std::vector<bgp::PeerId> leaving;
+    for (const auto& member : from->members()) {
+      if (kind_of<Address>(peers_.at(member.id)) == to->kind()) leaving.push_back(member.id);
+    }
+    for (const bgp::PeerId id : leaving) to->adopt(*from->leave(id));
+    UpdateGroup<Address>& left = *from;
+    family.groups.push_back(std::move(to));
+    family.splits.erase(family.splits.begin());
+    if (family.groups.back()->members().empty()) bury(family, *family.groups.back());
+    if (left.members().empty()) bury(family, left);
+  }
+  return done;
 }
 
 /// Settled groups of one kind hold the same, so one of them is enough. True if there are some that
@@ -193,7 +231,8 @@ bool Exporter::merge(Family<Address>& family) {
       UpdateGroup<Address>& one = *family.groups[i];
       UpdateGroup<Address>& other = *family.groups[j];
       const bool same = one.kind() == other.kind();
-      if (!same || !one.settled() || !other.settled()) {
+      const bool busy = family.is_split(one) || family.is_split(other);
+      if (!same || busy || !one.settled() || !other.settled()) {
         left = left || same;
         ++j;
         continue;
@@ -209,10 +248,11 @@ bool Exporter::merge(Family<Address>& family) {
 
 template <class Address>
 std::size_t Exporter::work(Family<Address>& family, std::size_t limit, TimePoint now) {
-  std::size_t done = 0;
+  std::size_t done = split(family, limit);
   const std::size_t count = family.groups.size();
   for (std::size_t i = 0; i < count && done < limit; ++i) {
-    done += family.groups[(family.turn + i) % count]->work(limit - done, now);
+    UpdateGroup<Address>& group = *family.groups[(family.turn + i) % count];
+    if (!family.is_split(group)) done += group.work(limit - done, now);
   }
   if (count != 0) family.turn = (family.turn + 1) % count;
   done += family.remains->work(done < limit ? limit - done : kLeastRemains);
@@ -246,7 +286,7 @@ void Exporter::work(std::size_t limit, TimePoint now) {
 
 bool Exporter::has_work() const {
   const auto any = [&](const auto& family) {
-    return !family.remains->empty() ||
+    return !family.remains->empty() || !family.splits.empty() ||
            std::ranges::any_of(family.groups, [&](const auto& g) { return g->has_work(now_); });
   };
   return any(std::get<0>(families_)) || any(std::get<1>(families_));
@@ -347,6 +387,7 @@ std::size_t Exporter::memory_bytes() const {
   std::size_t bytes = 0;
   const auto add = [&](const auto& family) {
     for (const auto& group : family.groups) bytes += group->memory_bytes();
+    for (const auto& split : family.splits) bytes += split.to->memory_bytes();
     bytes += family.remains->memory_bytes();
   };
   add(std::get<0>(families_));

@@ -77,12 +77,22 @@ class Exporter {
     Family(const GroupContext& context, FamilyRib<Address>& family_rib)
         : rib(family_rib), remains(std::make_unique<Remains<Address>>(context.core)) {}
 
+    /// Members of a group that get another kind. They stay, and hear nothing, until the group that
+    /// they leave for has been told what they have.
+    struct Split {
+      Group* from;
+      std::unique_ptr<Group> to;
+      std::uint32_t cursor = 0;
+    };
+
     FamilyRib<Address>& rib;
     std::vector<std::unique_ptr<Group>> groups;
-    std::size_t turn = 0;  ///< whose it is to go first
+    std::vector<Split> splits;  ///< the first is under way
+    std::size_t turn = 0;       ///< whose it is to go first
     std::unique_ptr<Remains<Address>> remains;
 
     [[nodiscard]] Group* group_of(bgp::PeerId peer) const;
+    [[nodiscard]] bool is_split(const Group& group) const;
   };
   struct Peer {
     std::string name;
@@ -98,6 +108,10 @@ class Exporter {
   void leave(Family<Address>& family, bgp::PeerId id);
   template <class Address>
   void regroup(Family<Address>& family);
+  template <class Address>
+  std::size_t split(Family<Address>& family, std::size_t limit);
+  template <class Address>
+  void end_splits(Family<Address>& family, const UpdateGroup<Address>* of);
   template <class Address>
   bool merge(Family<Address>& family);
   template <class Address>

@@ -109,20 +109,21 @@ void UpdateGroup<Address>::change(ExportKind kind) {
 }
 
 template <class Address>
-std::unique_ptr<UpdateGroup<Address>> UpdateGroup<Address>::split(ExportKind kind,
-                                                                  std::uint32_t number) const {
-  auto other = std::make_unique<UpdateGroup>(context_, rib_, std::move(kind), number);
-  for (std::uint32_t i = 0; i < told_.end(); ++i) {
-    if (!told_[i].used) continue;
-    Advertised<Address>& copy = other->told_[other->told_.insert(told_[i].prefix)];
-    copy.attributes = told_[i].attributes;
-    copy.from = told_[i].from;
-    copy.number = told_[i].number;
+std::size_t UpdateGroup<Address>::copy_told(const UpdateGroup& from, std::uint32_t& cursor,
+                                            std::size_t limit) {
+  std::size_t done = 0;
+  for (; done < limit && cursor < from.told_.end(); ++done, ++cursor) {
+    const Advertised<Address>& told = from.told_[cursor];
+    if (!told.used) continue;
+    Advertised<Address>& copy = told_[told_.insert(told.prefix)];
+    copy.attributes = told.attributes;
+    copy.from = told.from;
+    copy.number = told.number;
     context_.core.attributes.add_reference(copy.attributes);
   }
-  other->told_from_ = told_from_;
-  other->position_ = position_;
-  return other;
+  told_from_ = from.told_from_;
+  position_ = from.position_;
+  return done;
 }
 
 template <class Address>

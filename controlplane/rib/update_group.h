@@ -168,8 +168,10 @@ class UpdateGroup {
   [[nodiscard]] const ExportKind& kind() const { return view_.kind(); }
   /// The members are told what differs for peers of that kind.
   void change(ExportKind kind);
-  /// A group of another kind whose members-to-be have been told what this one's have.
-  [[nodiscard]] std::unique_ptr<UpdateGroup> split(ExportKind kind, std::uint32_t number) const;
+  /// Takes over what another group's members have been told, which are to be this one's: at most
+  /// `limit` records from number `cursor` on, which moves. The other group must not work meanwhile,
+  /// and this one not before it is at the end. Returns how many were looked at.
+  std::size_t copy_told(const UpdateGroup& from, std::uint32_t& cursor, std::size_t limit);
   /// All members have been told all there is: two such groups of one kind hold the same.
   [[nodiscard]] bool settled() const;
   /// Takes the Adj-RIB-Out of a group that is about to go; whoever has it releases the attributes.

@@ -330,6 +330,59 @@ TEST(UpdateGroup, AnotherPolicyMovesAMemberAndTellsItTheDifference) {
   for (unsigned n = 1; n < 4; ++n) EXPECT_TRUE(f.has(n, "21.0.0.0/24"));
 }
 
+/// Who leaves for another group does so in slices. Meanwhile members come and go, a reload says
+/// something else again, and others are told of changes.
+TEST(UpdateGroup, LeavingForAnotherPolicyIsDoneInSlices) {
+  Config config = transit_config();
+  Transit f(config);
+  f.start(5);
+  f.announce_many(0, 5000, f.path({65001}));
+  f.settle();
+  const auto marked = [&](unsigned n) {
+    const auto route = f.told(n).routes.find(prefix("20.0.7.0/24"));
+    return route != f.told(n).routes.end() && route->second.first.med == 7U;
+  };
+  const auto export_by = [&](std::vector<unsigned> peers, const char* policy) {
+    for (const unsigned n : peers) config.bgp.neighbors[n].export_policy = policy;
+    f.rib->apply(config, all_ids(), f.now);
+  };
+  export_by({1, 2, 3}, "marked");
+  for (int slice = 0; slice < 4; ++slice) {
+    EXPECT_TRUE(f.rib->work(1024, f.now));
+    EXPECT_FALSE(marked(1)) << "what it has been told is not all copied";
+  }
+  f.down(2);
+  f.up(5);
+  f.announce(0, "21.0.0.0/24", f.path({65001}));
+  f.settle();
+  EXPECT_TRUE(marked(1) && marked(3));
+  EXPECT_FALSE(marked(4) || marked(5));
+  for (const unsigned n : {1U, 3U, 4U, 5U}) EXPECT_TRUE(f.has(n, "21.0.0.0/24")) << n;
+
+  // Taken back half-way.
+  export_by({4}, "marked");
+  (void)f.rib->work(1024, f.now);
+  export_by({4}, "all");
+  f.settle();
+  EXPECT_FALSE(marked(4));
+  // Who was to leave is gone, and then all who were to stay are.
+  export_by({4}, "marked");
+  (void)f.rib->work(1024, f.now);
+  f.down(4);
+  f.down(5);
+  f.settle();
+  export_by({1}, "all");
+  (void)f.rib->work(1024, f.now);
+  f.down(3);
+  f.settle();
+  EXPECT_FALSE(marked(1));
+  EXPECT_EQ(f.told(1).routes.size(), 5004U);
+  f.down(1);
+  f.down(0);
+  f.settle();
+  EXPECT_FALSE(f.rib->has_work());
+}
+
 /// Whatever has happened, in the end each peer has been told what it would be told from the start.
 /// Peers 1 and 2 hear of several paths to IPv4 prefixes, peer 2 of two at most, for some time.
 TEST(UpdateGroup, RandomEventsEndWhereAFreshStartEnds) {
