@@ -25,7 +25,7 @@ LEAVES = 4
 EDITED = ["up2", "up3", "up4"]
 SHARED = [f"10.50.{i}.0/24" for i in range(20)]
 # What a session is made with: an edit of one of these may restart it, nothing else may.
-SESSION_KEYS = ("remote-asn", "timers", "passive", "ttl-security", "shutdown", "local-as")
+SESSION_KEYS = ("remote-asn", "timers", "passive", "ttl-security", "shutdown", "local-as", "graceful-restart", "aigp", "add-path")
 
 
 def own_prefixes(number: int) -> list[str]:
@@ -49,7 +49,8 @@ class Editor:
         self.edits = [
             self.description, self.timers, self.passive, self.shutdown, self.remote_asn, self.allow_own_as,
             self.group_of, self.group_settings, self.import_policy, self.export_policy, self.policy, self.rule,
-            self.prefix_list, self.static_route, self.listen_range, self.max_prefixes, self.order,
+            self.prefix_list, self.static_route, self.listen_range, self.max_prefixes, self.order, self.yes_or_no,
+            self.graceful_restart, self.add_path, self.add_path_limit,
         ]  # fmt: skip
 
     def edit(self) -> str:
@@ -172,6 +173,19 @@ class Editor:
     def max_prefixes(self):
         return self.of_neighbor("max-prefixes", {"limit": self.chance.randrange(100, 1000)})
 
+    def yes_or_no(self):
+        keys = ("as-override", "remove-private-as", "enforce-first-as", "graceful-shutdown", "aigp")
+        return self.of_neighbor(self.chance.choice(keys), self.chance.random() < 0.5)
+
+    def graceful_restart(self):
+        return self.of_neighbor("graceful-restart", {"mode": self.chance.choice(("helper", "off", "restarter"))})
+
+    def add_path(self):
+        return self.of_neighbor("add-path", self.chance.choice(("off", "receive", "send", "both")))
+
+    def add_path_limit(self):
+        return self.of_neighbor("add-path-limit", self.chance.choice((1, 4, "all")))
+
     def order(self):
         self.chance.shuffle(self.config["bgp"]["neighbors"])
         return "of neighbors"
@@ -188,6 +202,8 @@ def made_with(config: dict) -> dict[str, str]:
         # A value that is written out, or is not, is the same value.
         keys["passive"], keys["shutdown"] = keys["passive"] or False, keys["shutdown"] or False
         keys["timers"] = (keys["timers"] or {}).get("hold", config["bgp"]["timers"]["hold"])
+        keys["graceful-restart"] = (keys["graceful-restart"] or {}).get("mode", "helper")
+        keys["aigp"], keys["add-path"] = keys["aigp"] or False, keys["add-path"] or "off"
         found[neighbor["port"]] = json.dumps(keys, sort_keys=True)
     return found
 
