@@ -464,10 +464,13 @@ class Checker {
     const std::size_t longest = profile.auth == BfdAuth::kSimple ? 16 : 20;
     const auto content = reader_.scope().read_secret(profile.auth_key_file);
     if (content) profile.auth_key = content->substr(0, content->find('\n'));
-    if (!content || content->empty()) {
+    if (!content) {
       complain(path + ".auth-key-file",
-               fmt::format("{} can't be read or is empty; expected a key in its first line",
-                           profile.auth_key_file));
+               fmt::format("{} {}; {}", profile.auth_key_file, content.error().wrong,
+                           content.error().expected));
+    } else if (content->empty()) {
+      complain(path + ".auth-key-file",
+               fmt::format("{} is empty; expected a key in its first line", profile.auth_key_file));
     } else if (profile.auth_key.empty() || profile.auth_key.size() > longest) {
       complain(path + ".auth-key-file",
                fmt::format("the key in {} has {} characters; expected 1 to {}",

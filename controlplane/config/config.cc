@@ -220,9 +220,12 @@ tl::expected<Config, std::vector<ConfigError>> load_config(const std::string& pa
 
 tl::expected<Config, std::vector<ConfigError>> parse_config(const ConfigSource& source) {
   config::Scope scope;
-  scope.read_secret = [&source](const std::string& path) -> tl::expected<std::string, int> {
+  scope.read_secret =
+      [&source](const std::string& path) -> tl::expected<std::string, config::Fault> {
     const auto known = source.secrets.find(path);
-    if (known == source.secrets.end()) return tl::unexpected(ENOENT);
+    if (known == source.secrets.end()) {
+      return tl::unexpected(config::Fault{"is not in the recording", "expected what it held"});
+    }
     return known->second;
   };
   return parse(source.text, source.name, std::move(scope));

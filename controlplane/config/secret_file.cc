@@ -1,10 +1,11 @@
 // Passwords stand in files of their own, so that the configuration can be shown and shared.
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <cerrno>
-#include <cstdio>
 #include <cstring>
-#include <memory>
 
 #include "controlplane/config/types.h"
 
@@ -13,37 +14,65 @@ namespace {
 
 constexpr std::size_t kLongestPassword = 80;  // TCP_MD5SIG_MAXKEYLEN
 
+tl::unexpected<Fault> fault(std::string wrong, std::string expected) {
+  return tl::unexpected(Fault{std::move(wrong), std::move(expected)});
+}
+
+tl::unexpected<Fault> cannot(const char* what) {
+  return fault(fmt::format("can't be {}: {}", what, std::strerror(errno)),
+               "expected a file with a secret");
+}
+
+/// Who could know or change what is in it?
+tl::expected<void, Fault> check_secrecy(const struct stat& file) {
+  if (!S_ISREG(file.st_mode)) return fault("is no regular file", "expected a file with a secret");
+  if (file.st_uid != 0 && file.st_uid != ::geteuid()) {
+    return fault(fmt::format("belongs to user {}", file.st_uid),
+                 "expected a file of root, or of the user that the router runs as");
+  }
+  if ((file.st_mode & (S_IWGRP | S_IRWXO)) != 0) {
+    return fault(fmt::format("has mode {:04o}, so that others can know or change the secret",
+                             file.st_mode & 07777U),
+                 "expected mode 0600, or 0640 with the router's group");
+  }
+  return {};
+}
+
 tl::expected<std::string, Fault> password(const std::string& path, const ReadSecretFile& read) {
   auto content = read(path);
-  if (!content) {
-    return tl::unexpected(Fault{fmt::format("can't be opened: {}", std::strerror(content.error())),
-                                "expected a file with a password"});
-  }
+  if (!content) return tl::unexpected(content.error());
   std::string& secret = *content;
   if (secret.ends_with('\n')) secret.pop_back();
   if (secret.ends_with('\r')) secret.pop_back();
-  if (secret.empty()) {
-    return tl::unexpected(Fault{"is an empty file", "expected a password in it"});
-  }
+  if (secret.empty()) return fault("is an empty file", "expected a password in it");
   if (secret.size() > kLongestPassword) {
-    return tl::unexpected(
-        Fault{"holds a password that is too long",
-              fmt::format("expected at most {} bytes, the limit of TCP MD5", kLongestPassword)});
+    return fault("holds a password that is too long",
+                 fmt::format("expected at most {} bytes, the limit of TCP MD5", kLongestPassword));
   }
   return secret;
 }
 
+/// Closes with its scope.
+struct OpenFile {
+  int fd;
+  ~OpenFile() {
+    if (fd >= 0) ::close(fd);
+  }
+};
+
 }  // namespace
 
-tl::expected<std::string, int> read_secret_file(const std::string& path) {
-  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file{std::fopen(path.c_str(), "rbe"),
-                                                             &std::fclose};
-  if (!file) return tl::unexpected(errno);
+tl::expected<std::string, Fault> read_secret_file(const std::string& path) {
+  // Without waiting: a pipe or a device is refused before anybody writes to it.
+  const OpenFile file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)};
+  if (file.fd < 0) return cannot("opened");
+  struct stat status {};
+  if (::fstat(file.fd, &status) != 0) return cannot("looked at");
+  if (auto kept = check_secrecy(status); !kept) return tl::unexpected(kept.error());
   char buffer[256];  // enough to say how long a key is that is too long
-  errno = 0;
-  const std::size_t length = std::fread(buffer, 1, sizeof buffer, file.get());
-  if (std::ferror(file.get()) != 0) return tl::unexpected(errno);
-  return std::string{buffer, length};
+  const ssize_t length = ::read(file.fd, buffer, sizeof buffer);
+  if (length < 0) return cannot("read");
+  return std::string{buffer, static_cast<std::size_t>(length)};
 }
 
 Type<std::string> secret_file() {

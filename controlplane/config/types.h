@@ -28,9 +28,11 @@ struct Fault {
   std::string expected;  ///< replaces "expected {the type}" where something better is known
 };
 
-/// The first bytes of a file with a secret, more than any secret has; else `errno`.
-using ReadSecretFile = std::function<tl::expected<std::string, int>(const std::string& path)>;
-[[nodiscard]] tl::expected<std::string, int> read_secret_file(const std::string& path);
+/// The first bytes of a file with a secret, more than any secret has. It is a secret only in a
+/// regular file of root or of the user that reads it, closed to all others and for the group to
+/// read at most: else the Fault says what is wrong with it.
+using ReadSecretFile = std::function<tl::expected<std::string, Fault>(const std::string& path)>;
+[[nodiscard]] tl::expected<std::string, Fault> read_secret_file(const std::string& path);
 
 /// What sections that were read before have defined and later ones refer to.
 struct Scope {

@@ -443,19 +443,6 @@ bgp:
   EXPECT_EQ(neighbors[3].source, IpAddress{(Ipv4Address{10, 0, 1, 1})});
 }
 
-TEST(Config, PasswordsStandInFiles) {
-  const std::string path = testing::TempDir() + "/lastmile-password";
-  std::ofstream{path} << "s3cret with blanks\n";
-  const Config config = good(
-      "loopbacks: [10.0.1.1/32]\nrouter: {asn: 64512}\n"
-      "ports: {lan: {device: d, addresses: [192.0.2.1/24]}}\n"
-      "bgp: {neighbors: [{address: 192.0.2.2, remote-asn: 65000, "
-      "password-file: " +
-      path + "}]}");
-  EXPECT_EQ(config.bgp.neighbors.at(0).password, "s3cret with blanks");
-  std::remove(path.c_str());
-}
-
 TEST(Differences, OnlyWhatNeedsARestartIsNamed) {
   const auto with = [](const std::string& more, const char* device = "d1") {
     return good(std::string("loopbacks: [10.0.1.1/32]\nrouter: {asn: 64512}\n") +

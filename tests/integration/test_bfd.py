@@ -331,6 +331,7 @@ def test_bird(link, auth, family):
     ours, theirs = BIRD_AUTH[auth]
     key = link.folder / "key"
     key.write_text("secret\n")
+    key.chmod(0o600)
     if family == "ipv4":
         link.run("b", "ip", "address", "add", "192.0.2.2/24", "dev", "up1")
         neighbor, bird_neighbor = "address: 192.0.2.2", "192.0.2.1 dev \"up1\""

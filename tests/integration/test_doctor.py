@@ -56,6 +56,7 @@ def test_twelve_planted_faults_are_named(lab):
     assert findings(lab).keys() == {("", "daemon")}
 
     (lab.folder / "password").write_text("secret\n")
+    (lab.folder / "password").chmod(0o600)
     neighbors = []
     for number, (port, (keys, _, _)) in enumerate(FAULTS.items(), 1):
         neighbor = {"port": port, "remote-asn": "external", **keys}

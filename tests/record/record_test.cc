@@ -77,6 +77,7 @@ class RecordTest : public Test {
     folder = ::mkdtemp(pattern);
     file = folder / "run.rec";
     put(folder / "password", std::string{kPassword} + "\n");
+    std::filesystem::permissions(folder / "password", std::filesystem::perms::owner_read);
   }
   ~RecordTest() override { std::filesystem::remove_all(folder); }
 
