@@ -19,6 +19,13 @@ struct CheckResult {
   std::string detail;  ///< for people
 };
 
+/// As much of what others say as becomes the reason.
+inline constexpr std::size_t kMostReason = 200;
+
+/// What others said, for logs and terminals: its first line, cut, without what a terminal would
+/// obey.
+[[nodiscard]] std::string first_line(std::string text);
+
 class Attempt {
  public:
   /// A descriptor that it waits for.

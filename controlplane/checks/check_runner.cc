@@ -20,6 +20,8 @@ namespace {
 
 /// How often what could not be killed is looked at.
 constexpr Duration kLeftoverStep = std::chrono::milliseconds{100};
+/// What was killed is gone long before that, unless the kernel itself holds it.
+constexpr Duration kHeld = std::chrono::seconds{1};
 constexpr Duration kLongestWait = std::chrono::seconds{60};
 
 struct CurlLibrary {
@@ -32,6 +34,14 @@ std::string in_words(std::chrono::microseconds time) {
 }
 
 }  // namespace
+
+std::string first_line(std::string text) {
+  text.resize(std::min({text.find('\n'), text.size(), kMostReason}));
+  std::replace_if(
+      text.begin(), text.end(),
+      [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }, ' ');
+  return text;
+}
 
 class CheckRunner::Impl {
  public:
@@ -88,6 +98,12 @@ class CheckRunner::Impl {
     std::optional<CheckResult> result;
   };
 
+  struct Leftover {
+    ServiceId service;
+    TimePoint killed_at;
+    std::unique_ptr<Attempt> attempt;
+  };
+
   void run() {
     while (take_orders()) {
       int active = 0;
@@ -96,8 +112,8 @@ class CheckRunner::Impl {
       const TimePoint now = ControlClock::now();
       for (Running& one : running_) look(one, now);
       running_.remove_if([](const Running& one) { return one.result.has_value(); });
-      std::erase_if(leftovers_, [](const auto& attempt) {
-        return attempt->look().has_value() || attempt->is_gone();
+      std::erase_if(leftovers_, [](const Leftover& left) {
+        return left.attempt->look().has_value() || left.attempt->is_gone();
       });
       wait();
     }
@@ -112,6 +128,16 @@ class CheckRunner::Impl {
       orders.swap(inbox_);
     }
     for (const Order& order : orders) {
+      // Killed, and still held by the kernel (a dead disk, say): another one would be held, too.
+      const bool held =
+          std::ranges::any_of(leftovers_, [&, now = ControlClock::now()](const Leftover& left) {
+            return left.service == order.service && now - left.killed_at > kHeld;
+          });
+      if (held) {
+        report_({order.service, order.run, CheckOutcome::kFailed,
+                 "the program of an earlier check can't be killed", Duration{0}});
+        continue;
+      }
       Running& one = running_.emplace_back();
       one.service = order.service;
       one.run = order.run;
@@ -149,7 +175,7 @@ class CheckRunner::Impl {
     if (now < one.deadline) return;
     if (one.attempt) {
       one.attempt->abandon();
-      if (!one.attempt->is_gone()) leftovers_.push_back(std::move(one.attempt));
+      if (!one.attempt->is_gone()) leftovers_.push_back({one.service, now, std::move(one.attempt)});
     }
     end(one, {CheckOutcome::kFailed, in_words(one.timeout)}, now);
   }
@@ -177,8 +203,8 @@ class CheckRunner::Impl {
       add(*one.attempt);
       if (descriptors.size() == before) patience = Duration::zero();  // it has ended at once
     }
-    for (const auto& attempt : leftovers_) {
-      add(*attempt);
+    for (const Leftover& left : leftovers_) {
+      add(*left.attempt);
       patience = std::min(patience, kLeftoverStep);
     }
     const auto wait = std::max(std::chrono::ceil<std::chrono::milliseconds>(patience),
@@ -195,7 +221,7 @@ class CheckRunner::Impl {
   bool stopping_ = false;
   // The runner's thread alone:
   std::list<Running> running_;
-  std::vector<std::unique_ptr<Attempt>> leftovers_;  ///< killed, and not gone yet
+  std::vector<Leftover> leftovers_;  ///< killed, and not gone yet
 };
 
 CheckRunner::CheckRunner(Report report) : impl_(std::make_unique<Impl>(std::move(report))) {}

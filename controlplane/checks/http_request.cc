@@ -4,6 +4,7 @@
 
 #include <new>
 
+#include "controlplane/checks/attempt.h"
 #include "dataplane/net/format.h"
 
 namespace lastmile {
@@ -71,7 +72,8 @@ CheckResult HttpRequest::result(CURLcode code) const {
   curl_easy_getinfo(easy_, CURLINFO_RESPONSE_CODE, &status);
   const bool cut_by_us = code == CURLE_WRITE_ERROR && body_ > kMostBody;
   if (code != CURLE_OK && !cut_by_us) {
-    return {CheckOutcome::kFailed, error_[0] != '\0' ? error_.data() : curl_easy_strerror(code)};
+    return {CheckOutcome::kFailed,
+            first_line(error_[0] != '\0' ? error_.data() : curl_easy_strerror(code))};
   }
   const bool expected = status >= status_.first && status <= status_.last;
   return {expected ? CheckOutcome::kPassed : CheckOutcome::kFailed, fmt::format("HTTP {}", status)};

@@ -18,9 +18,6 @@
 namespace lastmile {
 namespace {
 
-/// As much of what the program prints as becomes the reason.
-constexpr std::size_t kMostText = 200;
-
 std::string words_for(int error) {
   return std::generic_category().message(error);
 }
@@ -41,15 +38,6 @@ struct SpawnPlan {
   posix_spawn_file_actions_t actions;
   posix_spawnattr_t attributes;
 };
-
-/// The first line, without what a terminal would obey.
-std::string first_line(std::string text) {
-  text.resize(std::min(text.find('\n'), text.size()));
-  std::replace_if(
-      text.begin(), text.end(),
-      [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }, ' ');
-  return text;
-}
 
 class ProgramAttempt final : public Attempt {
  public:
@@ -152,7 +140,7 @@ class ProgramAttempt final : public Attempt {
         output_ = Descriptor{};
         return;
       }
-      const std::size_t room = kMostText - std::min(kMostText, text_.size());
+      const std::size_t room = kMostReason - std::min(kMostReason, text_.size());
       text_.append(buffer.data(), std::min(room, static_cast<std::size_t>(got)));
     }
   }

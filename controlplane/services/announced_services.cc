@@ -184,8 +184,9 @@ void AnnouncedServices::settle(Service& service, const std::string& why, TimePoi
   if (service.wanted == ServiceOverride::kDown) {
     wanted = ServiceAppearance::kWithdrawn;
   } else if (service.wanted == ServiceOverride::kAuto && service.health.health() != Health::kUp) {
-    // Not before it has shown that it works: degraded is for what did.
-    wanted = service.config.degraded && service.health.health() == Health::kDown
+    // Degraded is for what has worked here: one that never did would draw traffic that another
+    // place, without a route of its own, could not be given.
+    wanted = service.config.degraded && service.health.has_been_up()
                  ? ServiceAppearance::kDegraded
                  : ServiceAppearance::kWithdrawn;
   }

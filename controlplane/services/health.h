@@ -17,7 +17,7 @@ enum class Health : std::uint8_t {
 class HealthCounter {
  public:
   HealthCounter(Health start, unsigned rise, unsigned fall)
-      : health_(start), rise_(rise), fall_(fall) {}
+      : health_(start), rise_(rise), fall_(fall), has_been_up_(start == Health::kUp) {}
 
   /// True if the health has changed.
   bool take(CheckOutcome outcome) {
@@ -27,6 +27,7 @@ class HealthCounter {
     const Health towards = passed ? Health::kUp : Health::kDown;
     if (health_ == towards || streak_ < (passed ? rise_ : fall_)) return false;
     health_ = towards;
+    has_been_up_ = has_been_up_ || passed;
     return true;
   }
   /// Other numbers, or another check: the health stays until the checks say otherwise.
@@ -37,6 +38,8 @@ class HealthCounter {
   }
 
   [[nodiscard]] Health health() const { return health_; }
+  /// At any time since the start.
+  [[nodiscard]] bool has_been_up() const { return has_been_up_; }
   /// Equal outcomes in a row, the last one included.
   [[nodiscard]] unsigned streak() const { return streak_; }
   [[nodiscard]] unsigned rise() const { return rise_; }
@@ -47,6 +50,7 @@ class HealthCounter {
   unsigned rise_, fall_;
   unsigned streak_ = 0;
   CheckOutcome last_ = CheckOutcome::kPassed;
+  bool has_been_up_;
 };
 
 }  // namespace lastmile

@@ -194,6 +194,12 @@ TEST_F(Checks, AProgramPassesWithExitStatusZero) {
             std::string::npos);
 }
 
+TEST(CheckText, OfOthersIsOneCleanLine) {
+  EXPECT_EQ(first_line("SSL: no name \x1b[2Jmatches\r\nsecond line"), "SSL: no name  [2Jmatches ");
+  EXPECT_EQ(first_line(std::string(1000, 'x')).size(), 200U);
+  EXPECT_EQ(first_line(""), "");
+}
+
 TEST_F(Checks, AProgramThatPrintsALotEndsAllTheSame) {
   EXPECT_EQ(exec({"/bin/sh", "-c", "head -c 1000000 /dev/zero"}).outcome, CheckOutcome::kPassed);
 }
