@@ -300,6 +300,9 @@ std::string render_control(const Json& data) {
   table.add({"longer than 5 ms", number_or(data.at("long_slices"), "-")});
   table.add({"memory of the routes", megabytes("rib_bytes")});
   table.add({"memory of the process's heap", megabytes("heap_bytes")});
+  for (const Json& thread : data.value("threads", Json::array())) {
+    if (thread.at("stuck").get<bool>()) table.add({"stuck", thread.at("name")});
+  }
   return table.text();
 }
 
@@ -351,6 +354,7 @@ std::string render_workers(const Json& data) {
                short_count(dropped), cycles > 0 ? fmt::format("{:.0f}", cycles) : "-",
                vector > 0 ? fmt::format("{:.1f}", vector) : "-",
                fmt::format("{:.0f}%", worker.at("idle_share").get<double>() * 100)});
+    if (worker.value("stuck", false)) table.note("  stuck: it moves no packet");
     if (worker.at("icmp_errors").get<std::uint64_t>() != 0) {
       table.note(fmt::format("  {} ICMP errors sent, {} more above the rate",
                              count(worker, "icmp_errors"), count(worker, "icmp_errors_limited")));

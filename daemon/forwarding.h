@@ -31,6 +31,7 @@ class Forwarding {
   [[nodiscard]] ForwardingTables& tables() { return tables_; }
   [[nodiscard]] const ForwardingTables& tables() const { return tables_; }
   [[nodiscard]] const FibChannel& channel() const { return channel_; }
+  [[nodiscard]] FibWriter& writer() { return writer_; }
   [[nodiscard]] const FibWriter& writer() const { return writer_; }
   [[nodiscard]] FibClient& client() { return client_; }
   [[nodiscard]] const FibClient& client() const { return client_; }

@@ -39,6 +39,7 @@
 #include "daemon/service_manager.h"
 #include "daemon/show.h"
 #include "daemon/sign_of_life.h"
+#include "daemon/thread_watch.h"
 #include "dataplane/net/format.h"
 #include "dataplane/pipeline/bfd_stage.h"
 #include "logging/log.h"
@@ -88,7 +89,6 @@ struct Router::Parts {
         life(config.control.socket + ".alive"),
         plane(forwarding.client()),
         timers(loop),
-        manager(loop.context()),
         worker_clock(rte_get_tsc_hz()),
         checks([this](ServiceChecked result) {
           loop.post([this, ended = std::move(result)] { loop.deliver(ended); });
@@ -118,6 +118,7 @@ struct Router::Parts {
   std::unique_ptr<ControlServer> server;
   std::unique_ptr<MetricsServer> metrics;
   std::optional<DpdkTelemetry> dpdk_telemetry;
+  std::optional<ThreadWatch> threads;
 
   tl::expected<void, std::string> wire(const Options& options);
   tl::expected<void, std::string> make_control(const Options& options);
@@ -162,8 +163,9 @@ tl::expected<void, std::string> Router::Parts::wire(const Options& options) {
   if (!monitor) return tl::unexpected(monitor.error().message);
   links = std::move(*monitor);
 
+  threads.emplace(ThreadWatch::Outside{loop, forwarding, journal, manager});
   show.emplace(Show::Sources{config, options.config_path, *devices, forwarding, *control, *links,
-                             *neighborhood, loop.slices()});
+                             *neighborhood, loop.slices(), *threads});
   add_commands();
   commands.add({"reload",
                 "reads the configuration again and takes up what differs",
@@ -198,6 +200,7 @@ tl::expected<void, std::string> Router::Parts::wire(const Options& options) {
   give_sign_of_life();
   if (auto seen = links->refresh(); !seen) return tl::unexpected(seen.error().message);
   neighborhood->refresh();
+  threads->start();
   return {};
 }
 
@@ -390,7 +393,7 @@ void Router::run() {
   Parts& parts = *parts_;
   log::info("router {} (AS {}) runs", parts.config.router.id, parts.config.router.asn.value());
   parts.manager.say("READY=1");
-  parts.manager.watch();
+  parts.threads->tell();
   parts.loop.run();
   parts.manager.say("STOPPING=1");
   if (parts.recorder) {

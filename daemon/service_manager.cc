@@ -4,8 +4,6 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <charconv>
 #include <cstddef>
 #include <cstdint>
@@ -37,25 +35,8 @@ std::chrono::microseconds watchdog_patience() {
 
 }  // namespace
 
-class ServiceManager::Watchdog {
- public:
-  Watchdog(ServiceManager& manager, boost::asio::io_context& io) : manager_(manager), timer_(io) {}
-  void turn() {
-    manager_.say("WATCHDOG=1");
-    timer_.expires_after(manager_.patience_ / 2);
-    timer_.async_wait([this](boost::system::error_code error) {
-      if (!error) turn();  // else the timer has gone, and we with it
-    });
-  }
-
- private:
-  ServiceManager& manager_;
-  boost::asio::steady_timer timer_;
-};
-
-ServiceManager::ServiceManager(boost::asio::io_context& io)
-    : socket_(environment("NOTIFY_SOCKET")), patience_(watchdog_patience()), io_(io) {}
-ServiceManager::~ServiceManager() = default;
+ServiceManager::ServiceManager()
+    : socket_(environment("NOTIFY_SOCKET")), patience_(watchdog_patience()) {}
 
 void ServiceManager::say(std::string_view state) const {
   sockaddr_un address{};
@@ -69,12 +50,6 @@ void ServiceManager::say(std::string_view state) const {
   ::sendto(descriptor, state.data(), state.size(), MSG_NOSIGNAL,
            reinterpret_cast<const sockaddr*>(&address), length);  // the sockets API's own idiom
   ::close(descriptor);
-}
-
-void ServiceManager::watch() {
-  if (socket_.empty() || patience_.count() == 0) return;
-  watchdog_ = std::make_unique<Watchdog>(*this, io_);
-  watchdog_->turn();
 }
 
 }  // namespace lastmile

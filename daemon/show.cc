@@ -462,6 +462,9 @@ ControlThreadView Show::control_thread() const {
   view.rib_bytes = from_.control.rib().summary().memory_bytes;
   const struct mallinfo2 heap = mallinfo2();
   view.heap_bytes = heap.uordblks + heap.hblkhd;
+  for (const std::string& name : from_.threads.names()) {
+    view.threads.push_back({name, from_.threads.is_stuck(name)});
+  }
   return view;
 }
 
@@ -561,6 +564,7 @@ std::vector<WorkerView> Show::workers() const {
                                                   : static_cast<double>(recent.packets) /
                                                         static_cast<double>(recent.vectors);
     view.idle_share = recent.idle_share();
+    view.stuck = from_.threads.is_stuck(id);
     for (std::size_t i = 0; i < kStageCount; ++i) {
       view.stages.push_back({std::string{kStageNames[i]}, recent.stages[i].cycles_per_packet()});
     }

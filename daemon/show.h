@@ -14,6 +14,7 @@
 #include "daemon/devices.h"
 #include "daemon/forwarding.h"
 #include "daemon/link_monitor.h"
+#include "daemon/thread_watch.h"
 #include "dataplane/worker/counters.h"
 
 namespace lastmile {
@@ -31,6 +32,7 @@ class Show final : public ShowSource {
     const LinkMonitor& links;
     const KernelNeighborhood& neighborhood;
     const SliceMeter& slices;
+    const ThreadWatch& threads;
   };
   explicit Show(Sources sources);
 

@@ -39,6 +39,7 @@ SignOfLife::SignOfLife(std::string path) : path_(std::move(path)) {
   std::string word, of_boot;
   Duration::rep at = -1;
   file >> word >> of_boot >> at;
+  if (word.empty()) return;  // an orderly end that could not remove it
   if (!file || word != kWord || at < 0) {
     log::warn("{}: not what a router leaves behind; this counts as no restart", path_);
     return;
@@ -64,6 +65,8 @@ void SignOfLife::give() {
 
 void SignOfLife::end() {
   if (fd_ < 0) return;
+  // Emptied first: the folder may be one that the router's user can't remove files from.
+  if (::ftruncate(fd_, 0) != 0) log::warn("{}: can't be emptied: {}", path_, std::strerror(errno));
   ::close(std::exchange(fd_, -1));
   ::unlink(path_.c_str());
 }

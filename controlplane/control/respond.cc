@@ -198,10 +198,15 @@ json to_json(const RouteView& route) {
 }
 
 json to_json(const ControlThreadView& control) {
+  json threads = json::array();
+  for (const ThreadView& thread : control.threads) {
+    threads.push_back(json{{"name", thread.name}, {"stuck", thread.stuck}});
+  }
   return {{"slices", control.slices},         {"long_slices", control.long_slices},
           {"busy_us", control.busy.count()},  {"longest_us", control.longest.count()},
           {"longest_in", control.longest_in}, {"longest_wall_us", control.longest_wall.count()},
-          {"rib_bytes", control.rib_bytes},   {"heap_bytes", control.heap_bytes}};
+          {"rib_bytes", control.rib_bytes},   {"heap_bytes", control.heap_bytes},
+          {"threads", std::move(threads)}};
 }
 
 json to_json(const FibStatusView& fib) {
@@ -250,6 +255,7 @@ json to_json(const WorkerView& worker) {
           {"cycles_per_packet", worker.cycles_per_packet},
           {"packets_per_vector", worker.packets_per_vector},
           {"idle_share", worker.idle_share},
+          {"stuck", worker.stuck},
           {"stages", list(worker.stages)},
           {"receives", worker.receives},
           {"drops", list(worker.drops)}};

@@ -296,9 +296,16 @@ struct WorkerView {
   double cycles_per_packet = 0;       ///< of the busy time, over the last interval; 0: no packets
   double packets_per_vector = 0;      ///< over the last interval
   double idle_share = 0;              ///< 0 to 1, over the last interval
+  bool stuck = false;                 ///< it does not go round (the watchdog's word)
   std::vector<StageView> stages;      ///< in the order of the pipeline
   std::vector<std::string> receives;  ///< "up1/0": port and receive queue, "host/0"
   std::vector<DropView> drops;        ///< reasons that occurred
+};
+
+/// A thread that the watchdog watches.
+struct ThreadView {
+  std::string name;    ///< "control", "FIB writer", "worker 0"
+  bool stuck = false;  ///< it does not go round
 };
 
 /// The control thread: how long it is held by one thing, and what its tables cost.
@@ -312,6 +319,7 @@ struct ControlThreadView {
       0};                        ///< on the clock; longer if the CPU was busy elsewhere
   std::uint64_t rib_bytes = 0;   ///< tables of paths, attributes and announcements
   std::uint64_t heap_bytes = 0;  ///< allocated by the process; forwarding tables aside
+  std::vector<ThreadView> threads;
 };
 
 struct VersionView {

@@ -10,9 +10,10 @@
 namespace lastmile {
 namespace {
 
-constexpr std::array<const char*, 9> kNames{"start",  "link",    "detection", "bfd",    "bgp",
-                                            "routes", "service", "drain",     "command"};
-static_assert(kNames.size() == static_cast<std::size_t>(JournalKind::kCommand) + 1);
+constexpr std::array<const char*, 10> kNames{"start",   "link",    "detection", "bfd",
+                                             "bgp",     "routes",  "service",   "drain",
+                                             "command", "watchdog"};
+static_assert(kNames.size() == static_cast<std::size_t>(JournalKind::kWatchdog) + 1);
 
 constexpr Duration kOneBurst = std::chrono::seconds{1};
 

@@ -28,7 +28,8 @@ enum class JournalKind : std::uint8_t {
   kRoutes,  ///< the forwarding tables have caught up
   kService,
   kDrain,
-  kCommand,  ///< by the operator
+  kCommand,   ///< by the operator
+  kWatchdog,  ///< a thread of the router is stuck, or is no longer
 };
 /// "link", "detection": a promise to scripts.
 [[nodiscard]] const char* to_string(JournalKind kind);

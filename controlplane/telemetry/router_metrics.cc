@@ -229,6 +229,11 @@ void add_control(MetricsText& text, const ControlThreadView& control) {
       seconds_of(control.longest_wall));
   one(Kind::kGauge, "lastmile_rib_memory_bytes", "Memory of paths and announcements.",
       control.rib_bytes);
+  family(text, Kind::kGauge, "lastmile_thread_stuck",
+         "Whether a thread of the router does not go round: 1, or 0.", control.threads,
+         [&](const ThreadView& thread) {
+           text.sample({{"thread", thread.name}}, std::uint64_t{thread.stuck ? 1U : 0U});
+         });
   one(Kind::kGauge, "lastmile_heap_memory_bytes", "Memory of the heap; forwarding tables aside.",
       control.heap_bytes);
 }
@@ -270,9 +275,13 @@ std::string router_metrics(const ShowSource& source, MetricsFormat format) {
 }
 
 void add_metrics_command(CommandTable& table, const ShowSource& source) {
-  table.add({"metrics", "all metrics, as OpenMetrics", {}, [&source](const Json&) -> CommandResult {
+  table.add({"metrics",
+             "all metrics, as OpenMetrics",
+             {},
+             [&source](const Json&) -> CommandResult {
                return Json{{"text", router_metrics(source, MetricsFormat::kOpenMetrics)}};
-             }});
+             },
+             Access::kRead});
 }
 
 }  // namespace lastmile

@@ -47,6 +47,7 @@ void FibWriter::stop() {
 void FibWriter::run() {
   std::chrono::microseconds rest_check = kFirstRestCheck;
   while (!stopping_.load(std::memory_order_relaxed)) {
+    turns_.add(1);
     if (run_once() != 0) {
       rest_check = kFirstRestCheck;
       continue;

@@ -59,6 +59,11 @@ class FibWriter {
   /// again.
   void stop();
 
+  /// Wakes the thread for one turn, though there is nothing to do. Any thread.
+  void nudge() { channel_.writer_bell.ring(); }
+  /// Grows with each turn of the thread. Any thread.
+  [[nodiscard]] std::uint64_t turns() const { return turns_.read(); }
+
   /// One batch on the caller's thread; for tests, and never while the thread runs. Returns how many
   /// operations were applied.
   std::size_t run_once();
@@ -105,6 +110,7 @@ class FibWriter {
   std::atomic<bool> stopping_{false};  // stop(): writes; thread: reads
 
   // writer thread: writes; any thread: reads
+  SingleWriter turns_;
   SingleWriter operations_;
   SingleWriter failures_;
   SingleWriter batches_;

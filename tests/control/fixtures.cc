@@ -235,7 +235,8 @@ ControlThreadView FixedSource::control_thread() const {
           "bytes-received",
           microseconds{7430},
           35400000,
-          61200000};
+          61200000,
+          {{"control", false}, {"worker 0", true}}};
 }
 
 std::vector<LinkLayerView> FixedSource::link_layer_neighbors() const {

@@ -71,11 +71,14 @@ control: {{socket: {self.socket}}}
         )
         return path
 
-    def start(self, config: Path | None = None) -> subprocess.Popen:
+    def start(
+        self, config: Path | None = None, options: tuple[str, ...] = (), environment: dict[str, str] | None = None
+    ) -> subprocess.Popen:
         """Starts lastmiled and waits until it answers or ends."""
         log = open(self.folder / "lastmiled.log", "wb")  # noqa: SIM115
         process = subprocess.Popen(
-            ["ip", "netns", "exec", self.name, lastmile.BUILD / "lastmiled", config or self.config()],
+            ["ip", "netns", "exec", self.name, lastmile.BUILD / "lastmiled", *options, config or self.config()],
+            env={**os.environ, **(environment or {})},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
