@@ -18,6 +18,8 @@ constexpr unsigned kQuickSolicitations = 10;
 constexpr Duration kQuickSolicitationInterval = seconds{1};
 constexpr Duration kSolicitationInterval = seconds{4};  // RTR_SOLICITATION_INTERVAL
 constexpr unsigned kRivalWins = 2;
+/// Advertisements that follow each other so quickly are a router's first ones.
+constexpr Duration kJustStarted = seconds{2};
 
 }  // namespace
 
@@ -71,6 +73,8 @@ void RouterDiscovery::handle(const RouterAdvertisementHeard& heard, TimePoint no
     if (++port->rival_heard < kRivalWins) return;
   }
   const bool changed = port->status.neighbor != heard.source;
+  const bool quick =
+      !changed && port->status.heard_at && now - *port->status.heard_at < kJustStarted;
   port->status.neighbor = heard.source;
   port->status.heard_at = now;
   port->rival.reset();
@@ -79,6 +83,14 @@ void RouterDiscovery::handle(const RouterAdvertisementHeard& heard, TimePoint no
     timers_.cancel({TimerKind::kRouterSolicitation, heard.port.value()});
     observer_.on_neighbor_discovered(heard.port, heard.source, now);
   }
+  if (quick) welcome(*port, now);
+}
+
+void RouterDiscovery::welcome(Port& port, TimePoint now) {
+  if (port.welcomed && now - *port.welcomed < kMinDelayBetweenAdvertisements) return;
+  port.welcomed = now;
+  ++port.status.advertisements_sent;
+  neighborhood_.send_router_advertisement(port.status.port, port.status.neighbor);
 }
 
 void RouterDiscovery::handle(const RouterSolicitationHeard& heard, TimePoint now) {

@@ -8,7 +8,9 @@
 //   - we advertise ourselves at once, three times quickly and then every ten seconds, with lifetime
 //   0
 //     so that nobody takes us for a default router (section 6.2.4, 6.2.5);
-//   - we answer solicitations at once, to the one who asked.
+//   - we answer solicitations at once, to the one who asked; and advertisements that follow each
+//     other quickly, which are those of a router that has just started. FRR solicits nobody, so it
+//     would wait for our next advertisement.
 //
 // The source of an advertisement is the port's neighbor. Should two routers advertise on one port,
 // the first one stays until another has been heard twice since: so a replaced leaf is found, and
@@ -75,12 +77,14 @@ class RouterDiscovery {
     /// A source other than the neighbor, and how often it was heard since the neighbor was.
     std::optional<Ipv6Address> rival;
     unsigned rival_heard = 0;
+    std::optional<TimePoint> welcomed;      ///< when a router that had just started was answered
     std::optional<TimePoint> answered_all;  ///< when a solicitation last got a multicast answer
   };
 
   Port* find(PortId port);
   void advertise(Port& port);
   void solicit(Port& port);
+  void welcome(Port& port, TimePoint now);
   Duration jittered(Duration interval);
 
   Neighborhood& neighborhood_;

@@ -114,7 +114,25 @@ TEST_F(RouterDiscoveryTest, ANeighborIsReportedOnceAndPortsAreApart) {
   hear(kLeaf);
   hear(kLeaf);
   hear(kLeaf, kOtherPort);  // the same address on another port is another neighbor
-  EXPECT_EQ(take(), (Log{"found fe80::1 on 1", "found fe80::1 on 2"}));
+  EXPECT_EQ(take(), (Log{"found fe80::1 on 1", "RA to fe80::1", "found fe80::1 on 2"}));
+}
+
+TEST_F(RouterDiscoveryTest, ARouterThatHasJustStartedIsAnsweredAtOnceButNotOverAndOver) {
+  link(LinkState::kUp);
+  hear(kLeaf);
+  take();
+  // It has been there for long: nothing to hurry for.
+  for (int i = 0; i < 3; ++i) {
+    now_ += seconds{10};
+    hear(kLeaf);
+  }
+  EXPECT_EQ(take(), Log{});
+  // Started anew, from the same address.
+  for (int i = 0; i < 5; ++i) {
+    now_ += seconds{1};
+    hear(kLeaf);
+  }
+  EXPECT_EQ(take(), (Log{"RA to fe80::1", "RA to fe80::1"}));
 }
 
 TEST_F(RouterDiscoveryTest, NeverTakesItselfForANeighbor) {
@@ -132,6 +150,7 @@ TEST_F(RouterDiscoveryTest, AReplacedLeafIsFoundButTwoRoutersDoNotAlternate) {
   take();
   for (int i = 0; i < 5; ++i) {  // side by side
     hear(kNewLeaf);
+    now_ += seconds{10};
     hear(kLeaf);
   }
   EXPECT_EQ(take(), Log{});
