@@ -96,10 +96,17 @@ inline constexpr std::size_t kLength = 4;
 inline constexpr std::size_t kChecksum = 6;
 }  // namespace udp
 
+namespace tcp {
+inline constexpr std::size_t kFlags = 13;
+inline constexpr std::uint8_t kSyn = 0x02;
+inline constexpr std::uint8_t kAck = 0x10;
+}  // namespace tcp
+
 namespace protocol {
 inline constexpr std::uint8_t kIcmp = 1;
 inline constexpr std::uint8_t kTcp = 6;
 inline constexpr std::uint8_t kUdp = 17;
+inline constexpr std::uint8_t kIpv6Fragment = 44;  ///< an extension header (RFC 8200 section 4.5)
 inline constexpr std::uint8_t kIcmpv6 = 58;
 inline constexpr std::uint8_t kSctp = 132;
 inline constexpr std::uint16_t kBgpPort = 179;

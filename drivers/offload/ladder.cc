@@ -83,6 +83,12 @@ void Ladder::drop(std::vector<DropMatch> matches) {
 void Ladder::climb_steering() {
   StepReport& report = step(Step::kPriorityQueue);
   if (!footing_.priority_queue) return refuse(report, footing_.why_no_priority_queue);
+  if (!footing_.steered_already.empty()) {
+    report.state = StepState::kReached;
+    report.reason.clear();
+    report.rules = footing_.steered_already;
+    return;
+  }
   install_all(report, steering(*footing_.priority_queue));
   // Without it the priority queue gets a share of everything: slower, not wrong.
   if (footing_.spreads_the_rest && report.state != StepState::kRefused) {

@@ -59,6 +59,8 @@ struct Footing {
   std::string why_no_priority_queue{};  ///< if there is none
   std::optional<std::uint16_t> hairpin_queue{};
   std::string why_no_hairpin_queue{};  ///< if there is none
+  /// What steers packets to the priority queue without a rule of ours; with it none is asked for.
+  std::vector<RuleReport> steered_already{};
   /// True for devices that spread what no rule matches over the priority queue as well.
   bool spreads_the_rest = false;
 };

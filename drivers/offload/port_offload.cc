@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "drivers/ports/af_packet_steering.h"
 #include "logging/log.h"
 
 namespace lastmile::offload {
@@ -10,12 +11,22 @@ namespace {
 // Its queues are those of a tun device, which deals frames out by their hash.
 constexpr std::string_view kTap = "net_tap";
 
+std::vector<RuleReport> rules_of_the_kernel(const DeviceFacts& facts) {
+  std::vector<RuleReport> rules;
+  if (facts.steering != Steering::kKernelFilter) return rules;
+  for (const auto& [name, rule] : kPriorityFilterRules) {
+    rules.push_back({.name = name, .state = RuleState::kInstalled, .rule = rule, .reason = {}});
+  }
+  return rules;
+}
+
 Footing footing(const DeviceFacts& facts) {
   return {.mac = facts.mac,
           .priority_queue = facts.priority_queue,
           .why_no_priority_queue = facts.why_no_priority_queue,
           .hairpin_queue = facts.hairpin_queue,
           .why_no_hairpin_queue = facts.why_no_hairpin_queue,
+          .steered_already = rules_of_the_kernel(facts),
           .spreads_the_rest = facts.driver == kTap};
 }
 

@@ -15,7 +15,8 @@
 
 #include "drivers/eal/eal_log.h"
 #include "drivers/kernel/link.h"
-#include "drivers/ports/af_packet_fragments.h"
+#include "drivers/ports/af_packet_fanout.h"
+#include "drivers/ports/af_packet_steering.h"
 #include "drivers/ports/special_queues.h"
 #include "logging/log.h"
 
@@ -61,6 +62,13 @@ std::uint32_t buffer_count(const PortOptions& options) {
   return count - 1;  // the pool's ring holds a power of two less one
 }
 
+// Whether the kernel is to steer packets to a queue more than workers need. Who says how many
+// queues there are wants them all alike.
+bool has_kernel_filter(const DeviceString& device, const PortOptions& options) {
+  return options.priority_queue == PriorityQueue::kIfSteerable && device.is(kAfPacket) &&
+         options.rx_queues == options.tx_queues && !device.argument("qpairs");
+}
+
 void complete_af_packet(DeviceString& device, const PortOptions& options) {
   if (!device.argument("framesz") && !device.argument("blocksz")) {
     const PacketRing ring = packet_ring_for(options.mtu);
@@ -68,8 +76,9 @@ void complete_af_packet(DeviceString& device, const PortOptions& options) {
     device.add_default("blocksz", std::to_string(ring.block_size));
     device.add_default("framecnt", std::to_string(ring.frame_count));
   }
-  const auto queues = std::max(options.rx_queues, options.tx_queues);
-  if (queues > 1) device.add_default("qpairs", std::to_string(queues));
+  const unsigned queues = std::max(options.rx_queues, options.tx_queues);
+  const unsigned priority = has_kernel_filter(device, options) ? 1 : 0;
+  if (queues + priority > 1) device.add_default("qpairs", std::to_string(queues + priority));
 }
 
 // Finds the interface of `iface=` and gives it the MTU, because these drivers' own idea of the
@@ -168,6 +177,7 @@ Result<Port> Port::open(const PortOptions& options, PacketPools& pools) {
     if (!interface) return refuse(interface.error().message, interface.error().code);
     facts.kernel = *interface;
     facts.link_source = LinkSource::kKernelInterface;
+    if (has_kernel_filter(string, options)) facts.steering = Steering::kKernelFilter;
     if (string.is(kAfPacket)) {
       complete_af_packet(string, options);
       // The kernel hands over the outer tag beside the frame, and the driver puts it back as
@@ -178,7 +188,9 @@ Result<Port> Port::open(const PortOptions& options, PacketPools& pools) {
 
   {
     const DpdkLogCapture capture;
-    const AfPacketFragments fragments;
+    AfPacketFanout fanout{facts.steering == Steering::kKernelFilter
+                              ? priority_filter(options.rx_queues)
+                              : std::vector<sock_filter>{}};
     auto ethdev = find_ethdev(string.name());
     const bool found = ethdev.has_value();
     int code = 0;
@@ -197,10 +209,10 @@ Result<Port> Port::open(const PortOptions& options, PacketPools& pools) {
     facts.ethdev = *ethdev;
     device->probed = true;
     open_devices().insert(string.name());
-    if (!found && string.is(kAfPacket) && fragments.sockets() == 0) {
+    if (!found && string.is(kAfPacket) && fanout.sockets() == 0) {
       log::warn(
           "port {}: the kernel puts IPv4 fragments together in front of the port, which drops "
-          "most of them",
+          "most of them, and keeps no queue for BFD and BGP",
           options.name);
     }
   }
@@ -269,6 +281,11 @@ Result<void> Port::choose_special_queues(const PortOptions& options, Device& dev
     return {};
   };
   if (options.priority_queue == PriorityQueue::kNone) return without("not asked for");
+  if (facts.steering == Steering::kKernelFilter) {
+    facts.priority_queue = facts.rx_queues;
+    facts.why_no_hairpin_queue = "the driver has no hairpin queues";
+    return {};
+  }
   if (facts.kernel) {
     // DPDK's drivers for kernel interfaces steer nothing, and their queues are made at the probe.
     return without("the driver takes no flow rules");
@@ -363,7 +380,8 @@ Result<void> Port::start() {
                    -code);
   }
   device_->started = true;
-  if (facts().rx_queues > 1 && (facts().priority_queue || facts().hairpin_queue)) {
+  if (facts().steering == Steering::kFlowRules && facts().rx_queues > 1 &&
+      (facts().priority_queue || facts().hairpin_queue)) {
     if (auto done = spread_over_first(facts().ethdev, facts().rx_queues); !done) {
       log::warn("port {}: other packets may take the priority queue, too: {}", facts().name,
                 done.error().message);

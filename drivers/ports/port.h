@@ -22,7 +22,13 @@ namespace lastmile {
 /// Whether a port is to have a receive queue of its own for what must not wait (BFD, BGP, ND).
 enum class PriorityQueue : std::uint8_t {
   kNone,
-  kIfSteerable,  ///< where the driver takes flow rules (drivers/offload puts them in)
+  kIfSteerable,  ///< where there is a Steering
+};
+
+/// What puts packets into a priority queue.
+enum class Steering : std::uint8_t {
+  kFlowRules,     ///< the NIC, by rules that drivers/offload puts in
+  kKernelFilter,  ///< the kernel, in front of an af_packet port (af_packet_steering.h)
 };
 
 struct PortOptions {
@@ -64,6 +70,7 @@ struct DeviceFacts {
   /// A receive queue behind the ordinary ones, not counted in rx_queues; nothing arrives there but
   /// by flow rules (or a share of everything, where a device knows no better).
   std::optional<std::uint16_t> priority_queue;
+  Steering steering = Steering::kFlowRules;
   std::string why_no_priority_queue;  ///< if there is none
   /// A receive queue whose packets the device sends again by itself. No worker polls it.
   std::optional<std::uint16_t> hairpin_queue;

@@ -6,6 +6,7 @@
 #include <rte_dev.h>
 #include <rte_ethdev.h>
 
+#include <algorithm>
 #include <array>
 #include <map>
 
@@ -13,6 +14,7 @@
 #include "drivers/ports/link_watcher.h"
 #include "tests/drivers/isolated.h"
 #include "tests/drivers/wire.h"
+#include "tests/support/packet_builder.h"
 
 namespace lastmile {
 namespace {
@@ -118,6 +120,125 @@ TEST(Port, FragmentsComeInOneByOneWithSeveralQueues) {
     })) << arrived[0]
         << " and " << arrived[1];
     EXPECT_TRUE(arrived[0] == 0 || arrived[1] == 0) << arrived[0] << " and " << arrived[1];
+  });
+}
+
+/// What the kernel's filter in front of a port looks at.
+struct SteeredFrame {
+  const char* name;
+  Packet packet;
+  bool priority;
+};
+
+std::vector<SteeredFrame> steered_frames() {
+  const auto v4 = [] { return Packet().ipv4("192.0.2.1", "192.0.2.2"); };
+  const auto v6 = [] { return Packet().ipv6("fe80::1", "fe80::2"); };
+  constexpr std::uint8_t kSyn = 0x02, kSynAck = 0x12, kAck = 0x10;
+  return {
+      {"BFD", v4().udp(50000, 3784), true},
+      {"BFD echo", v4().udp(50000, 3785), true},
+      {"BFD over several hops", v4().udp(50000, 4784), true},
+      {"BFD, IPv6", v6().udp(50000, 3784), true},
+      {"BFD's port as source", v4().udp(3784, 50000), false},
+      {"BGP from a client", v4().tcp(40000, 179).tcp_flags(kAck), true},
+      {"BGP from a server", v4().tcp(179, 40000).tcp_flags(kAck), true},
+      {"BGP, IPv6", v6().tcp(40000, 179).tcp_flags(kAck), true},
+      {"BGP answered", v4().tcp(179, 40000).tcp_flags(kSynAck), true},
+      {"BGP asked for", v4().tcp(40000, 179).tcp_flags(kSyn), false},
+      {"BGP asked for, IPv6", v6().tcp(40000, 179).tcp_flags(kSyn), false},
+      {"other TCP", v4().tcp(40000, 443).tcp_flags(kAck), false},
+      {"UDP 179", v4().udp(40000, 179), false},
+      {"fragment of what may be BFD", v4().udp(50000, 3784).more_fragments(), false},
+      {"BFD behind options", v4().options({1, 1, 1, 1}).udp(50000, 3784), false},
+      {"ping", v4().icmp(8), false},
+      {"neighbor solicitation", v6().icmp(135), false},
+      {"ARP", Packet().ethertype(0x0806), false},
+      {"cut off", v4().udp(50000, 3784).cut_to(35), false},
+  };
+}
+
+class SteeredPort : public testing::TestWithParam<std::uint16_t> {};
+
+TEST_P(SteeredPort, KeepsAQueueForBfdAndBgp) {
+  REQUIRE_ROOT();
+  const std::uint16_t workers = GetParam();
+  in_own_world([workers] {
+    make_cable("up1", "wire1", 1500);
+    const Eal eal = start_eal();
+    PacketPools pools;
+    auto port = Port::open({.name = "up1",
+                            .device = "net_af_packet0,iface=up1",
+                            .rx_queues = workers,
+                            .tx_queues = workers,
+                            .priority_queue = PriorityQueue::kIfSteerable},
+                           pools);
+    ASSERT_TRUE(port) << port.error().message;
+    EXPECT_EQ(port->facts().rx_queues, workers);
+    EXPECT_EQ(port->facts().priority_queue, workers);
+    EXPECT_EQ(port->facts().steering, Steering::kKernelFilter);
+    ASSERT_TRUE(port->start());
+    const Wire wire("wire1");
+    const auto expect_at = [&](const SteeredFrame& sent, const char* when) {
+      const Frame frame = Packet{sent.packet}
+                              .eth(port->facts().mac, MacAddress{{2, 0, 0, 0, 0, 9}})
+                              .padded_to(60)
+                              .bytes();
+      wire.send(frame);
+      std::optional<std::uint16_t> arrived;
+      EXPECT_TRUE(eventually([&] {
+        for (std::uint16_t queue = 0; queue <= workers; ++queue) {
+          const auto ours = [&](const Frame& f) { return f == frame; };
+          if (count_frames(port->facts().ethdev, queue, ours) > 0) arrived = queue;
+        }
+        return arrived.has_value();
+      })) << sent.name;
+      EXPECT_EQ(arrived == workers, sent.priority) << sent.name << when;
+    };
+    for (const SteeredFrame& sent : steered_frames()) expect_at(sent, "");
+    // The kernel takes the sockets out of their group with the link, and puts them in again.
+    shell("ip link set up1 down; ip link set up1 up");
+    EXPECT_TRUE(eventually([&] { return wire.try_send(opaque_frame({}, 60, 1)); }));
+    for (const SteeredFrame& sent : steered_frames()) expect_at(sent, ", after the link was down");
+  });
+}
+INSTANTIATE_TEST_SUITE_P(Workers, SteeredPort, testing::Values(1, 3));
+
+TEST(Port, SpreadsFlowsOverOrdinaryQueuesBesideThePriorityQueue) {
+  REQUIRE_ROOT();
+  in_own_world([] {
+    make_cable("up1", "wire1", 1500);
+    const Eal eal = start_eal();
+    PacketPools pools;
+    auto port = Port::open({.name = "up1",
+                            .device = "net_af_packet0,iface=up1",
+                            .rx_queues = 2,
+                            .tx_queues = 2,
+                            .priority_queue = PriorityQueue::kIfSteerable},
+                           pools);
+    ASSERT_TRUE(port) << port.error().message;
+    ASSERT_TRUE(port->start());
+    const Wire wire("wire1");
+    constexpr unsigned kFlows = 64;
+    for (const bool v6 : {false, true}) {
+      std::array<unsigned, 3> arrived{};
+      for (std::uint16_t flow = 0; flow < kFlows; ++flow) {
+        Packet packet = v6 ? Packet().ipv6("2001:db8::1", "2001:db8::2")
+                           : Packet().ipv4("192.0.2.1", "192.0.2.2");
+        packet.udp(static_cast<std::uint16_t>(1000 + flow), 53);
+        wire.send(packet.eth(port->facts().mac, {}).padded_to(62).bytes());
+      }
+      EXPECT_TRUE(eventually([&] {
+        for (std::uint16_t queue = 0; queue < 3; ++queue) {
+          arrived[queue] += count_frames(port->facts().ethdev, queue, [](const Frame& f) {
+            return std::all_of(f.begin() + 6, f.begin() + 12, [](auto byte) { return byte == 0; });
+          });
+        }
+        return arrived[0] + arrived[1] + arrived[2] >= kFlows;
+      }));
+      EXPECT_GT(arrived[0], kFlows / 5) << (v6 ? "IPv6" : "IPv4");
+      EXPECT_GT(arrived[1], kFlows / 5) << (v6 ? "IPv6" : "IPv4");
+      EXPECT_EQ(arrived[2], 0U) << (v6 ? "IPv6" : "IPv4");
+    }
   });
 }
 

@@ -112,17 +112,21 @@ std::optional<Frame> receive_at(std::uint16_t ethdev,
   return std::nullopt;
 }
 
-unsigned count_fragments(std::uint16_t ethdev, std::uint16_t queue) {
+unsigned count_frames(std::uint16_t ethdev, std::uint16_t queue,
+                      const std::function<bool(const Frame&)>& wanted) {
   std::array<rte_mbuf*, 32> packets{};
   const std::uint16_t count = rte_eth_rx_burst(ethdev, queue, packets.data(), packets.size());
-  unsigned fragments = 0;
+  unsigned found = 0;
   for (unsigned i = 0; i < count; ++i) {
     const auto* data = rte_pktmbuf_mtod(packets[i], const std::uint8_t*);
-    // Without a guard the kernel's own neighbor discovery is heard here, too.
-    fragments += is_ipv4_fragment(Frame(data, data + packets[i]->data_len)) ? 1 : 0;
+    found += wanted(Frame(data, data + packets[i]->data_len)) ? 1 : 0;
   }
   rte_pktmbuf_free_bulk(packets.data(), count);
-  return fragments;
+  return found;
+}
+
+unsigned count_fragments(std::uint16_t ethdev, std::uint16_t queue) {
+  return count_frames(ethdev, queue, is_ipv4_fragment);
 }
 
 void send_from(std::uint16_t ethdev, const Frame& frame) {

@@ -36,7 +36,11 @@ class Wire {
 /// What a DPDK port receives: the first frame that `wanted` approves of, within some seconds.
 [[nodiscard]] std::optional<Frame> receive_at(std::uint16_t ethdev,
                                               const std::function<bool(const Frame&)>& wanted);
-/// Takes what waits in a queue of a DPDK port and counts the IPv4 fragments.
+/// Takes what waits in a queue of a DPDK port and counts the frames that `wanted` approves of.
+/// (Without a guard the kernel's own neighbor discovery is heard there, too.)
+[[nodiscard]] unsigned count_frames(std::uint16_t ethdev, std::uint16_t queue,
+                                    const std::function<bool(const Frame&)>& wanted);
+/// Those that are IPv4 fragments.
 [[nodiscard]] unsigned count_fragments(std::uint16_t ethdev, std::uint16_t queue);
 /// Sends a frame out of a DPDK port.
 void send_from(std::uint16_t ethdev, const Frame& frame);

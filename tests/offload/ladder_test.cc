@@ -103,6 +103,20 @@ TEST(Ladder, ANicThatTakesNothingSaysWhy) {
   EXPECT_EQ(nic.size(), 0U);
 }
 
+TEST(Ladder, WhatIsSteeredAlreadyNeedsNoRules) {
+  PlayedNic nic{[](const std::string&) { return false; }};
+  Footing footing = without_hairpin();
+  footing.steered_already = {
+      {.name = "bfd", .state = RuleState::kInstalled, .rule = "by the kernel", .reason = {}}};
+  Ladder ladder{nic, footing};
+  ladder.climb();
+  EXPECT_EQ(ladder.report().reached(), Step::kPriorityQueue);
+  EXPECT_EQ(step(ladder, Step::kPriorityQueue).state, StepState::kReached);
+  ASSERT_EQ(step(ladder, Step::kPriorityQueue).rules.size(), 1U);
+  EXPECT_EQ(step(ladder, Step::kPriorityQueue).rules[0].rule, "by the kernel");
+  EXPECT_EQ(step(ladder, Step::kDropRules).state, StepState::kRefused);
+}
+
 TEST(Ladder, WithoutAQueueToSteerToNothingIsAsked) {
   PlayedNic nic{[](const std::string& rule) { return has(rule, "drop"); }};
   Footing footing = without_hairpin();

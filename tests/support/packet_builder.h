@@ -128,6 +128,11 @@ class Packet {
   Packet& tcp(std::uint16_t source_port, std::uint16_t destination_port) {
     return ports(6, 20, source_port, destination_port);
   }
+  /// Of the TCP header that is there already: 0x02 SYN, 0x10 ACK.
+  Packet& tcp_flags(std::uint8_t flags) {
+    transport_.at(13) = flags;
+    return *this;
+  }
   Packet& icmp(std::uint8_t type) {
     protocol_ = family_ == Family::kIpv6 ? 58 : 1;
     transport_ = {type, 0, 0, 0, 0, 0, 0, 0};
