@@ -7,8 +7,16 @@
 #include <unistd.h>
 
 #include <ctime>
+#include <fstream>
 
 namespace lastmile {
+
+bool realtime_is_throttled() {
+  // Microseconds of a second that real-time threads may have; -1: all of them.
+  long runtime = 0;
+  std::ifstream{"/proc/sys/kernel/sched_rt_runtime_us"} >> runtime;
+  return runtime >= 0;
+}
 
 void use_exact_timers() {
   // 1 ns is the least; it cannot fail for the calling thread.

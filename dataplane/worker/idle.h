@@ -65,6 +65,42 @@ class IdleController {
   std::chrono::microseconds next_sleep_ = kFirstSleep;
 };
 
+/// Gives way in small pieces, where the kernel would take the CPU away in one.
+///
+/// A real-time thread that never sleeps may have 95 % of a CPU (sched(7)). The kernel takes the
+/// rest at once: 50 ms of each second without packets, in which BFD of any reasonable interval
+/// fails and every queue runs over. So a worker with packets in hand sleeps kPause of each kPeriod,
+/// which is as much, and which queues outlast.
+///
+/// One worker.
+class RealtimeManners {
+ public:
+  static constexpr std::chrono::microseconds kPeriod{500};
+  static constexpr std::chrono::microseconds kPause{30};
+
+  RealtimeManners(Scheduling scheduling, std::uint64_t cycles_per_second)
+      : period_(scheduling == Scheduling::kRealtime
+                    ? cycles_per_second / 1'000'000 * static_cast<std::uint64_t>(kPeriod.count())
+                    : kNever) {}
+
+  /// The worker has slept, for whatever reason: a pause pays for a period, a shorter sleep for its
+  /// share of one. Cycle counter.
+  void slept(std::uint64_t from, std::uint64_t to) {
+    constexpr std::uint64_t kPaysFor = kPeriod / kPause + 1;
+    paid_until_ = std::min(to, paid_until_ + (to - from) * kPaysFor);
+  }
+  [[nodiscard]] bool is_due(std::uint64_t now) const { return now - paid_until_ >= period_; }
+
+ private:
+  static constexpr std::uint64_t kNever = ~std::uint64_t{0};
+
+  const std::uint64_t period_;  // cycles
+  std::uint64_t paid_until_ = 0;
+};
+
+/// Does the kernel take the CPU from real-time threads that use it all?
+[[nodiscard]] bool realtime_is_throttled();
+
 /// Makes the calling thread's sleeps as exact as the kernel can: timers are not put off to be
 /// grouped with others (default: 50 µs).
 void use_exact_timers();

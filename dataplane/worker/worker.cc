@@ -132,10 +132,22 @@ void Worker::run() {
   }
   use_exact_timers();
   IdleController idle{state_->config.idle, hertz};
+  RealtimeManners manners{realtime_is_throttled() ? state_->config.scheduling : Scheduling::kFair,
+                          hertz};
   state_->started.set_value({});
 
   reader->online();
   std::uint64_t now = rte_rdtsc();
+  const auto sleep = [&](std::chrono::microseconds duration) {
+    reader->offline();
+    sleep_for(duration);
+    reader->online();
+    const std::uint64_t woken = rte_rdtsc();
+    counters.sleep_cycles.add(woken - now);
+    counters.sleeps.add(1);
+    manners.slept(now, woken);
+    now = woken;
+  };
   while (!state_->stopping.load(std::memory_order_relaxed)) {
     const unsigned packets = loop->run_once(now);
     reader->quiescent();
@@ -146,17 +158,12 @@ void Worker::run() {
     now = after;
     if (packets != 0) {
       idle.busy();
-      continue;
+    } else if (const auto nap = idle.idle(now, loop->next_deadline());
+               nap != std::chrono::microseconds::zero()) {
+      sleep(nap);
     }
-    const std::chrono::microseconds sleep = idle.idle(now, loop->next_deadline());
-    if (sleep == std::chrono::microseconds::zero()) continue;
-    reader->offline();
-    sleep_for(sleep);
-    reader->online();
-    const std::uint64_t woken = rte_rdtsc();
-    counters.sleep_cycles.add(woken - now);
-    counters.sleeps.add(1);
-    now = woken;
+    if (manners.is_due(now)) [[unlikely]]
+      sleep(RealtimeManners::kPause);
   }
   reader->offline();
 }

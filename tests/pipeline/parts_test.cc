@@ -62,6 +62,32 @@ TEST(TokenBucket, SavesNoMoreThanABurst) {
   EXPECT_EQ(passed, 5U);
 }
 
+TEST(RealtimeManners, PauseOncePerPeriodUnlessTheWorkerSleepsAnyway) {
+  constexpr std::uint64_t kMicrosecond = 1000;
+  constexpr auto kPeriod = kMicrosecond * RealtimeManners::kPeriod.count();
+  constexpr auto kPause = kMicrosecond * RealtimeManners::kPause.count();
+  RealtimeManners manners{Scheduling::kRealtime, kMicrosecond * 1'000'000};
+  std::uint64_t now = 7 * kPeriod;
+  EXPECT_TRUE(manners.is_due(now));
+  manners.slept(now, now + 10 * kPeriod);  // pays for no more than the past
+  now += 10 * kPeriod;
+  EXPECT_FALSE(manners.is_due(now + kPeriod - 1));
+  EXPECT_TRUE(manners.is_due(now + kPeriod));
+  now += kPeriod;
+  manners.slept(now, now + kPause);
+  EXPECT_FALSE(manners.is_due(now + kPause));
+  // Half a pause is half of what is due.
+  now += kPeriod;
+  manners.slept(now, now + kPause / 2);
+  EXPECT_TRUE(manners.is_due(now + kPeriod * 3 / 4));
+  EXPECT_FALSE(manners.is_due(now + kPeriod * 1 / 4));
+}
+
+TEST(RealtimeManners, AFairWorkerOwesNothing) {
+  const RealtimeManners manners{Scheduling::kFair, 1'000'000'000};
+  EXPECT_FALSE(manners.is_due(std::uint64_t{1} << 62));
+}
+
 TEST(IdleController, SpinsFirstThenSleepsLongerEachTime) {
   constexpr std::uint64_t kHertz = 1'000'000'000;
   IdleController idle{IdleStrategy::kAdaptive, kHertz};
