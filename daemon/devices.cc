@@ -11,6 +11,25 @@
 namespace lastmile {
 namespace {
 
+/// The driver copies what it sends, and gives the buffers back at once.
+bool copies(const PortConfig& port) {
+  const auto device = DeviceString::parse(port.device);
+  return device && device->is("net_af_packet");
+}
+
+/// Buffers of a port that others hold at most: so many more than its own rings need it has, and no
+/// flood, wherever it goes, leaves the port without one for BFD and BGP to come in by.
+std::uint32_t held_by_others(const Config& config, const PortConfig& port) {
+  // What a worker keeps back: packets that wait for a neighbor, errors, a vector on its way.
+  constexpr std::uint32_t kByWorker = 2048;
+  std::uint32_t held = config.dataplane.workers * kByWorker;
+  for (const PortConfig& other : config.ports) {
+    if (other.device_port != other.id || other.id == port.id || copies(other)) continue;
+    held += std::uint32_t{config.dataplane.workers} * PortOptions{}.tx_ring;
+  }
+  return std::max(held, PortOptions{}.spare_buffers);
+}
+
 PortOptions device_options(const std::string& device, std::uint16_t mtu,
                            const DataplaneConfig& dataplane) {
   PortOptions options;
@@ -32,10 +51,17 @@ PortOptions port_options(const PortConfig& owner, const Config& config) {
   PortOptions options =
       device_options(owner.device, static_cast<std::uint16_t>(mtu), config.dataplane);
   options.name = owner.name;
+  options.spare_buffers = held_by_others(config, owner);
   // What a NIC is told to look for stands in frames without tags.
   if (config.dataplane.offload == OffloadMode::kAuto && owner.vlan.empty()) {
     options.priority_queue = PriorityQueue::kIfSteerable;
   }
+  return options;
+}
+
+PortOptions port_options(const PortConfig& port, const Config& config) {
+  PortOptions options = port_options(port, config.dataplane);
+  options.spare_buffers = held_by_others(config, port);
   return options;
 }
 
