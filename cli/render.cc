@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <map>
 #include <utility>
 #include <vector>
 
@@ -334,6 +335,29 @@ std::string render_next_hops(const Json& data) {
   return data.at("next_hops").empty() ? "no next hops\n" : table.text();
 }
 
+/// Classes of packets for the kernel, of all workers together; empty as long as there are none.
+std::string punt_table(const Json& workers) {
+  TextTable table{{{"FOR THE KERNEL"}, {"PACKETS", kRight}, {"POLICED", kRight}}};
+  std::vector<std::string> classes;
+  std::map<std::string, std::pair<std::uint64_t, std::uint64_t>> sums;
+  for (const Json& worker : workers) {
+    for (const Json& punt : worker.at("punts")) {
+      const auto name = punt.at("class").get<std::string>();
+      if (!sums.contains(name)) classes.push_back(name);
+      sums[name].first += punt.at("packets").get<std::uint64_t>();
+      sums[name].second += punt.at("policed").get<std::uint64_t>();
+    }
+  }
+  bool any = false;
+  for (const std::string& name : classes) {
+    const auto& [packets, policed] = sums[name];
+    if (packets + policed == 0) continue;
+    table.add({name, short_count(packets), short_count(policed)});
+    any = true;
+  }
+  return any ? '\n' + table.text() : "";
+}
+
 std::string render_workers(const Json& data) {
   TextTable table{{{"WORKER", kRight},
                    {"CPU", kRight},
@@ -364,7 +388,7 @@ std::string render_workers(const Json& data) {
                                          : joined(worker.at("receives"), " ")));
   }
   if (data.at("workers").empty()) return "no workers\n";
-  return table.text() + '\n' + stage_table(data.at("workers"));
+  return table.text() + '\n' + stage_table(data.at("workers")) + punt_table(data.at("workers"));
 }
 
 std::string render_drops(const Json& data) {

@@ -207,7 +207,7 @@ std::vector<PortView> Show::ports() const {
       const auto& port = worker.ports[open.id.value()];
       view.rx_packets += port.received_packets;
       view.rx_bytes += port.received_bytes;
-      view.tx_packets += port.sent_packets + port.injected_packets;
+      view.tx_packets += port.sent_packets;
       view.tx_bytes += port.sent_bytes;
     }
     views.push_back(std::move(view));
@@ -557,6 +557,11 @@ std::vector<WorkerView> Show::workers() const {
     for (const auto& port : worker.ports) view.tx_packets += port.sent_packets;
     view.tx_packets += worker.host.sent_packets;
     for (const std::uint64_t count : worker.punts) view.punted += count;
+    for (std::size_t i = 0; i < kPuntClassCount; ++i) {
+      const PuntClassFacts& facts = kPuntClasses[i];
+      view.punts.push_back(
+          {std::string{facts.name}, worker.punts[i], worker.drops_for(facts.policed)});
+    }
     view.icmp_errors = worker.icmp_errors;
     view.icmp_errors_limited = worker.icmp_errors_limited;
     view.cycles_per_packet = recent.cycles_per_packet();

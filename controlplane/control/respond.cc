@@ -244,6 +244,10 @@ json to_json(const StageView& stage) {
   return {{"stage", stage.name}, {"cycles_per_packet", stage.cycles_per_packet}};
 }
 
+json to_json(const PuntView& punt) {
+  return {{"class", punt.punt_class}, {"packets", punt.packets}, {"policed", punt.policed}};
+}
+
 json to_json(const WorkerView& worker) {
   return {{"id", worker.id},
           {"cpu", or_null(worker.cpu)},
@@ -258,6 +262,7 @@ json to_json(const WorkerView& worker) {
           {"stuck", worker.stuck},
           {"stages", list(worker.stages)},
           {"receives", worker.receives},
+          {"punts", list(worker.punts)},
           {"drops", list(worker.drops)}};
 }
 

@@ -26,6 +26,7 @@ inline constexpr unsigned kMaxRoutesPage = 256;
 [[nodiscard]] Json to_json(const LinkLayerView& neighbor);
 [[nodiscard]] Json to_json(const NextHopStatusView& next_hop);
 [[nodiscard]] Json to_json(const StageView& stage);
+[[nodiscard]] Json to_json(const PuntView& punt);
 [[nodiscard]] Json to_json(const WorkerView& worker);
 [[nodiscard]] Json to_json(const DropView& drop);
 [[nodiscard]] Json to_json(const BfdView& session);

@@ -283,6 +283,13 @@ struct StageView {
   double cycles_per_packet = 0;  ///< over the last interval; 0: no packets
 };
 
+/// Packets for the kernel of one class.
+struct PuntView {
+  std::string punt_class;
+  std::uint64_t packets = 0;  ///< handed to the kernel
+  std::uint64_t policed = 0;  ///< above the class's rate
+};
+
 /// A worker's counters since start. An interval began when somebody asked before (a second ago at
 /// least), or with the start.
 struct WorkerView {
@@ -300,6 +307,7 @@ struct WorkerView {
   std::vector<StageView> stages;      ///< in the order of the pipeline
   std::vector<std::string> receives;  ///< "up1/0": port and receive queue, "host/0"
   std::vector<DropView> drops;        ///< reasons that occurred
+  std::vector<PuntView> punts;        ///< all classes
 };
 
 /// A thread that the watchdog watches.

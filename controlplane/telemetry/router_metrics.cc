@@ -1,5 +1,6 @@
 #include "controlplane/telemetry/router_metrics.h"
 
+#include <algorithm>
 #include <map>
 
 #include "dataplane/net/format.h"
@@ -86,6 +87,28 @@ void add_workers(MetricsText& text, const std::vector<WorkerView>& workers) {
   each(Kind::kGauge, "lastmile_worker_packets_per_vector",
        "Packets that went through the pipeline together, over the last interval.",
        [](const WorkerView& w) { return w.packets_per_vector; });
+}
+
+/// Of all workers together.
+void add_punts(MetricsText& text, const std::vector<WorkerView>& workers) {
+  std::vector<PuntView> sums;
+  for (const WorkerView& worker : workers) {
+    sums.resize(std::max(sums.size(), worker.punts.size()));
+    for (std::size_t i = 0; i < worker.punts.size(); ++i) {
+      sums[i].punt_class = worker.punts[i].punt_class;
+      sums[i].packets += worker.punts[i].packets;
+      sums[i].policed += worker.punts[i].policed;
+    }
+  }
+  const auto each = [&](const char* name, const char* help, auto value) {
+    family(text, Kind::kCounter, name, help, sums, [&](const PuntView& punt) {
+      text.sample({{"class", punt.punt_class}}, value(punt));
+    });
+  };
+  each("lastmile_punt_packets", "Packets handed to the kernel, by class.",
+       [](const PuntView& p) { return p.packets; });
+  each("lastmile_punt_policed_packets", "Packets for the kernel dropped above the class's rate.",
+       [](const PuntView& p) { return p.policed; });
 }
 
 void add_next_hops(MetricsText& text, const std::vector<NextHopStatusView>& hops) {
@@ -260,7 +283,9 @@ std::string router_metrics(const ShowSource& source, MetricsFormat format) {
       [&](const OffloadView& port) {
         text.sample({{"port", port.port}, {"step_name", port.step_name}}, std::uint64_t{port.step});
       });
-  add_workers(text, source.workers());
+  const std::vector<WorkerView> workers = source.workers();
+  add_workers(text, workers);
+  add_punts(text, workers);
   family(text, Kind::kCounter, "lastmile_dropped_packets", "Packets dropped, by reason.",
          source.drops(), [&](const DropView& drop) {
            text.sample({{"reason", drop.reason}}, drop.packets);

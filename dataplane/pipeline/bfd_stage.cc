@@ -76,6 +76,7 @@ BfdStage::BfdStage(const WorkerBfd& wiring, WorkerId self, std::span<const Worke
 }
 
 void BfdStage::begin(std::uint64_t now) {
+  now_ = now;
   const auto commands = wiring_.channel->commands.front(kCommandsPerLoop);
   if (!commands.empty()) [[unlikely]] {
     for (const bfd::Command& command : commands) engine_.apply(command, clock_.instant(now));
@@ -149,7 +150,7 @@ void BfdStage::transmit(PortId port, std::span<const std::uint8_t> frame) {
     return;
   }
   if (!exits_.has_port(port)) return exits_.drop(packet, DropReason::kNoSuchPort);
-  exits_.port(port).append(packet);
+  exits_.port(port).append_urgent(packet, now_);
 }
 
 void BfdStage::set_alive(NextHopId next_hop, bfd::Alive alive) {

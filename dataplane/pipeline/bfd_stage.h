@@ -102,6 +102,7 @@ class BfdStage final : private bfd::EngineOutside {
   std::array<rte_mbuf*, kVectorSize> routed_{};
   bfd::Instant noted_deadline_ = bfd::kNever;
   std::uint64_t next_deadline_ = ~std::uint64_t{0};
+  std::uint64_t now_ = 0;  // of this loop
 };
 
 }  // namespace lastmile

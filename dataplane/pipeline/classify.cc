@@ -76,7 +76,8 @@ class OddFrame {
 
   void punt(PuntClass punt_class) {
     if (ingress_.is_host()) return drop(DropReason::kHostNotIp);
-    context_.exits.punt(packet_, ingress_.port->id, punt_class, context_.now);
+    context_.exits.punt(packet_,
+                        {.ingress = ingress_, .punt_class = punt_class, .now = context_.now});
   }
 
   void sort_ipv4() {

@@ -72,9 +72,11 @@ namespace lastmile {
   X(kHoldExpired,          "hold-expired",             "link-layer address not found in time (RFC 1122 2.3.2.2)") \
   /* exception path */                                                                             \
   X(kPolicedBgp,           "policed-bgp",              "above the rate of class bgp") \
+  X(kPolicedBgpOpen,       "policed-bgp-open",         "above the rate of class bgp-open: connections asked for") \
   X(kPolicedNeighbor,      "policed-neighbor-discovery", "above the rate of class neighbor-discovery") \
   X(kPolicedArp,           "policed-arp",              "above the rate of class arp") \
   X(kPolicedIcmp,          "policed-icmp",             "above the rate of class icmp") \
+  X(kPolicedFragment,      "policed-fragment",         "above the rate of class fragment") \
   X(kPolicedHost,          "policed-host",             "above the rate of class host") \
   X(kPolicedUnknown,       "policed-unknown",          "above the rate of class unknown") \
   X(kNoTwin,               "no-twin",                  "for the machine, on a port with no kernel twin") \

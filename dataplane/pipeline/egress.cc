@@ -90,6 +90,11 @@ template <class Family>
 [[gnu::noinline, gnu::cold]] void leave_by_edge(PipelineContext& context, const Ingress& ingress,
                                                 const Leaving& leaving, const NextHop& hop) {
   Exits& exits = context.exits;
+  const auto punt = [&] {
+    return Exits::Punt{.ingress = ingress,
+                       .punt_class = Family::punt_class(leaving.packet, leaving.header),
+                       .now = context.now};
+  };
   const bool to_us = leaving.next_hop != kNoLiveNextHop && (hop.kind() == NextHopKind::kLocalHost ||
                                                             hop.kind() == NextHopKind::kLocalPort);
   if (context.bfd != nullptr &&
@@ -113,8 +118,7 @@ template <class Family>
         return refuse<Family>(context, ingress, leaving, too_long<Family>(leaving.header),
                               exits.host_mtu());
       }
-      return exits.deliver_to_host(leaving.packet, leaving.header, Family::kEthertype,
-                                   Family::punt_class(leaving.packet, leaving.header), context.now);
+      return exits.deliver_to_host(leaving.packet, leaving.header, Family::kEthertype, punt());
     case NextHopKind::kLocalPort:
       if (!context.exits.has_port(hop.port())) {
         return exits.drop(leaving.packet, DropReason::kNoTwin);
@@ -124,7 +128,7 @@ template <class Family>
         return refuse<Family>(context, ingress, leaving, too_long<Family>(leaving.header), mtu);
       }
       return exits.deliver_to_twin(leaving.packet, leaving.header, Family::kEthertype, hop.port(),
-                                   Family::punt_class(leaving.packet, leaving.header), context.now);
+                                   punt());
     case NextHopKind::kBlackhole:
       return exits.drop(leaving.packet, DropReason::kBlackhole);
     case NextHopKind::kUnreachable:

@@ -75,7 +75,7 @@ void Pipeline::finish(unsigned packets, Backlog backlog) {
   if (context_.bfd != nullptr && context_.bfd->has_routed()) [[unlikely]]
     send_routed();
   clock_.start();
-  context_.exits.flush();
+  context_.exits.flush(context_.now);
   clock_.lap(Stage::kTransmit, packets);
 }
 

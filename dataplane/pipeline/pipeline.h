@@ -33,6 +33,9 @@ class Pipeline {
   Pipeline(ForwardingTables& tables, std::span<const WorkerPort> ports, const WorkerHost& host,
            const PipelineOptions& options, WorkerCounters& counters, EventRing& events);
 
+  /// The ways out, for what does not come through the stages.
+  [[nodiscard]] Exits& exits() { return context_.exits; }
+
   /// A new loop. `now`: cycle counter, never decreasing.
   void begin(std::uint64_t now) {
     context_.now = now;

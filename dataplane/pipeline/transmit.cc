@@ -7,26 +7,48 @@
 
 namespace lastmile {
 
+unsigned TransmitBuffer::send(std::span<rte_mbuf*> packets) {
+  if (through_ != nullptr) [[unlikely]]
+    return static_cast<unsigned>(through_->give(packets));
+  if (!has_device()) [[unlikely]]
+    return 0;
+  // Drivers may take part of a burst (a ring that wraps, a limit of their own): offer the rest
+  // until they take none.
+  unsigned sent = 0;
+  while (sent < packets.size()) {
+    const std::uint16_t taken = rte_eth_tx_burst(device_.value(), queue_, packets.data() + sent,
+                                                 static_cast<std::uint16_t>(packets.size() - sent));
+    if (taken == 0) break;
+    sent += taken;
+  }
+  return sent;
+}
+
+void TransmitBuffer::count_sent(std::uint64_t packets, std::uint64_t bytes) {
+  if (packets_sent_ != nullptr) packets_sent_->add(packets);
+  if (bytes_sent_ != nullptr) bytes_sent_->add(bytes);
+}
+
+void TransmitBuffer::drop(std::span<rte_mbuf*> packets, DropReason reason) {
+  counters_->drops[static_cast<std::size_t>(reason)].add(packets.size());
+  rte_pktmbuf_free_bulk(packets.data(), static_cast<unsigned>(packets.size()));
+}
+
+void TransmitBuffer::drop_from(unsigned first, DropReason reason) {
+  for (unsigned i = first; i < count_; ++i) bytes_ -= packets_[i]->pkt_len;
+  drop({packets_.data() + first, count_ - first}, reason);
+  count_ = first;
+}
+
 void TransmitBuffer::flush() {
+  if (urgent_count_ != 0) [[unlikely]]
+    flush_urgent();
   if (count_ == 0) return;
   if (!vlan_.empty()) add_tags();
-  unsigned sent = 0;
-  if (through_ != nullptr) [[unlikely]] {
-    sent = static_cast<unsigned>(through_->give({packets_.data(), count_}));
-  } else if (has_device()) [[likely]] {
-    // Drivers may take part of a burst (a ring that wraps, a limit of their own): offer the rest
-    // until they take none.
-    while (sent < count_) {
-      const std::uint16_t taken = rte_eth_tx_burst(device_.value(), queue_, packets_.data() + sent,
-                                                   static_cast<std::uint16_t>(count_ - sent));
-      if (taken == 0) break;
-      sent += taken;
-    }
-  }
+  const unsigned sent = send({packets_.data(), count_});
   if (sent < count_) [[unlikely]]
-    drop(sent, full_);
-  if (packets_sent_ != nullptr) packets_sent_->add(sent);
-  if (bytes_sent_ != nullptr) bytes_sent_->add(bytes_);
+    drop_from(sent, full_);
+  count_sent(sent, bytes_);
   count_ = 0;
   bytes_ = 0;
 }
@@ -35,20 +57,49 @@ void TransmitBuffer::add_tags() {
   const unsigned tagged = push_tags({packets_.data(), count_}, vlan_);
   bytes_ += std::uint64_t{tagged} * vlan_.size();
   if (tagged < count_) [[unlikely]]
-    drop(tagged, DropReason::kVlanNoRoom);
+    drop_from(tagged, DropReason::kVlanNoRoom);
 }
 
-/// The packets from `first` on; they are not waiting any more.
-void TransmitBuffer::drop(unsigned first, DropReason reason) {
-  for (unsigned i = first; i < count_; ++i) bytes_ -= packets_[i]->pkt_len;
-  rte_pktmbuf_free_bulk(packets_.data() + first, count_ - first);
-  counters_->drops[static_cast<std::size_t>(reason)].add(count_ - first);
-  count_ = first;
+void TransmitBuffer::append_urgent(rte_mbuf* packet, std::uint64_t now) {
+  // Tags go on now: what the device does not take is offered again as it is.
+  if (!vlan_.empty() && push_tags({&packet, 1}, vlan_) == 0) {
+    return drop({&packet, 1}, DropReason::kVlanNoRoom);
+  }
+  if (urgent_count_ == kUrgent) flush_urgent();
+  if (urgent_count_ == kUrgent) return drop({&packet, 1}, full_);
+  if (urgent_count_ == 0) urgent_since_ = now;
+  urgent_[urgent_count_++] = packet;
+}
+
+void TransmitBuffer::flush_urgent() {
+  const std::span<rte_mbuf*> packets{urgent_.data(), urgent_count_};
+  // Theirs is counted before they go: a packet that is sent is not ours any more.
+  std::array<std::uint16_t, kUrgent> lengths;
+  for (unsigned i = 0; i < urgent_count_; ++i) {
+    lengths[i] = static_cast<std::uint16_t>(packets[i]->pkt_len);
+  }
+  const unsigned sent = send(packets);
+  if (sent == 0) return;
+  std::uint64_t bytes = 0;
+  for (unsigned i = 0; i < sent; ++i) bytes += lengths[i];
+  count_sent(sent, bytes);
+  std::copy(packets.begin() + sent, packets.end(), packets.begin());
+  urgent_count_ -= sent;
+  urgent_since_ = 0;
+}
+
+void TransmitBuffer::give_up_urgent(std::uint64_t now, std::uint64_t patience) {
+  if (urgent_since_ == 0) urgent_since_ = now;  // some were taken since the last look
+  if (now - urgent_since_ <= patience) return;
+  drop({urgent_.data(), urgent_count_}, full_);
+  urgent_count_ = 0;
 }
 
 void TransmitBuffer::discard() {
   rte_pktmbuf_free_bulk(packets_.data(), count_);
+  rte_pktmbuf_free_bulk(urgent_.data(), urgent_count_);
   count_ = 0;
+  urgent_count_ = 0;
   bytes_ = 0;
 }
 

@@ -1,6 +1,11 @@
 // Transmit: packets gather in a buffer for each way out and leave in bursts, at the latest at the
 // end of the loop that received them. A port's VLAN tags are put on here, in whole bursts:
 // everything that leaves by the port comes through, and nothing else needs to know of them.
+//
+// A device that is sent more than its link carries takes only part of that. What sessions live on
+// must not be in the part that is lost: BFD's packets and the kernel's (BGP, discovery) are
+// *urgent*. They have room of their own, go first, and what of them the device does not take is
+// offered again before anything else.
 #pragma once
 
 #include <rte_mbuf.h>
@@ -21,6 +26,7 @@ namespace lastmile {
 class TransmitBuffer {
  public:
   static constexpr unsigned kCapacity = 256;
+  static constexpr unsigned kUrgent = 128;
 
   TransmitBuffer() = default;
   /// `full` counts what the device doesn't take; `packets` and `bytes` (may be nullptr) what it
@@ -54,6 +60,16 @@ class TransmitBuffer {
     bytes_ += bytes;
   }
 
+  /// Takes an urgent packet over. `now`: cycle counter.
+  void append_urgent(rte_mbuf* packet, std::uint64_t now);
+  /// How many more urgent packets there is room for.
+  [[nodiscard]] unsigned urgent_room() const { return kUrgent - urgent_count_; }
+  [[nodiscard]] bool has_urgent() const { return urgent_count_ != 0; }
+  /// Sends the urgent ones alone; what the device does not take stays.
+  void flush_urgent();
+  /// Drops the urgent packets if the device has taken none for more than `patience` cycles.
+  void give_up_urgent(std::uint64_t now, std::uint64_t patience);
+
   void flush();
   /// Frees what is left, uncounted: at the end of a worker.
   void discard();
@@ -62,9 +78,15 @@ class TransmitBuffer {
 
  private:
   void add_tags();
-  void drop(unsigned first, DropReason reason);
+  /// Returns how many the device has taken.
+  unsigned send(std::span<rte_mbuf*> packets);
+  void count_sent(std::uint64_t packets, std::uint64_t bytes);
+  void drop(std::span<rte_mbuf*> packets, DropReason reason);
+  /// The ordinary packets from `first` on; they are not waiting any more.
+  void drop_from(unsigned first, DropReason reason);
 
   unsigned count_ = 0;
+  unsigned urgent_count_ = 0;
   std::uint64_t bytes_ = 0;  // of the packets that wait
   DeviceId device_ = kNoDevice;
   std::uint16_t queue_ = 0;
@@ -74,7 +96,9 @@ class TransmitBuffer {
   Counter* bytes_sent_ = nullptr;
   TransmitHandover* through_ = nullptr;  // of the worker's configuration, which outlives us
   VlanTags vlan_;
+  std::uint64_t urgent_since_ = 0;       // cycle since when the first of the urgent ones waits
   std::array<rte_mbuf*, kCapacity> packets_{};
+  std::array<rte_mbuf*, kUrgent> urgent_{};
 };
 
 }  // namespace lastmile

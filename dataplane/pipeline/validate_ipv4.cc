@@ -100,7 +100,7 @@ bool is_link_scope(Ipv4Address destination) {
   if (link_scope && !ingress.is_host()) {
     const PuntClass punt_class =
         destination.is_multicast() ? PuntClass::kUnknown : PuntClass::kHost;
-    context.exits.punt(packet, ingress.port->id, punt_class, context.now);
+    context.exits.punt(packet, {.ingress = ingress, .punt_class = punt_class, .now = context.now});
     return false;
   }
   if (const auto fault = destination_fault(destination)) return refuse(*fault);

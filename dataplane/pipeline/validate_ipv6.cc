@@ -53,7 +53,9 @@ std::optional<DropReason> ipv6_header_fault(const rte_mbuf* packet, const std::u
         context.bfd->take(ingress, packet, header, Addressed::kToUs, context.now)) {
       return false;
     }
-    context.exits.punt(packet, ingress.port->id, ipv6_punt_class(packet, header), context.now);
+    context.exits.punt(
+        packet,
+        {.ingress = ingress, .punt_class = ipv6_punt_class(packet, header), .now = context.now});
     return false;
   }
   if (destination.is_multicast()) return refuse(DropReason::kIpv6Multicast);

@@ -32,10 +32,10 @@ using Counter = SingleWriter;
 struct InterfaceCounters {
   Counter received_packets;
   Counter received_bytes;
-  Counter sent_packets;  ///< forwarded and taken by the device
+  Counter sent_packets;  ///< taken by the device
   Counter sent_bytes;
   Counter punted_packets;    ///< given to the kernel twin
-  Counter injected_packets;  ///< of the kernel twin, sent as they are
+  Counter injected_packets;  ///< taken from the kernel twin, to be sent as they are
 };
 
 struct NextHopCounters {

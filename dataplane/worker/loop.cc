@@ -2,6 +2,7 @@
 
 #include <rte_ethdev.h>
 
+#include <algorithm>
 #include <cstring>
 #include <span>
 
@@ -10,6 +11,10 @@
 
 namespace lastmile {
 namespace {
+
+/// Of a port's room for urgent packets, what the kernel's leave to BFD.
+constexpr unsigned kUrgentForBfd = 64;
+static_assert(kUrgentForBfd < TransmitBuffer::kUrgent);
 
 Ingress ingress_of(const WorkerPort& port, TransitPolicy transit, WorkerCounters& counters) {
   Ingress ingress;
@@ -76,9 +81,7 @@ WorkerLoop::WorkerLoop(const WorkerConfig& config, ForwardingTables& tables,
     }
     if (port.twin == kNoDevice) continue;
     for (const std::uint16_t queue : port.twin_receive_queues) {
-      injections_.push_back({port.twin.value(), queue, port.device.value(), port.transmit_queue,
-                             port.transmit_through.get(), port.vlan,
-                             &counters.ports[port.id.value()]});
+      injections_.push_back({port.twin.value(), queue, port.id, &counters.ports[port.id.value()]});
     }
   }
   receive_queues_.insert(receive_queues_.end(), ordinary.begin(), ordinary.end());
@@ -93,7 +96,7 @@ WorkerLoop::WorkerLoop(const WorkerConfig& config, ForwardingTables& tables,
 
 unsigned WorkerLoop::run_once(std::uint64_t now) {
   unsigned injected = sends_for_.empty() ? 0 : send_for_others();
-  for (const Injection& injection : injections_) injected += inject(injection);
+  for (const Injection& injection : injections_) injected += inject(injection, now);
 
   unsigned total = 0;
   Backlog backlog = Backlog::kNo;
@@ -116,21 +119,18 @@ unsigned WorkerLoop::run_once(std::uint64_t now) {
   return total + injected;
 }
 
-unsigned WorkerLoop::inject(const Injection& injection) {
+unsigned WorkerLoop::inject(const Injection& injection, std::uint64_t now) {
+  TransmitBuffer& port = pipeline_->exits().port(injection.port);
+  // What finds no room here waits in the kernel, which holds its senders back.
+  const unsigned room = port.urgent_room();
+  if (room <= kUrgentForBfd) return 0;
+  const auto most = static_cast<std::uint16_t>(std::min(room - kUrgentForBfd, kReceiveBurst));
   const std::uint16_t count =
-      rte_eth_rx_burst(injection.twin, injection.twin_queue, received_.data(), kReceiveBurst);
+      rte_eth_rx_burst(injection.twin, injection.twin_queue, received_.data(), most);
   if (count == 0) return 0;
-  unsigned ready = count;
-  if (!injection.vlan.empty()) {
-    ready = push_tags({received_.data(), count}, injection.vlan);
-    give_up(ready, count, DropReason::kVlanNoRoom);
-  }
-  const std::span<rte_mbuf*> frames{received_.data(), ready};
-  const unsigned sent = injection.through != nullptr
-                            ? static_cast<unsigned>(injection.through->give(frames))
-                            : send(injection.device, injection.device_queue, frames);
-  injection.counters->injected_packets.add(sent);
-  give_up(sent, ready);
+  for (unsigned i = 0; i < count; ++i) port.append_urgent(received_[i], now);
+  port.flush_urgent();
+  injection.counters->injected_packets.add(count);
   return count;
 }
 
@@ -145,10 +145,10 @@ unsigned WorkerLoop::send_for_others() {
   return total;
 }
 
-void WorkerLoop::give_up(unsigned first, unsigned count, DropReason reason) {
+void WorkerLoop::give_up(unsigned first, unsigned count) {
   if (first == count) return;
   rte_pktmbuf_free_bulk(received_.data() + first, count - first);
-  counters_.drops[static_cast<std::size_t>(reason)].add(count - first);
+  counters_.drops[static_cast<std::size_t>(DropReason::kTxFull)].add(count - first);
 }
 
 }  // namespace lastmile

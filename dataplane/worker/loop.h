@@ -2,7 +2,7 @@
 // out again.
 //
 //   send what workers without a queue have handed over
-//   inject (what the kernel sends on the twins, first: sessions live on it)
+//   inject (what the kernel sends on the twins, first and as urgent: sessions live on it)
 //   for each receive queue, priority queues first:  receive ─> pipeline
 //   held packets, BFD's timers ─> transmit
 //
@@ -52,10 +52,7 @@ class WorkerLoop {
   struct Injection {
     std::uint16_t twin;
     std::uint16_t twin_queue;
-    std::uint16_t device;
-    std::uint16_t device_queue;
-    TransmitHandover* through;  // nullptr: the queue is this worker's
-    VlanTags vlan;
+    PortId port;
     InterfaceCounters* counters;
   };
   struct ReceiveQueue {
@@ -65,10 +62,10 @@ class WorkerLoop {
     VlanDemux* vlans;  // nullptr: everything is for one port, without a VLAN
   };
 
-  unsigned inject(const Injection& injection);
+  unsigned inject(const Injection& injection, std::uint64_t now);
   unsigned send_for_others();
   /// Frees and counts what a device has not taken.
-  void give_up(unsigned first, unsigned count, DropReason reason = DropReason::kTxFull);
+  void give_up(unsigned first, unsigned count);
 
   std::vector<WorkerPort> ports_;
   WorkerCounters& counters_;

@@ -116,7 +116,9 @@ TEST_F(Commands, FieldsArePromised) {
   has(offload.at("steps").at(1), {"step", "name", "help", "state", "reason", "rules"});
   has(offload.at("steps").at(1).at("rules").at(0), {"name", "installed", "rule", "reason"});
   has(data(R"({"verb": "show workers"})").at("workers").at(0),
-      {"id", "rx_packets", "tx_packets", "drops", "cycles_per_packet", "idle_share"});
+      {"id", "rx_packets", "tx_packets", "punts", "drops", "cycles_per_packet", "idle_share"});
+  has(data(R"({"verb": "show workers"})").at("workers").at(0).at("punts").at(0),
+      {"class", "packets", "policed"});
   has(data(R"({"verb": "show neighbors"})").at("neighbors").at(0),
       {"port", "address", "mac", "state"});
   has(data(R"({"verb": "show nexthops"})").at("next_hops").at(0),

@@ -302,10 +302,12 @@ std::vector<WorkerView> FixedSource::workers() const {
   worker.stages = {{"receive", 9.5}, {"classify", 7.25}, {"validate", 6},  {"lookup", 11.5},
                    {"select", 8.1},  {"rewrite", 12.5},  {"transmit", 6.5}};
   worker.receives = {"up1/0", "up2/0", "host/0"};
+  worker.punts = {{"bgp", 7800, 0}, {"arp", 61, 938'000}, {"unknown", 0, 0}};
   WorkerView idle;
   idle.id = 1;
   idle.idle_share = 1;
   idle.stages = worker.stages;
+  idle.punts = {{"bgp", 0, 0}, {"arp", 2, 0}, {"unknown", 0, 0}};
   for (StageView& stage : idle.stages) stage.cycles_per_packet = 0;
   return {worker, idle};
 }

@@ -50,6 +50,10 @@ const std::vector<PuntCase>& punt_cases() {
       {"MulticastListenerReport", multicast6("ff02::16").icmp(143), kIcmp},
       {"BgpServer", bgp6(), kBgp},
       {"BgpClient", to_link_local().tcp(179, 40000), kBgp},
+      {"BgpOpening", bgp6().tcp_flags(0x02), kBgpOpen},
+      {"BgpOpeningWithEcn", bgp6().tcp_flags(0xc2), kBgpOpen},
+      {"BgpOpened", bgp6().tcp_flags(0x12), kBgp},
+      {"Fragment6", to_link_local().protocol(44).payload(64), kFragment},
       {"OtherTcp", to_link_local().tcp(40000, 22), kHost},
       {"Udp179IsNotBgp", to_link_local().udp(40000, 179), kHost},
       {"Lldp", Packet().eth(kLldpMac, kLeaf1Mac).ethertype(0x88cc).payload(46), kUnknown},
@@ -104,6 +108,54 @@ TEST_F(ExceptionPath, AFloodOfOneClassStarvesNoOther) {
   EXPECT_EQ(counted().punts_for(PuntClass::kNeighborDiscovery), kFlood / 100);
 }
 
+TEST_F(ExceptionPath, AFloodOfConnectionsDoesNotReachSessionsThatAreUp) {
+  route("10.0.1.1/32", next_hop(NextHopKind::kLocalHost));
+  const Packet session = Packet().eth(kUp1Mac, kLeaf1Mac).ipv4("192.0.2.1", "10.0.1.1").tcp(4, 179);
+  const std::uint32_t burst = facts(PuntClass::kBgpOpen).burst;
+  for (unsigned i = 0; i < burst + 10; ++i) {
+    receive(devices_.up1, Packet{session}.tcp_flags(0x02));
+    devices_.host.take_sent();
+  }
+  expect_only_drops(DropReason::kPolicedBgpOpen, 10);
+  receive(devices_.up1, session);
+  sent(devices_.host);
+}
+
+TEST_F(ExceptionPath, FragmentsForUsHaveAClassOfTheirOwn) {
+  route("10.0.1.1/32", next_hop(NextHopKind::kLocalHost));
+  const auto to_us = [] {
+    return Packet().eth(kUp1Mac, kLeaf1Mac).ipv4("192.0.2.1", "10.0.1.1").udp(1, 2).payload(64);
+  };
+  receive(devices_.up1, to_us().more_fragments());
+  receive(devices_.up1, to_us().fragment_offset(9));
+  receive(devices_.up1, to_us().dont_fragment());
+  EXPECT_EQ(counted().punts_for(PuntClass::kFragment), 2U);
+  EXPECT_EQ(counted().punts_for(PuntClass::kHost), 1U);
+}
+
+TEST_F(ExceptionPath, AFloodByADetourStarvesNoPort) {
+  // To the address of another port, or to one that all ports lead to.
+  route("192.168.101.254/32", next_hop(NextHopKind::kLocalPort, kLan));
+  route("10.0.1.1/32", next_hop(NextHopKind::kLocalHost));
+  for (const char* target : {"192.168.101.254", "10.0.1.1"}) {
+    const auto ping = [&](const MacAddress& port) {
+      return Packet().eth(port, kLeaf1Mac).ipv4("192.0.2.1", target).icmp(8);
+    };
+    for (unsigned i = 0; i < 2 * facts(PuntClass::kIcmp).burst; ++i) {
+      receive(devices_.up1, ping(kUp1Mac));
+      devices_.lan_twin.take_sent();
+      devices_.host.take_sent();
+    }
+    const std::uint64_t policed = drops(DropReason::kPolicedIcmp);
+    EXPECT_GT(policed, 0U);
+    receive(devices_.lan, ping(kLanMac));
+    receive(devices_.up2, ping(kUp2Mac));
+    EXPECT_EQ(drops(DropReason::kPolicedIcmp), policed) << target;
+    devices_.lan_twin.take_sent();
+    devices_.host.take_sent();
+  }
+}
+
 TEST_F(ExceptionPath, AFloodOnOnePortStarvesNoOther) {
   for (unsigned i = 0; i < 2 * facts(PuntClass::kArp).burst; ++i) {
     receive(devices_.up1, arp());
@@ -138,7 +190,7 @@ TEST_F(ExceptionPath, WhatTheKernelSendsOnATwinLeavesOnThePortAsItIs) {
   receive(devices_.up1_twin, packet);
   EXPECT_EQ(sent(devices_.up1), packet.bytes());
   EXPECT_EQ(counted().ports[kUp1.value()].injected_packets, 1U);
-  EXPECT_EQ(counted().ports[kUp1.value()].sent_packets, 0U);
+  EXPECT_EQ(counted().ports[kUp1.value()].sent_packets, 1U);
   expect_silence();
 }
 
@@ -154,12 +206,58 @@ TEST_F(ExceptionPath, InjectedPacketsLeaveBeforeForwardedOnes) {
   EXPECT_EQ(out[0], keepalive.bytes());
 }
 
-TEST_F(ExceptionPath, InjectionIntoAFullPortIsCounted) {
+TEST_F(ExceptionPath, WhatAFullPortDoesNotTakeOfTheKernelsIsOfferedAgain) {
   devices_.up1.leave_room(1);
   for (int i = 0; i < 3; ++i) devices_.up1_twin.receive(arp().bytes());
   run();
+  EXPECT_EQ(counted().ports[kUp1.value()].injected_packets, 3U);
+  EXPECT_EQ(counted().ports[kUp1.value()].sent_packets, 1U);
+  devices_.up1.take_sent();
+  run();
+  EXPECT_EQ(devices_.up1.take_sent(), std::vector<Bytes>(2, arp().bytes()));
+  EXPECT_EQ(counted().ports[kUp1.value()].sent_packets, 3U);
+  expect_no_drops();
+}
+
+TEST_F(ExceptionPath, TheKernelsPacketsLeaveBeforeForwardedOnesOfAnEarlierLoop) {
+  route("0.0.0.0/0", next_hop(NextHopKind::kForward, kUp1, kLeaf1Mac));
+  const Packet keepalive = Packet().eth(kLeaf1Mac, kUp1Mac).ipv6("fe80::2", "fe80::1").tcp(179, 9);
+  const Packet transit =
+      Packet().eth(kLanMac, kServerMac).ipv4("192.168.101.20", "10.0.2.2").udp(1, 2);
+  devices_.up1.leave_room(0);
+  devices_.up1_twin.receive(keepalive.bytes());
+  receive(devices_.lan, transit);
+  expect_only_drops(DropReason::kTxFull);
+  devices_.up1.take_sent();
+  devices_.up1.leave_room(1);
+  receive(devices_.lan, transit);
   expect_only_drops(DropReason::kTxFull, 2);
-  EXPECT_EQ(counted().ports[kUp1.value()].injected_packets, 1U);
+  const std::vector<Bytes> out = devices_.up1.take_sent();
+  EXPECT_EQ(out.back(), keepalive.bytes());
+}
+
+TEST_F(ExceptionPath, UrgentPacketsAreGivenUpInTheEnd) {
+  devices_.up1.leave_room(0);
+  devices_.up1_twin.receive(arp().bytes());
+  run();
+  advance(kUrgentPatience);
+  run();
+  expect_no_drops();
+  advance(std::chrono::microseconds{1});
+  run();
+  expect_only_drops(DropReason::kTxFull);
+}
+
+TEST_F(ExceptionPath, AFullPortHoldsTheKernelBackAndKeepsRoomForBfd) {
+  constexpr unsigned kWaiting = TransmitBuffer::kUrgent;
+  devices_.up1.leave_room(0);
+  for (unsigned i = 0; i < kWaiting; ++i) devices_.up1_twin.receive(arp().bytes());
+  for (int loops = 0; loops < 4; ++loops) run();
+  EXPECT_EQ(counted().ports[kUp1.value()].injected_packets, kWaiting / 2);
+  devices_.up1.take_sent();
+  for (int loops = 0; loops < 4; ++loops) run();
+  EXPECT_EQ(devices_.up1.take_sent().size(), kWaiting);
+  expect_no_drops();
 }
 
 TEST_F(ExceptionPath, Ipv4UnderTheIpv6EthertypeIsRepaired) {
