@@ -7,6 +7,7 @@ from .netns import Lab, wait_for
 
 class LastmileServers:
     title = "Lastmile"
+    established_s = 3  # from start to both sessions
     # What a failure of an uplink and its repair may cost the demo's pings, ten a second.
     pings_lost, pings_lost_by_repair = 1, 0
     # BFD's detection time and one ping on the way, and one more for a machine that is busy.
@@ -56,6 +57,7 @@ class LastmileServers:
 
 class FrrServers:
     title = "FRR + kernel"
+    established_s = 10  # its daemons start one after the other
     pings_lost, pings_lost_by_repair = 3, 1
     pings_lost_silently = 5
     checks_services = False
