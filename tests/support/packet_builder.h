@@ -91,6 +91,11 @@ class Packet {
     fragment_field_ |= 0x2000;
     return *this;
   }
+  /// DSCP and ECN, of IPv6, too.
+  Packet& traffic_class(std::uint8_t value) {
+    traffic_class_ = value;
+    return *this;
+  }
   /// In units of 8 bytes.
   Packet& fragment_offset(std::uint16_t units) {
     fragment_field_ = static_cast<std::uint16_t>(fragment_field_ | units);
@@ -109,13 +114,22 @@ class Packet {
 
   // ---- IPv6
   Packet& ipv6(std::string_view source, std::string_view destination) {
+    return ipv6(ip6(source), ip6(destination));
+  }
+  Packet& ipv6(const Ipv6Address& source, const Ipv6Address& destination) {
     family_ = Family::kIpv6;
-    source6_ = ip6(source);
-    destination6_ = ip6(destination);
+    source6_ = source;
+    destination6_ = destination;
     return *this;
   }
   Packet& hop_limit(std::uint8_t value) { return ttl(value); }
   Packet& payload_length(std::uint16_t value) { return total_length(value); }
+
+  /// 20 bits.
+  Packet& flow_label(std::uint32_t value) {
+    flow_label_ = value;
+    return *this;
+  }
 
   // ---- above IP
   Packet& protocol(std::uint8_t value) {
@@ -196,7 +210,7 @@ class Packet {
     Bytes header;
     const auto words = header_words_.value_or(static_cast<std::uint8_t>(header_size / 4));
     header.push_back(static_cast<std::uint8_t>(version_.value_or(4) << 4 | words));
-    header.push_back(0);
+    header.push_back(traffic_class_);
     append16(header, length_.value_or(static_cast<std::uint16_t>(total)));
     append16(header, 0x1234);
     append16(header, fragment_field_);
@@ -213,8 +227,9 @@ class Packet {
 
   void append_ipv6(Bytes& frame) const {
     const std::size_t length = transport_.size() + payload_.size();
-    frame.push_back(static_cast<std::uint8_t>(version_.value_or(6) << 4));
-    frame.insert(frame.end(), 3, 0);
+    frame.push_back(static_cast<std::uint8_t>(version_.value_or(6) << 4 | traffic_class_ >> 4));
+    frame.push_back(static_cast<std::uint8_t>((traffic_class_ & 0xf) << 4 | flow_label_ >> 16));
+    append16(frame, static_cast<std::uint16_t>(flow_label_ & 0xffff));
     append16(frame, length_.value_or(static_cast<std::uint16_t>(length)));
     frame.push_back(protocol_);
     frame.push_back(hops_);
@@ -239,6 +254,8 @@ class Packet {
   std::uint8_t hops_ = 64;
   std::uint8_t protocol_ = 253;  // for experiments (RFC 3692)
   std::uint16_t fragment_field_ = 0;
+  std::uint8_t traffic_class_ = 0;
+  std::uint32_t flow_label_ = 0;
   std::uint16_t checksum_error_ = 0;
   Bytes options_;
   Bytes transport_;

@@ -3,6 +3,7 @@
 //
 //   bench-forward --routes 1000 --members 1       # the small case
 //   bench-forward --members 2                     # full table, two uplinks
+//   bench-forward --ipv6                          # the same with IPv6
 //   bench-forward --write-pcap FILE               # only the packets, for another program
 //   bench-forward --idle                          # what a worker without packets costs
 //
@@ -153,6 +154,9 @@ int main(int argc, char** argv) {
   CLI::App app{"Forwarding rate of one worker"};
   app.add_option("--routes", options.workload.routes, "so many routes instead of the full table");
   app.add_option("--table", options.workload.table_file, "file with the full table");
+  app.add_flag_callback(
+      "--ipv6", [&] { options.workload.protocol = lastmile::bench::Protocol::kIpv6; },
+      "IPv6 packets and routes");
   app.add_option("--flows", options.workload.flows, "different packets")->capture_default_str();
   app.add_option("--size", options.workload.frame_size, "bytes on the wire, with FCS")
       ->capture_default_str();

@@ -131,7 +131,7 @@ struct FreeFib {
 /// rte_fib with these routes, and what it takes to give them all another next hop.
 class RouteByRoute {
  public:
-  explicit RouteByRoute(std::span<const Ipv4Prefix> prefixes) : prefixes_(prefixes) {
+  explicit RouteByRoute(std::span<const IpPrefix> prefixes) : prefixes_(prefixes) {
     rte_fib_conf config{};
     config.type = RTE_FIB_DIR24_8;
     config.max_routes = static_cast<int>(prefixes.size()) + 1024;
@@ -145,7 +145,8 @@ class RouteByRoute {
   double move_all() {
     const std::uint64_t before = rte_rdtsc();
     next_hop_ = 3 - next_hop_;
-    for (const Ipv4Prefix& prefix : prefixes_) {
+    for (const IpPrefix& any : prefixes_) {
+      const Ipv4Prefix& prefix = std::get<Ipv4Prefix>(any);
       if (rte_fib_add(fib_.get(), prefix.address().value(),
                       static_cast<std::uint8_t>(prefix.length()), next_hop_) != 0) {
         throw std::runtime_error("rte_fib_add failed");
@@ -155,7 +156,7 @@ class RouteByRoute {
   }
 
  private:
-  std::span<const Ipv4Prefix> prefixes_;
+  std::span<const IpPrefix> prefixes_;
   std::unique_ptr<rte_fib, FreeFib> fib_;
   std::uint64_t next_hop_ = 1;
 };
@@ -164,7 +165,7 @@ void run(const Options& options) {
   WorkloadOptions wanted;
   wanted.table_file = options.table;
   Workload workload = make_workload(wanted);
-  const std::vector<Ipv4Prefix> one_route{Ipv4Prefix{}};
+  const std::vector<IpPrefix> one_route{Ipv4Prefix{}};
 
   Report report{"groups", options.json ? Output::kJson : Output::kText};
   ForwardingTables full;
@@ -188,7 +189,7 @@ void run(const Options& options) {
                            workload.prefixes.size(), workload.table, kMembers,
                            workload.frames.size(), memory));
   const auto compare = [&](const char* name, ForwardingTables& tables,
-                           std::span<const Ipv4Prefix> prefixes) {
+                           std::span<const IpPrefix> prefixes) {
     Uplinks uplinks{tables, config, hook};
     RouteByRoute route_by_route{prefixes};
     std::vector<double> all;

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <fstream>
 #include <stdexcept>
+#include <variant>
 #include <vector>
 
 #include "dataplane/forwarding/group_layout.h"
@@ -113,7 +114,7 @@ MacAddress leaf_address(NextHopId id) {
   return MacAddress{{0x02, 0, 0, 0, 3, static_cast<std::uint8_t>(id.value())}};
 }
 
-void fill_tables(ForwardingTables& tables, std::span<const Ipv4Prefix> prefixes, unsigned members) {
+void fill_tables(ForwardingTables& tables, std::span<const IpPrefix> prefixes, unsigned members) {
   GroupSpec spec;
   for (unsigned i = 1; i <= members; ++i) {
     const PortId port{static_cast<std::uint16_t>(i)};
@@ -127,8 +128,11 @@ void fill_tables(ForwardingTables& tables, std::span<const Ipv4Prefix> prefixes,
     spec.primaries.push_back({.next_hop = id});
   }
   tables.groups.publish(GroupId{1}, lay_out(spec));
-  for (const Ipv4Prefix& prefix : prefixes) {
-    if (!tables.ipv4.set(prefix, GroupId{1})) throw std::runtime_error("table full");
+  for (const IpPrefix& prefix : prefixes) {
+    const auto* const ipv4 = std::get_if<Ipv4Prefix>(&prefix);
+    const auto done = ipv4 != nullptr ? tables.ipv4.set(*ipv4, GroupId{1})
+                                      : tables.ipv6.set(std::get<Ipv6Prefix>(prefix), GroupId{1});
+    if (!done) throw std::runtime_error("table full");
   }
 }
 

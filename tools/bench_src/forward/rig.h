@@ -53,7 +53,7 @@ enum class Source { kPolled, kIgnored };
 
 /// Next hop i (1 to `members`) is a leaf behind sink i - 1, group 1 holds them all, and every
 /// prefix uses it.
-void fill_tables(ForwardingTables& tables, std::span<const Ipv4Prefix> prefixes, unsigned members);
+void fill_tables(ForwardingTables& tables, std::span<const IpPrefix> prefixes, unsigned members);
 /// The destination address of next hop `id` on this bench.
 [[nodiscard]] MacAddress leaf_address(NextHopId id);
 
