@@ -209,6 +209,7 @@ std::vector<PortView> Show::ports() const {
       view.rx_bytes += port.received_bytes;
       view.tx_packets += port.sent_packets;
       view.tx_bytes += port.sent_bytes;
+      view.ethertype_repairs += port.ethertype_repairs;
     }
     views.push_back(std::move(view));
   }

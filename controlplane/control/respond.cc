@@ -95,6 +95,7 @@ json to_json(const PortView& port) {
           {"tx_packets", port.tx_packets},
           {"tx_bytes", port.tx_bytes},
           {"tx_dropped", port.tx_dropped},
+          {"ethertype_repairs", port.ethertype_repairs},
           {"rx_queues", port.rx_queues},
           {"tx_queues", port.tx_queues}};
 }

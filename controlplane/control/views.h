@@ -39,7 +39,8 @@ struct PortView {
   std::uint64_t rx_errors = 0;
   std::uint64_t tx_packets = 0;
   std::uint64_t tx_bytes = 0;
-  std::uint64_t tx_dropped = 0;  ///< the device's queue was full
+  std::uint64_t tx_dropped = 0;         ///< the device's queue was full
+  std::uint64_t ethertype_repairs = 0;  ///< IPv4 packets that came under the IPv6 EtherType
   /// Queues that the device gave us. Fewer than workers: the others send through these workers, and
   /// receive nothing.
   unsigned rx_queues = 0;

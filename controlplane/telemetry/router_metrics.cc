@@ -64,6 +64,9 @@ void add_ports(MetricsText& text, const std::vector<PortView>& ports) {
   each(Kind::kCounter, "lastmile_port_transmit_dropped_packets",
        "Packets that found the device's queue full.",
        [](const PortView& p) { return p.tx_dropped; });
+  each(Kind::kCounter, "lastmile_port_ethertype_repaired_packets",
+       "IPv4 packets that came under the IPv6 EtherType.",
+       [](const PortView& p) { return p.ethertype_repairs; });
 }
 
 void add_workers(MetricsText& text, const std::vector<WorkerView>& workers) {

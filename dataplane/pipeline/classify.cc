@@ -97,7 +97,7 @@ class OddFrame {
       // Some switches forward IPv4 over an IPv6 next hop (RFC 8950) and leave the EtherType of
       // the resolution in the frame.
       store_be16(frame_ + ethernet::kTypeOffset, ethernet::kIpv4);
-      context_.counters.ethertype_repairs.add(1);
+      ingress_.counters->ethertype_repairs.add(1);
       return sort_ipv4();
     }
     if (ipv4::version(header_) != 6) return drop(DropReason::kIpv6BadVersion);

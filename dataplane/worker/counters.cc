@@ -12,7 +12,8 @@ WorkerSnapshot::Interface read(const InterfaceCounters& counters) {
           .sent_packets = counters.sent_packets.read(),
           .sent_bytes = counters.sent_bytes.read(),
           .punted_packets = counters.punted_packets.read(),
-          .injected_packets = counters.injected_packets.read()};
+          .injected_packets = counters.injected_packets.read(),
+          .ethertype_repairs = counters.ethertype_repairs.read()};
 }
 
 double ratio(std::uint64_t numerator, std::uint64_t denominator) {
@@ -58,7 +59,6 @@ WorkerSnapshot snapshot(const WorkerCounters& counters, std::size_t next_hops) {
   result.idle_cycles = counters.idle_cycles.read();
   result.sleep_cycles = counters.sleep_cycles.read();
   result.sleeps = counters.sleeps.read();
-  result.ethertype_repairs = counters.ethertype_repairs.read();
   result.icmp_errors = counters.icmp_errors.read();
   result.icmp_errors_limited = counters.icmp_errors_limited.read();
   result.held_packets = counters.held_packets.read();

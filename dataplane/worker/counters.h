@@ -34,8 +34,9 @@ struct InterfaceCounters {
   Counter received_bytes;
   Counter sent_packets;  ///< taken by the device
   Counter sent_bytes;
-  Counter punted_packets;    ///< given to the kernel twin
-  Counter injected_packets;  ///< taken from the kernel twin, to be sent as they are
+  Counter punted_packets;     ///< given to the kernel twin
+  Counter injected_packets;   ///< taken from the kernel twin, to be sent as they are
+  Counter ethertype_repairs;  ///< IPv4 that came under the IPv6 EtherType
 };
 
 struct NextHopCounters {
@@ -70,9 +71,8 @@ struct alignas(64) WorkerCounters {
   Counter idle_cycles;   ///< loops that found nothing
   Counter sleep_cycles;  ///< asleep
   Counter sleeps;
-  Counter ethertype_repairs;  ///< IPv4 that came under the IPv6 EtherType
-  Counter held_packets;       ///< put aside until a link-layer address is known
-  Counter released_packets;   ///< of those, sent on
+  Counter held_packets;      ///< put aside until a link-layer address is known
+  Counter released_packets;  ///< of those, sent on
   Counter resolution_requests;
   Counter icmp_errors;          ///< that told a sender why its packet was dropped
   Counter icmp_errors_limited;  ///< due, but above the rate
@@ -90,6 +90,7 @@ struct WorkerSnapshot {
     std::uint64_t sent_bytes = 0;
     std::uint64_t punted_packets = 0;
     std::uint64_t injected_packets = 0;
+    std::uint64_t ethertype_repairs = 0;
   };
   struct NextHop {
     std::uint64_t packets = 0;
@@ -117,7 +118,6 @@ struct WorkerSnapshot {
   std::uint64_t idle_cycles = 0;
   std::uint64_t sleep_cycles = 0;
   std::uint64_t sleeps = 0;
-  std::uint64_t ethertype_repairs = 0;
   std::uint64_t held_packets = 0;
   std::uint64_t released_packets = 0;
   std::uint64_t resolution_requests = 0;

@@ -267,7 +267,7 @@ TEST_F(ExceptionPath, Ipv4UnderTheIpv6EthertypeIsRepaired) {
   const Bytes out = sent(devices_.lan);
   EXPECT_EQ(ethertype_of(out), 0x0800);
   EXPECT_EQ(ttl_of(out), 63);
-  EXPECT_EQ(counted().ethertype_repairs, 1U);
+  EXPECT_EQ(counted().ports[kUp1.value()].ethertype_repairs, 1U);
   expect_no_drops();
 }
 
