@@ -62,6 +62,8 @@ const char* to_string(NextHopKind kind) {
       return "blackhole";
     case NextHopKind::kUnreachable:
       return "unreachable";
+    case NextHopKind::kBroadcast:
+      return "broadcast";
   }
   return "";
 }

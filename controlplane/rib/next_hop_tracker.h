@@ -47,7 +47,7 @@ using HopId = StrongId<struct HopTag, std::uint16_t>;
 enum class Watch : std::uint8_t { kNo, kBfd };
 
 /// Which next hop. Only forwarding hops have an address; `port` means nothing for kLocalHost,
-/// kBlackhole and kUnreachable.
+/// kBlackhole, kUnreachable and kBroadcast.
 struct HopKey {
   NextHopKind kind = NextHopKind::kForward;  ///< kForward, never kUnresolved, for neighbors
   PortId port;

@@ -33,6 +33,16 @@ DecisionOptions decision_options(const Config& config) {
   return options;
 }
 
+/// The addresses that stand for all hosts of a subnet: all ones, and all zeros as 4.2BSD had it
+/// (RFC 1812 section 5.3.5). None where both are hosts (RFC 3021), and none in IPv6.
+std::vector<IpPrefix> broadcasts_of(const IpPrefix& subnet) {
+  const auto* const prefix = std::get_if<Ipv4Prefix>(&subnet);
+  if (prefix == nullptr || prefix->length() > 30) return {};
+  const std::uint32_t first = prefix->address().value();
+  const std::uint32_t hosts = 0xffffffffU >> prefix->length();
+  return {host_prefix(Ipv4Address{first}), host_prefix(Ipv4Address{first | hosts})};
+}
+
 }  // namespace
 
 std::vector<Rib::State::PeerConfig> Rib::State::peer_configs(const Config& config) {
@@ -144,6 +154,10 @@ void Rib::State::add_local_routes(const Config& config) {
       if (own_address.length < length_of(whole) && !is_ipv6_link_local(own_address.address)) {
         add_route(own_address.subnet(), connected, redistributed,
                   one(NextHopKind::kGlean, port.id));
+        for (const IpPrefix& broadcast : broadcasts_of(own_address.subnet())) {
+          if (broadcast == whole) continue;
+          add_route(broadcast, connected, Announced::kNo, one(NextHopKind::kBroadcast, port.id));
+        }
       }
     }
   }

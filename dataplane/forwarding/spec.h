@@ -25,6 +25,7 @@ enum class NextHopKind : std::uint8_t {
   kLocalPort,    ///< to the machine's own programs through the kernel twin of `port`
   kBlackhole,    ///< drop silently, counted
   kUnreachable,  ///< drop, counted; the sender is told
+  kBroadcast,    ///< all hosts of a connected subnet: drop silently, counted (RFC 2644)
 };
 
 /// A next hop as the control plane knows it. `destination` matters for kForward only.

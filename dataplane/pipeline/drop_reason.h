@@ -60,6 +60,7 @@ namespace lastmile {
   X(kNoRoute,              "no-route",                 "no route to the destination (RFC 1812 5.2.4.3)") \
   X(kNoneAlive,            "no-next-hop-alive",        "every next hop of the route is dead") \
   X(kBlackhole,            "blackhole",                "route says discard") \
+  X(kDirectedBroadcast,    "directed-broadcast",       "to all hosts of a connected subnet (RFC 2644, RFC 1812 5.3.5.2)") \
   X(kUnreachable,          "unreachable",              "route says unreachable") \
   X(kTransitRefused,       "transit-refused",          "from one uplink to another in host mode") \
   X(kTtlExpired,           "ttl-expired",              "TTL or hop limit used up (RFC 1812 5.3.1, RFC 8200 3)") \

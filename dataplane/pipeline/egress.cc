@@ -1,5 +1,6 @@
 #include "dataplane/pipeline/egress.h"
 
+#include <algorithm>
 #include <optional>
 #include <type_traits>
 
@@ -39,6 +40,27 @@ std::optional<DropReason> refusal(const PipelineContext& context, const Ingress&
     return DropReason::kFragmentationNeeded;
   }
   return std::nullopt;
+}
+
+/// A packet has no live next hop. What would be refused while a next hop lives is refused while
+/// none does, in silence: to an uplink in host mode we are a host (RFC 1122 section 3.2.1.3).
+template <class Family>
+void leave_nowhere(PipelineContext& context, const Ingress& ingress, const Leaving& leaving) {
+  const ForwardingTables& tables = context.tables;
+  if (leaving.group == kNoGroup) {
+    if (ingress.is_guarded()) return context.exits.drop(leaving.packet, DropReason::kNoRoute);
+    return refuse<Family>(context, ingress, leaving, DropReason::kNoRoute);
+  }
+  const GroupTable::View view = tables.groups.view(leaving.group);
+  const auto is_allowed = [&](NextHopId id) {
+    const PortTable::Egress egress = tables.ports.egress(tables.next_hops.load(id).port());
+    return static_cast<std::uint8_t>(egress.zone) != ingress.refused_zone;
+  };
+  if (std::ranges::none_of(view.members, is_allowed) &&
+      std::ranges::none_of(view.backups, is_allowed)) {
+    return context.exits.drop(leaving.packet, DropReason::kTransitRefused);
+  }
+  refuse<Family>(context, ingress, leaving, DropReason::kNoneAlive);
 }
 
 /// Sends a packet that is too long for a way that is otherwise good in fragments.
@@ -102,11 +124,7 @@ template <class Family>
                         to_us ? Addressed::kToUs : Addressed::kElsewhere, context.now)) {
     return;
   }
-  if (leaving.next_hop == kNoLiveNextHop) {
-    const bool routed = leaving.group != kNoGroup;
-    return refuse<Family>(context, ingress, leaving,
-                          routed ? DropReason::kNoneAlive : DropReason::kNoRoute);
-  }
+  if (leaving.next_hop == kNoLiveNextHop) return leave_nowhere<Family>(context, ingress, leaving);
   switch (hop.kind()) {
     case NextHopKind::kForward:
     case NextHopKind::kUnresolved:
@@ -131,6 +149,8 @@ template <class Family>
                                    punt());
     case NextHopKind::kBlackhole:
       return exits.drop(leaving.packet, DropReason::kBlackhole);
+    case NextHopKind::kBroadcast:
+      return exits.drop(leaving.packet, DropReason::kDirectedBroadcast);
     case NextHopKind::kUnreachable:
       break;
   }

@@ -61,6 +61,8 @@ struct Ingress {
   static constexpr std::uint8_t kNoZone = 0xff;
 
   [[nodiscard]] bool is_host() const { return port == nullptr; }
+  /// An uplink in host mode.
+  [[nodiscard]] bool is_guarded() const { return refused_zone != kNoZone; }
   [[nodiscard]] bool is_for_us(const std::uint8_t* frame) const {
     return ((load_raw<std::uint64_t>(frame) ^ station) & station_mask) == 0;
   }

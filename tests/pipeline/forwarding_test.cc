@@ -86,13 +86,16 @@ TEST_F(Forwarding, MostSpecificRouteWins) {
 TEST_F(Forwarding, NextHopsThatDiscard) {
   route("10.1.0.0/16", next_hop(NextHopKind::kBlackhole));
   route("10.2.0.0/16", next_hop(NextHopKind::kUnreachable));
+  route("10.4.255.255/32", next_hop(NextHopKind::kBroadcast));
   receive(devices_.lan, flow(1).ipv4("192.168.101.20", "10.1.0.1"));
   receive(devices_.lan, flow(1).ipv4("192.168.101.20", "10.2.0.1"));
   receive(devices_.lan, flow(1).ipv4("192.168.101.20", "10.3.0.1"));
+  receive(devices_.lan, flow(1).ipv4("192.168.101.20", "10.4.255.255"));
   EXPECT_EQ(drops(DropReason::kBlackhole), 1U);
   EXPECT_EQ(drops(DropReason::kUnreachable), 1U);
   EXPECT_EQ(drops(DropReason::kNoRoute), 1U);
-  EXPECT_EQ(counted().total_drops(), 3U);
+  EXPECT_EQ(drops(DropReason::kDirectedBroadcast), 1U);
+  EXPECT_EQ(counted().total_drops(), 4U);
   expect_silence();
 }
 

@@ -253,6 +253,31 @@ TEST_F(IcmpErrorsTest, TheGuardOfHostModeSaysNothing) {
   expect_only_drops(DropReason::kTransitRefused);
 }
 
+TEST_F(IcmpErrorsTest, TheGuardSaysNoMoreWhenEveryWayIsDead) {
+  restart(TransitPolicy::kRefuse, {kOwn4, kOwn6});
+  const NextHopId leaf2 = next_hop(NextHopKind::kForward, kUp2, kLeaf2Mac);
+  const NextHopId behind = next_hop(NextHopKind::kForward, kLan, kServerMac);
+  route("10.0.2.2/32", leaf2);
+  route("10.0.3.3/32", behind);
+  route("192.0.2.0/24", uplink_);
+  const auto from_uplink = [](std::string_view destination) {
+    return Packet().eth(kUp1Mac, kLeaf1Mac).ipv4("192.0.2.1", destination).udp(1, 2);
+  };
+  for (const NextHopId id : {leaf2, behind}) tables_.next_hops.set_down(id, DownCause::kLink);
+  receive(devices_.up1, from_uplink("10.0.2.2"));
+  expect_only_drops(DropReason::kTransitRefused);
+  receive(devices_.up1, from_uplink("203.0.113.9"));
+  EXPECT_EQ(drops(DropReason::kNoRoute), 1U);
+  expect_silence();
+  // What it may use it is told of, and who sits on the local side hears everything.
+  receive(devices_.up1, from_uplink("10.0.3.3"));
+  EXPECT_EQ(drops(DropReason::kNoneAlive), 1U);
+  EXPECT_EQ(sent(devices_.up1)[14 + 20], 3);
+  receive(devices_.lan, packet4());
+  EXPECT_EQ(drops(DropReason::kNoneAlive), 2U);
+  EXPECT_EQ(sent(devices_.lan)[14 + 20], 3);
+}
+
 TEST_F(IcmpErrorsTest, ProgramsOfTheMachineHearThemFromNobodysAddress) {
   route("10.0.1.1/32", next_hop(NextHopKind::kLocalHost));
   receive(devices_.host,

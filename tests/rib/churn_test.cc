@@ -120,7 +120,7 @@ TEST(Churn, AgreesWithAModelThatStartsAfresh) {
     }
     std::size_t routed = 0;
     for (const IpPrefix& p : all) routed += model.expected(p) != "none" ? 1 : 0;
-    ASSERT_EQ(f.plane.routes.size(), routed + 5);
+    ASSERT_EQ(f.plane.routes.size(), routed + 7);
     for (unsigned i = 0; i < kPeers; ++i) {
       const PeerCounts counts = f.rib->counts(f.peer(i));
       ASSERT_EQ(counts.received[0] + counts.received[1], model.offers[i].size());

@@ -161,6 +161,8 @@ class FakePlane final : public ForwardingPlane {
         return "blackhole";
       case NextHopKind::kUnreachable:
         return "unreachable";
+      case NextHopKind::kBroadcast:
+        return "broadcast";
     }
     return "?";
   }

@@ -14,7 +14,20 @@ TEST(Forwarding, OwnRoutesAreInstalledAtStart) {
   EXPECT_EQ(f.plane.route("192.168.0.250/32"), "{host}");
   EXPECT_EQ(f.plane.route("192.168.101.254/32"), "{local-p2}");
   EXPECT_EQ(f.plane.route("192.168.101.0/24"), "{glean-p2}");
-  EXPECT_EQ(f.plane.routes.size(), 5U);
+  EXPECT_EQ(f.plane.route("192.168.101.0/32"), "{broadcast}");
+  EXPECT_EQ(f.plane.route("192.168.101.255/32"), "{broadcast}");
+  EXPECT_EQ(f.plane.routes.size(), 7U);
+}
+
+TEST(Forwarding, SubnetsOfTwoHaveNoBroadcast) {
+  Config config = fabric_config();
+  config.ports[2].addresses = {{address("192.0.2.0"), 31}, {address("2001:db8::1"), 64}};
+  RibFixture f{config};
+  f.settle();
+  EXPECT_EQ(f.plane.route("192.0.2.0/31"), "{glean-p2}");
+  EXPECT_EQ(f.plane.route("192.0.2.0/32"), "{local-p2}");
+  EXPECT_EQ(f.plane.routes.count(prefix("192.0.2.1/32")), 0U);
+  EXPECT_EQ(f.plane.routes.count(prefix("2001:db8::/128")), 0U);
 }
 
 TEST(Forwarding, AddReplaceWithdraw) {
@@ -161,7 +174,7 @@ TEST(Forwarding, SessionLostDuringTheSweepOfAnother) {
   f.up(0);
   f.up(1);
   f.settle(16);
-  EXPECT_EQ(f.plane.routes.size(), 5U);
+  EXPECT_EQ(f.plane.routes.size(), 7U);
   EXPECT_EQ(f.rib->summary().prefixes[0], 4U);
   EXPECT_EQ(f.rib->summary().next_hops, 3U) << "host, glean, port: no hop of a session is left";
 }
