@@ -87,6 +87,7 @@ WorkerConfig worker_config(const Config& config, const Devices& devices, unsigne
     port.zone = zone_of(config, open.id);
     port.vlan = open.vlan;
     port.outer_tag = facts.outer_tag;
+    port.admission = config.ports[open.id.value()].admission;
     const unsigned first = open.device->owner.value();
     port.receive_queues.clear();
     if (open.owns_device()) {

@@ -27,6 +27,7 @@
 #include "dataplane/net/ip.h"
 #include "dataplane/net/strong_id.h"
 #include "dataplane/net/vlan.h"
+#include "dataplane/worker/admission.h"
 
 namespace lastmile {
 
@@ -60,6 +61,7 @@ struct PortConfig {
   std::vector<InterfaceAddress> addresses;  ///< on the kernel twin; none on an unnumbered port
   /// Default: local if the port has addresses, and neither a BGP neighbor nor a configured route.
   PortSide side = PortSide::kUplink;
+  Admission admission{};
 
   /// Of its frames. One tag is a customer's, of two the outer one is the service's (QinQ), unless
   /// `vlan_protocol` says otherwise.

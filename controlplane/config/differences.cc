@@ -25,7 +25,7 @@ auto decision(const BgpConfig& bgp) {
 
 bool same(const PortConfig& a, const PortConfig& b) {
   const auto facts = [](const PortConfig& port) {
-    return std::tuple(port.name, port.device, port.parent, port.mtu, port.side);
+    return std::tuple(port.name, port.device, port.parent, port.mtu, port.side, port.admission);
   };
   return facts(a) == facts(b) && a.tags() == b.tags() &&
          std::ranges::equal(a.addresses, b.addresses, [](const auto& x, const auto& y) {

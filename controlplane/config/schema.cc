@@ -51,6 +51,26 @@ PortConfig& add_port(Config& config, std::string_view name, Scope& scope) {
   return port;
 }
 
+KeysOf<Admission> admission_keys() {
+  return {
+      key("reverse-path", &Admission::reverse_path,
+          one_of<ReversePath>({{"off", ReversePath::kOff},
+                               {"loose", ReversePath::kLoose},
+                               {"strict", ReversePath::kStrict}}))
+          .fallback("off")
+          .help("Unicast reverse path forwarding (uRPF, RFC 3704). loose: there must be a route to "
+                "the source, the default route included, that does not discard. strict: the best "
+                "route to it, or one that stands by for it, must lead through this port."),
+      key("martians", &Admission::martians,
+          one_of<Martians>({{"basic", Martians::kBasic}, {"full", Martians::kFull}}))
+          .fallback("basic")
+          .help("Addresses that no packet may bear. basic: what no router forwards (RFC 1812 "
+                "section 5.3.7). full: also what RFC 6890 says is not forwarded (documentation, "
+                "169.254.0.0/16), and addresses of ours as source. Not for a lab that lives on "
+                "documentation prefixes."),
+  };
+}
+
 KeysOf<PortConfig> port_keys() {
   return {
       key("device", &PortConfig::device,
@@ -86,6 +106,8 @@ KeysOf<PortConfig> port_keys() {
           .help(
               "uplink: toward the fabric; in host mode nothing passes from one uplink to another. "
               "local: toward what this router serves."),
+      section("admission", &PortConfig::admission, admission_keys())
+          .help("Which packets the port takes in, by their addresses (docs/forwarding.md)."),
   };
 }
 

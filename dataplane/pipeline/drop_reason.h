@@ -56,6 +56,13 @@ namespace lastmile {
   X(kIpv6DestinationLoopback, "ipv6-destination-loopback", "destination ::1 (RFC 4291 2.5.3)") \
   X(kIpv6Multicast,        "ipv6-multicast",           "multicast destination beyond link scope: not routed") \
   X(kIpv6LinkLocal,        "ipv6-link-local",          "link-local destination from the host interface (RFC 4291 2.5.6)") \
+  X(kIpv6Mapped,           "ipv6-mapped",              "IPv4-mapped source or destination (RFC 6890 2.2.3, RFC 4942 2.2)") \
+  /* what a port asks of sources, and of addresses */                                              \
+  X(kReversePathNone,      "reverse-path-none",        "no route leads back to the source (RFC 3704 2.4)") \
+  X(kReversePathOther,     "reverse-path-other-port",  "no route leads back to the source by the port it came by (RFC 3704 2.2, 2.3)") \
+  X(kSourceOurs,           "source-ours",              "an address of ours as source, from outside") \
+  X(kMartianSource,        "martian-source",           "source that is not forwarded (RFC 6890)") \
+  X(kMartianDestination,   "martian-destination",      "destination that is not forwarded (RFC 6890)") \
   /* forwarding */                                                                                 \
   X(kNoRoute,              "no-route",                 "no route to the destination (RFC 1812 5.2.4.3)") \
   X(kNoneAlive,            "no-next-hop-alive",        "every next hop of the route is dead") \

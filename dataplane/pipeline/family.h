@@ -43,6 +43,9 @@ struct Ipv4Family {
   [[nodiscard]] static std::uint32_t destination_column(const std::uint8_t* header) {
     return load_be32(header + ipv4::kDestination);
   }
+  [[nodiscard]] static std::uint32_t source_column(const std::uint8_t* header) {
+    return load_be32(header + ipv4::kSource);
+  }
   [[nodiscard]] static PuntClass punt_class(const rte_mbuf* packet, const std::uint8_t* header) {
     return ipv4_punt_class(packet, header);
   }
@@ -71,6 +74,9 @@ struct Ipv6Family {
   [[nodiscard]] static Ipv6Address destination_column(const std::uint8_t* header) {
     return Ipv6Address::from_wire(
         std::span<const std::uint8_t, 16>{header + ipv6::kDestination, 16});
+  }
+  [[nodiscard]] static Ipv6Address source_column(const std::uint8_t* header) {
+    return Ipv6Address::from_wire(std::span<const std::uint8_t, 16>{header + ipv6::kSource, 16});
   }
   [[nodiscard]] static PuntClass punt_class(const rte_mbuf* packet, const std::uint8_t* header) {
     return ipv6_punt_class(packet, header);

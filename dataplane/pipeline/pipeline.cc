@@ -2,6 +2,7 @@
 
 #include <variant>
 
+#include "dataplane/pipeline/admit.h"
 #include "dataplane/pipeline/classify.h"
 #include "dataplane/pipeline/family.h"
 #include "dataplane/pipeline/lookup.h"
@@ -31,11 +32,13 @@ void Pipeline::process(const Ingress& ingress, std::span<rte_mbuf* const> packet
   clock_.lap(Stage::kClassify, static_cast<unsigned>(packets.size()));
   if (const unsigned count = ipv4_.count; count != 0) {
     validate(context_, ingress, ipv4_);
+    if (ingress.admission.asks()) admit(context_, ingress, ipv4_);
     clock_.lap(Stage::kValidate, count);
     forward(ingress, ipv4_);
   }
   if (const unsigned count = ipv6_.count; count != 0) {
     validate(context_, ingress, ipv6_);
+    if (ingress.admission.asks()) admit(context_, ingress, ipv6_);
     clock_.lap(Stage::kValidate, count);
     forward(ingress, ipv6_);
   }

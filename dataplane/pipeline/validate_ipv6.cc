@@ -24,6 +24,12 @@ bool is_link_scope_multicast(const Ipv6Address& address) {
   return address.is_multicast() && (address.bytes()[1] & 0xf) <= 2;
 }
 
+/// ::ffff:0:0/96 (RFC 4291 2.5.5.2): for sockets, not for packets.
+bool is_ipv4_mapped(const Ipv6Address& address) {
+  const std::uint8_t* const bytes = address.bytes().data();
+  return load_be64(bytes) == 0 && load_be32(bytes + 8) == 0xffff;
+}
+
 std::optional<DropReason> ipv6_header_fault(const rte_mbuf* packet, const std::uint8_t* header) {
   const std::size_t length =
       ethernet::kHeaderSize + ipv6::kHeaderSize + load_be16(header + ipv6::kPayloadLength);
@@ -46,6 +52,9 @@ std::optional<DropReason> ipv6_header_fault(const rte_mbuf* packet, const std::u
   if (source.is_loopback()) return refuse(DropReason::kIpv6SourceLoopback);
   if (destination.is_unspecified()) return refuse(DropReason::kIpv6DestinationUnspecified);
   if (destination.is_loopback()) return refuse(DropReason::kIpv6DestinationLoopback);
+  if (is_ipv4_mapped(source) || is_ipv4_mapped(destination)) {
+    return refuse(DropReason::kIpv6Mapped);
+  }
 
   const bool link_scope = is_link_scope_multicast(destination) || destination.is_link_local();
   if (link_scope && !ingress.is_host()) {

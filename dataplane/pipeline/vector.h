@@ -16,6 +16,7 @@
 #include "dataplane/net/ip.h"
 #include "dataplane/net/mac.h"
 #include "dataplane/net/strong_id.h"
+#include "dataplane/worker/admission.h"
 #include "dataplane/worker/counters.h"
 #include "dataplane/worker/port.h"
 
@@ -57,6 +58,8 @@ struct Ingress {
   std::uint8_t hop_cost = 1;
   /// The zone that packets from here must not leave to, as a number; kNoZone: they may go anywhere.
   std::uint8_t refused_zone = kNoZone;
+  /// What the port asks of sources; asks nothing for the host interface.
+  Admission admission{};
 
   static constexpr std::uint8_t kNoZone = 0xff;
 

@@ -25,6 +25,7 @@ Ingress ingress_of(const WorkerPort& port, TransitPolicy transit, WorkerCounters
   ingress.station_mask = load_raw<std::uint64_t>(station.data());
   ingress.port = &port;
   ingress.counters = &counters.ports[port.id.value()];
+  ingress.admission = port.admission;
   if (port.zone == PortZone::kUplink && transit == TransitPolicy::kRefuse) {
     ingress.refused_zone = static_cast<std::uint8_t>(PortZone::kUplink);
   }

@@ -23,6 +23,7 @@
 #include "dataplane/net/mac.h"
 #include "dataplane/net/strong_id.h"
 #include "dataplane/net/vlan.h"
+#include "dataplane/worker/admission.h"
 
 namespace lastmile {
 
@@ -53,6 +54,7 @@ struct WorkerPort {
   /// Ports of several VLANs share a device: one of them names its receive queues, the others none.
   VlanTags vlan{};
   OuterTag outer_tag = OuterTag::kTold;
+  Admission admission{};
 
   std::vector<std::uint16_t> receive_queues{0};
   /// Where the NIC puts what must not wait behind a flood: BFD, BGP, neighbor discovery. Polled

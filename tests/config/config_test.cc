@@ -443,6 +443,19 @@ bgp:
   EXPECT_EQ(neighbors[3].source, IpAddress{(Ipv4Address{10, 0, 1, 1})});
 }
 
+TEST(Ports, AsSourcesAsTheyAreTold) {
+  const Config config = good(
+      "loopbacks: [10.0.1.1/32]\nrouter: {asn: 64512}\n"
+      "ports:\n"
+      "  up1: {device: d1}\n"
+      "  up2: {device: d2, admission: {reverse-path: loose}}\n"
+      "  edge: {device: d3, admission: {reverse-path: strict, martians: full}}\n");
+  EXPECT_EQ(config.ports[0].admission, Admission{});
+  EXPECT_EQ(config.ports[1].admission, (Admission{.reverse_path = ReversePath::kLoose}));
+  EXPECT_EQ(config.ports[2].admission,
+            (Admission{.reverse_path = ReversePath::kStrict, .martians = Martians::kFull}));
+}
+
 TEST(Differences, OnlyWhatNeedsARestartIsNamed) {
   const auto with = [](const std::string& more, const char* device = "d1") {
     return good(std::string("loopbacks: [10.0.1.1/32]\nrouter: {asn: 64512}\n") +
@@ -456,6 +469,10 @@ TEST(Differences, OnlyWhatNeedsARestartIsNamed) {
                               "policies: {p: {default: accept}}\n"
                               "bgp: {neighbors: [{port: up1, remote-asn: 65001, import: p}]}")),
             Keys{});
+  EXPECT_EQ(
+      config::restart_needed(running, with("bgp: {neighbors: [{port: up1, remote-asn: external}]}",
+                                           "d1, admission: {martians: full}")),
+      Keys{"ports"});
   EXPECT_EQ(config::restart_needed(running, with("bgp: {max-paths: 2}\nhost: {mtu: 9000}", "d2")),
             (Keys{"ports", "bgp.max-paths, bgp.multipath-relax or bgp.link-bandwidth", "host"}));
 }

@@ -23,6 +23,8 @@ namespace {
 constexpr std::size_t kLongest = 9216;
 constexpr std::uint64_t kCyclesPerSecond = 1'000'000'000;
 constexpr std::array<std::uint16_t, 2> kMtu{1500, 600};
+constexpr std::array<Admission, 2> kAdmission{
+    {{}, {.reverse_path = ReversePath::kLoose, .martians = Martians::kFull}}};
 
 /// Two ports with twins and a host, all destinations routed somehow.
 class Router {
@@ -38,7 +40,8 @@ class Router {
                               .device = ports_[i].id(),
                               .twin = twins_[i].id(),
                               .mac = mac,
-                              .zone = PortZone::kLocal});
+                              .zone = PortZone::kLocal,
+                              .admission = kAdmission[i]});
       hop(NextHopKind::kForward, PortId{i}, neighbor);
     }
     hop(NextHopKind::kLocalHost, {}, {});

@@ -46,9 +46,14 @@ RouterTest::~RouterTest() {
 }
 
 void RouterTest::restart(TransitPolicy transit, const OwnAddresses& own) {
-  const auto port = [](PortId id, const TestDevice& device, const TestDevice& twin,
-                       const MacAddress& mac, PortZone zone) {
-    return WorkerPort{.id = id, .device = device.id(), .twin = twin.id(), .mac = mac, .zone = zone};
+  const auto port = [this](PortId id, const TestDevice& device, const TestDevice& twin,
+                           const MacAddress& mac, PortZone zone) {
+    return WorkerPort{.id = id,
+                      .device = device.id(),
+                      .twin = twin.id(),
+                      .mac = mac,
+                      .zone = zone,
+                      .admission = admissions_[id]};
   };
   WorkerConfig config;
   config.transit = transit;

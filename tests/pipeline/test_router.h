@@ -13,6 +13,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string_view>
@@ -66,6 +67,8 @@ class RouterTest : public ::testing::Test {
   /// Makes the worker anew, with another policy; state that it had is gone. `own`: whom ICMP errors
   /// come from; without addresses there are none.
   void restart(TransitPolicy transit, const OwnAddresses& own = {});
+  /// Of the worker that the next restart makes.
+  void set_admission(PortId port, const Admission& admission) { admissions_[port] = admission; }
 
   // ---- tables
   NextHopId next_hop(NextHopKind kind, PortId port = {}, const MacAddress& neighbor = {});
@@ -112,6 +115,7 @@ class RouterTest : public ::testing::Test {
   unsigned buffers_before_;
   std::uint16_t next_hops_used_ = 0;
   std::uint16_t groups_used_ = 0;
+  std::map<PortId, Admission> admissions_;
 };
 
 /// The Ethernet header of a frame, and the fields of its IPv4 header that tests ask for.

@@ -79,6 +79,8 @@ const std::vector<Case>& cases() {
       {"Ipv4OptionLength0", good().options({7, 0, 4, 0}), kIpv4BadOption},
       {"Ipv4OptionLength1", good().options({7, 1, 4, 0}), kIpv4BadOption},
       {"Ipv4OptionBeyondHeader", good().options({7, 5, 4, 0}), kIpv4BadOption},
+      {"Ipv4RecordRouteTooShort", good().options({7, 2, 1, 1}), kIpv4BadOption},
+      {"Ipv4RouterAlertTooShort", good().options({148, 3, 0}), kIpv4BadOption},
       {"Ipv4OptionWithoutLength", good().options({1, 1, 1, 7}), kIpv4BadOption},
       // IPv4 addresses
       {"Ipv4SourceZero", from("0.0.0.0"), kIpv4SourceZero},
@@ -108,6 +110,8 @@ const std::vector<Case>& cases() {
       {"Ipv6SourceLoopback", between6("::1", "2001:db8:2::2"), kIpv6SourceLoopback},
       {"Ipv6SourceUnspecified", between6("::", "2001:db8:2::2"), kIpv6SourceUnspecified},
       {"Ipv6SourceLinkLocal", between6("fe80::1", "2001:db8:2::2"), kIpv6SourceLinkLocal},
+      {"Ipv6SourceMapped", between6("::ffff:10.0.0.1", "2001:db8:2::2"), kIpv6Mapped},
+      {"Ipv6DestinationMapped", between6("2001:db8::1", "::ffff:10.0.0.1"), kIpv6Mapped},
       {"Ipv6DestinationUnspecified", between6("2001:db8::1", "::"), kIpv6DestinationUnspecified},
       {"Ipv6DestinationLoopback", between6("2001:db8::1", "::1"), kIpv6DestinationLoopback},
       {"Ipv6MulticastSiteScope", between6("2001:db8::1", "ff05::2"), kIpv6Multicast},
