@@ -81,7 +81,7 @@ TEST_F(SecretFile, OpenToOthersIsRefused) {
         "0640 with the router's group",
         mode);
     EXPECT_EQ(password_error(), expected(fault));
-    EXPECT_EQ(error_of(as_key()), fmt::format("f:4:43: {} {}", path_.string(), fault));
+    EXPECT_EQ(error_of(as_key()), fmt::format("f:4:49: {} {}", path_.string(), fault));
   }
 }
 
@@ -108,7 +108,7 @@ TEST_F(SecretFile, EmptyOrTooLongIsRefused) {
   EXPECT_TRUE(as_password());
   put("");
   EXPECT_EQ(error_of(as_key()),
-            fmt::format("f:4:43: {} is empty; expected a key in its first line", path_.string()));
+            fmt::format("f:4:49: {} is empty; expected a key in its first line", path_.string()));
 }
 
 }  // namespace
