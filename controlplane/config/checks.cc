@@ -11,6 +11,7 @@
 
 #include "controlplane/config/suggest.h"
 #include "dataplane/net/format.h"
+#include "dataplane/net/martian.h"
 
 namespace lastmile::config {
 namespace {
@@ -335,6 +336,12 @@ class Checker {
       if (given(path + ".prefix")) {
         prefixes.add(route.prefix, path + ".prefix", fmt::format("route {}", route.prefix));
         own_destination(route.prefix, path + ".prefix");
+        if (!route.blackhole && is_martian(route.prefix)) {
+          complain(path + ".prefix",
+                   fmt::format("{} is never anybody's destination (RFC 6890); expected another "
+                               "prefix, or \"blackhole: true\" to drop its packets",
+                               route.prefix));
+        }
       }
       if (failed(path) || failed(path + ".via") || failed(path + ".blackhole")) continue;
       if (route.blackhole && !route.via.empty()) {

@@ -14,6 +14,7 @@
 #include "controlplane/rib/next_hop_tracker.h"
 #include "controlplane/rib/own_addresses.h"
 #include "controlplane/rib/path.h"
+#include "dataplane/net/martian.h"
 
 namespace lastmile::rib {
 

@@ -34,10 +34,4 @@ class OwnAddresses {
   std::vector<Subnet> subnets_;  ///< longest first
 };
 
-/// Never valid as a route's destination, whoever announces it: "this" network, loopback,
-/// link-local, multicast, class E (RFC 6890). Private and documentation space is not among them:
-/// fabrics use it. A default route is no martian.
-[[nodiscard]] bool is_martian(const Ipv4Prefix& prefix);
-[[nodiscard]] bool is_martian(const Ipv6Prefix& prefix);
-
 }  // namespace lastmile::rib
