@@ -9,6 +9,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <vector>
 
 namespace lastmile {
 namespace {
@@ -43,6 +44,9 @@ std::optional<IpAddress> address_of(const nlattr* attribute, unsigned char famil
   return std::nullopt;
 }
 
+/// Called with an entry and the sequence number of the request that it answers (0: none, an event).
+using Reader = std::function<void(const NeighborWatch::Entry&, std::uint32_t sequence)>;
+
 int read_neighbor(const nlmsghdr* header, void* data) {
   if (header->nlmsg_type != RTM_NEWNEIGH && header->nlmsg_type != RTM_DELNEIGH) return MNL_CB_OK;
   if (mnl_nlmsg_get_payload_len(header) < sizeof(ndmsg)) return MNL_CB_OK;
@@ -67,7 +71,7 @@ int read_neighbor(const nlmsghdr* header, void* data) {
     std::memcpy(mac.data(), mnl_attr_get_payload(attributes[NDA_LLADDR]), mac.size());
     entry.mac = MacAddress{mac};
   }
-  (*static_cast<const NeighborWatch::Receiver*>(data))(entry);
+  (*static_cast<const Reader*>(data))(entry, header->nlmsg_seq);
   return MNL_CB_OK;
 }
 
@@ -116,6 +120,9 @@ int NeighborWatch::fd() const {
 
 void NeighborWatch::receive(const Receiver& receiver) {
   std::array<char, 16384> buffer;
+  Reader reader = [&](const Entry& entry, std::uint32_t sequence) {
+    take(entry, sequence, receiver);
+  };
   constexpr int kMostAtOnce = 64;  // messages of up to 16 kB; the descriptor stays readable
   for (int i = 0; i < kMostAtOnce; ++i) {
     const ssize_t size = mnl_socket_recvfrom(socket_.get(), buffer.data(), buffer.size());
@@ -126,9 +133,40 @@ void NeighborWatch::receive(const Receiver& receiver) {
       continue;
     }
     // Sequence and port are not checked: events and answers to refresh() come the same way.
-    mnl_cb_run(buffer.data(), static_cast<std::size_t>(size), 0, 0, read_neighbor,
-               const_cast<Receiver*>(&receiver));
+    const int read =
+        mnl_cb_run(buffer.data(), static_cast<std::size_t>(size), 0, 0, read_neighbor, &reader);
+    if (read == MNL_CB_STOP) {
+      answer_ended(receiver);
+    } else if (read == MNL_CB_ERROR && errno == EINTR) {
+      ask_again_ =
+          true;  // the table changed while the kernel walked it: its end comes all the same
+    }
   }
+}
+
+void NeighborWatch::take(const Entry& entry, std::uint32_t sequence, const Receiver& receiver) {
+  const bool answers = answer_ != Answer::kNone && sequence == table_sequence_;
+  if (answers) answer_ = Answer::kUnderWay;
+  const std::pair key{entry.ifindex, entry.address};
+  if (entry.state == State::kGone) {
+    known_.erase(key);
+  } else {
+    // While the answer is awaited, older messages confirm nothing: what came behind them may be
+    // among those that were lost.
+    const bool confirmed = answers || answer_ != Answer::kAwaited;
+    known_[key] = confirmed ? table_sequence_ : table_sequence_ - 1;
+  }
+  receiver(entry);
+}
+
+void NeighborWatch::answer_ended(const Receiver& receiver) {
+  answer_ = Answer::kNone;
+  if (std::exchange(ask_again_, false)) return ask_for_table();
+  std::vector<Entry> gone;
+  for (const auto& [key, confirmed] : known_) {
+    if (confirmed != table_sequence_) gone.push_back({key.first, key.second, {}, State::kGone});
+  }
+  for (const Entry& entry : gone) take(entry, 0, receiver);
 }
 
 void NeighborWatch::resolve(unsigned ifindex, const IpAddress& address) {
@@ -154,13 +192,23 @@ void NeighborWatch::resolve(unsigned ifindex, const IpAddress& address) {
 }
 
 void NeighborWatch::refresh() {
+  // The kernel answers one such request of a socket at a time, and refuses others meanwhile.
+  if (answer_ == Answer::kNone) {
+    ask_for_table();
+  } else {
+    ask_again_ = true;
+  }
+}
+
+void NeighborWatch::ask_for_table() {
   std::array<char, 64> buffer{};
   nlmsghdr* header = mnl_nlmsg_put_header(buffer.data());
   header->nlmsg_type = RTM_GETNEIGH;
   header->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
   header->nlmsg_seq = ++sequence_;
   mnl_nlmsg_put_extra_header(header, sizeof(ndmsg));
-  mnl_socket_sendto(socket_.get(), header, header->nlmsg_len);
+  table_sequence_ = sequence_;
+  if (mnl_socket_sendto(socket_.get(), header, header->nlmsg_len) >= 0) answer_ = Answer::kAwaited;
 }
 
 }  // namespace lastmile

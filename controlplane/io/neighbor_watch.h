@@ -6,9 +6,11 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include <tl/expected.hpp>
 
@@ -42,12 +44,13 @@ class NeighborWatch {
   /// Readable when the kernel has something to tell.
   [[nodiscard]] int fd() const;
   /// Reads some of what there is; the descriptor stays readable while there is more. After an
-  /// overrun the whole table is asked for again, so nothing is missed for long.
+  /// overrun the whole table is asked for again; entries that it no longer has are told of as gone,
+  /// so nothing is missed for long.
   void receive(const Receiver& receiver);
 
   /// Makes the kernel resolve an address as if a packet had to be sent to it (NTF_USE).
   void resolve(unsigned ifindex, const IpAddress& address);
-  /// Asks for the whole table again.
+  /// Asks for the whole table again: at once, or when an answer that is on its way has ended.
   void refresh();
 
  private:
@@ -56,8 +59,23 @@ class NeighborWatch {
   };
   explicit NeighborWatch(mnl_socket* socket) : socket_(socket) {}
 
+  /// An answer to refresh(): what it does not mention by its end is gone.
+  enum class Answer : std::uint8_t {
+    kNone,      ///< nothing was asked
+    kAwaited,   ///< messages that come now are older than the answer
+    kUnderWay,  ///< what comes now is newer than its beginning
+  };
+  void ask_for_table();
+  void take(const Entry& entry, std::uint32_t sequence, const Receiver& receiver);
+  void answer_ended(const Receiver& receiver);
+
   std::unique_ptr<mnl_socket, Close> socket_;
-  std::uint32_t sequence_ = 0;
+  std::uint32_t sequence_ = 0;        ///< of the last request
+  std::uint32_t table_sequence_ = 0;  ///< of the last request for the whole table
+  Answer answer_ = Answer::kNone;
+  bool ask_again_ = false;  ///< when the answer has ended
+  /// What the receiver knows of, and the last answer (its sequence) that has confirmed it.
+  std::map<std::pair<unsigned, IpAddress>, std::uint32_t> known_;
 };
 /// "reachable", "stale", ...
 [[nodiscard]] const char* to_string(NeighborWatch::State state);

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 #include <poll.h>
+#include <sys/socket.h>
 
 #include <chrono>
 
@@ -100,6 +101,34 @@ TEST_F(KernelNeighborhoodTest, ResolvesThroughTheKernelAndTellsOfLoss) {
   EXPECT_NE(
       wait_for<LinkLayerNeighborChanged>([](const auto& n) { return n.port == kLeft && !n.mac; }),
       nullptr);
+}
+
+// The kernel drops messages when they are not read in time. What has left its table meanwhile must
+// not be believed to be there for ever.
+TEST_F(KernelNeighborhoodTest, WhatGoesDuringAnOverrunIsMissed) {
+  const IpAddress address = kRightMac.link_local();
+  neighborhood_->resolve(kLeft, address);
+  ASSERT_NE(wait_for<LinkLayerNeighborChanged>([&](const auto& n) { return n.mac == kRightMac; }),
+            nullptr);
+  const int table = neighborhood_->descriptors().front();
+  const int smallest = 1;
+  ASSERT_EQ(setsockopt(table, SOL_SOCKET, SO_RCVBUF, &smallest, sizeof smallest), 0);
+  // Many others come, nobody reads; then the one that is known goes, and one of the others.
+  ASSERT_TRUE(
+      shell("for i in $(seq 1 250); do echo neighbor add 192.0.2.$i lladdr 02:00:00:00:01:01 dev "
+            "left; done | ip -batch - && ip -6 neighbor flush dev left && "
+            "ip neighbor del 192.0.2.7 dev left"));
+  events_.clear();
+  EXPECT_NE(wait_for<LinkLayerNeighborChanged>(
+                [&](const auto& n) { return n.address == address && !n.mac; }),
+            nullptr);
+  EXPECT_NE(wait_for<LinkLayerNeighborChanged>([](const auto& n) {
+              return n.address == IpAddress{*Ipv4Address::parse("192.0.2.250")} && n.mac;
+            }),
+            nullptr);
+  for (const auto& neighbor : neighborhood_->neighbors()) {
+    EXPECT_NE(neighbor.entry.address, IpAddress{*Ipv4Address::parse("192.0.2.7")});
+  }
 }
 
 TEST_F(KernelNeighborhoodTest, AMissingInterfaceIsAClearError) {
