@@ -11,6 +11,7 @@
 
 #include "dataplane/net/format.h"
 #include "logging/log.h"
+#include "logging/told.h"
 
 namespace lastmile {
 namespace {
@@ -299,7 +300,7 @@ void ControlPlane::on_service(const ServiceConfig& service, ServiceAppearance ap
       service.address,
       appearance == ServiceAppearance::kWithdrawn ? rib::Announced::kNo : rib::Announced::kYes,
       marks);
-  log::info("service {}: {}: {}", service.name, to_string(appearance), reason);
+  log::told("service {}: {}: {}", service.name, to_string(appearance), reason);
   journal_.record(now, JournalKind::kService, service.name,
                   fmt::format("{}: {}", to_string(appearance), reason));
 }

@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "logging/log.h"
+#include "logging/told.h"
 
 namespace lastmile {
 namespace {
@@ -123,7 +124,7 @@ void LinkMonitor::changed(OpenPort& port, Link link) {
   if (!first && known->second == link) return;
   known->second = link;
   const std::string& name = port.name;
-  log::info("port {}: link {}", name, link == Link::kUp ? "up" : "down");
+  log::told("port {}: link {}", name, link == Link::kUp ? "up" : "down");
   const auto tell = [&] {
     loop_.deliver(LinkChanged{port.id, link == Link::kUp ? LinkState::kUp : LinkState::kDown});
   };

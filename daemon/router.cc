@@ -25,6 +25,7 @@
 #include "controlplane/io/asio_transport.h"
 #include "controlplane/io/event_loop.h"
 #include "controlplane/io/kernel_neighborhood.h"
+#include "controlplane/journal/event_log.h"
 #include "controlplane/record/dump.h"
 #include "controlplane/record/recorder.h"
 #include "controlplane/rib/fib_client_plane.h"
@@ -43,6 +44,8 @@
 #include "dataplane/net/format.h"
 #include "dataplane/pipeline/bfd_stage.h"
 #include "logging/log.h"
+#include "logging/setup.h"
+#include "logging/told.h"
 
 namespace lastmile {
 namespace {
@@ -105,6 +108,7 @@ struct Router::Parts {
   ServiceManager manager;
   const CycleClock worker_clock;
   Journal journal;
+  std::optional<EventLog> event_log;  ///< where there is systemd's journal
   CheckRunner checks;
   std::optional<AsioTransport> transport;
   std::optional<KernelNeighborhood> neighborhood;
@@ -142,6 +146,10 @@ Router::Parts::~Parts() {
 }
 
 tl::expected<void, std::string> Router::Parts::wire(const Options& options) {
+  if (log::goes_to_systemd()) {
+    event_log.emplace();
+    journal.observe([this](const JournalEntry& entry) { event_log->write(entry, now()); });
+  }
   transport.emplace(loop, transport_twins(*devices));
   if (config.bgp.enabled) {
     if (auto listening = transport->listen_everywhere(options.bgp_port); !listening) {
@@ -288,7 +296,7 @@ CommandResult Router::Parts::reload(const std::string& path) {
   control->apply(drain->lay_over(*wanted), loop.now());
   config = std::move(*wanted);
   drain->reloaded(loop.now());
-  log::info("{}: reloaded", path);
+  log::told("{}: reloaded", path);
   journal.record(loop.now(), JournalKind::kCommand, "", "the configuration was reloaded");
   return Json{{"applied", true}, {"errors", errors}};
 }

@@ -34,13 +34,18 @@ class SyslogPriority final : public spdlog::custom_flag_formatter {
 
 }  // namespace
 
+bool goes_to_systemd() {
+  static const bool result = std::getenv("JOURNAL_STREAM") != nullptr;
+  return result;
+}
+
 bool start(const std::string& level) {
   // Who reads the log may go: a pipe without a reader is an error of write(), not our end.
   std::signal(SIGPIPE, SIG_IGN);
   auto logger =
       std::make_shared<spdlog::logger>("lastmiled", std::make_shared<PatientSink>(stderr));
   spdlog::set_default_logger(logger);
-  if (std::getenv("JOURNAL_STREAM") != nullptr) {
+  if (goes_to_systemd()) {
     auto formatter = std::make_unique<spdlog::pattern_formatter>();
     formatter->add_flag<SyslogPriority>('*').set_pattern("%*%v");
     logger->set_formatter(std::move(formatter));

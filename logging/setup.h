@@ -11,4 +11,7 @@ namespace lastmile::log {
 /// (patient_sink.h), for which SIGPIPE is ignored. Call once, before any thread is started.
 [[nodiscard]] bool start(const std::string& level);
 
+/// Whether the lines go to systemd's journal. Any thread.
+[[nodiscard]] bool goes_to_systemd();
+
 }  // namespace lastmile::log

@@ -8,6 +8,7 @@
 #include "dataplane/bfd/engine.h"
 #include "dataplane/net/format.h"
 #include "logging/log.h"
+#include "logging/told.h"
 
 namespace lastmile {
 namespace {
@@ -394,7 +395,7 @@ void BfdManager::handle(const bfd::StateChanged& change, TimePoint now) {
     }
   }
   if (!is_up || (was_up && !failed)) return;
-  log::info("bfd {} {}: up", session.name, session.address);
+  log::told("bfd {} {}: up", session.name, session.address);
   session.up_since = now;
   for (const User& user : users) tell_up(user, now);
 }

@@ -32,6 +32,7 @@ void Journal::record(TimePoint at, JournalKind kind, std::string subject, std::s
   if (entries_.size() == capacity_) entries_.pop_front();
   entries_.push_back({next_++, at, kind, std::move(subject), std::move(text)});
   applied_ = 0;
+  if (observer_) observer_(entries_.back());
 }
 
 void Journal::record_applied(TimePoint at, std::uint64_t operations) {

@@ -14,6 +14,7 @@
 #include <deque>
 #include <functional>
 #include <string>
+#include <utility>
 
 #include "controlplane/event/time.h"
 
@@ -52,6 +53,12 @@ class Journal {
   /// second brings is one entry, which moves to the end with each.
   void record_applied(TimePoint at, std::uint64_t operations);
 
+  /// Called with each new entry from inside record(); one for the life of the journal, or none.
+  /// What is added to the newest entry by record_applied() is not told.
+  void observe(std::function<void(const JournalEntry&)> observer) {
+    observer_ = std::move(observer);
+  }
+
   /// Entries made after number `after`, oldest first, at most `limit`.
   void read(std::uint64_t after, std::size_t limit,
             const std::function<void(const JournalEntry&)>& visit) const;
@@ -60,6 +67,7 @@ class Journal {
 
  private:
   std::size_t capacity_;
+  std::function<void(const JournalEntry&)> observer_;
   std::deque<JournalEntry> entries_;  ///< numbers only grow
   std::uint64_t next_ = 1;
   std::uint64_t applied_ = 0;  ///< operations of the entry that is open for more

@@ -8,6 +8,7 @@
 #include "controlplane/bgp/wire/notification.h"
 #include "dataplane/net/format.h"
 #include "logging/log.h"
+#include "logging/told.h"
 
 namespace lastmile::bgp {
 namespace {
@@ -320,7 +321,7 @@ void Peer::on_established(Connection& connection, TimePoint now) {
   logged_error_.clear();
   const Negotiated& negotiated = connection.negotiated();
   note_state(now);
-  log::info("bgp {}: Established with {} (AS {})", settings_.name, connection.remote().address,
+  log::told("bgp {}: Established with {} (AS {})", settings_.name, connection.remote().address,
             negotiated.remote_asn.value());
   ctx_.observer.on_established(id_, negotiated, now);
 }
