@@ -8,7 +8,7 @@
 #include <memory>
 #include <string_view>
 
-#include "logging/log.h"
+#include "logging/told.h"
 
 namespace lastmile {
 namespace {
@@ -24,20 +24,18 @@ bool reaches_far(const sockaddr* address) {
 
 }  // namespace
 
-/// What workers received, without what they gave to the kernel's twin (BGP, ND) and BFD.
+/// What workers received, without what they gave to the kernel's twin (BGP, ND) and to BFD, be it
+/// the port's own or that of a neighbor behind routers.
 std::uint64_t DrainWiring::packets_on(PortId port) const {
   std::uint64_t count = 0;
   for (const auto& worker : parts_.forwarding.workers()) {
     const InterfaceCounters& counters = worker->counters().ports[port.value()];
-    count += counters.received_packets.read() - counters.punted_packets.read();
+    // What is taken away is read first: it was received before, so the rest is never negative.
+    const std::uint64_t routing = counters.punted_packets.read() + counters.bfd_packets.read();
+    const std::uint64_t received = counters.received_packets.read();
+    count += received - std::min(received, routing);
   }
-  std::uint64_t bfd = 0;
-  for (const BfdSessionView& session : parts_.control.bfd().sessions(ControlClock::now())) {
-    if (session.port != port) continue;
-    bfd += session.status->received.read() + session.status->echo_returned.read() +
-           session.status->echo_reflected.read();
-  }
-  return count - std::min(count, bfd);
+  return count;
 }
 
 std::uint64_t DrainWiring::packets_from(const std::string& neighbor) const {
@@ -71,7 +69,7 @@ bool DrainWiring::has_other_way() const {
 }
 
 void DrainWiring::drain_note(const std::string& neighbor, const std::string& text, TimePoint now) {
-  log::info("drain {}: {}", neighbor, text);
+  log::told("drain {}: {}", neighbor, text);
   parts_.journal.record(now, JournalKind::kDrain, neighbor, text);
 }
 

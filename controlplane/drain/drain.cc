@@ -123,7 +123,9 @@ void Drain::look(const std::string& name, Drained& drained, TimePoint now) {
   const double seconds = std::chrono::duration<double>(now - drained.looked_at).count();
   if (seconds <= 0) return;
   const std::uint64_t packets = out_.packets_from(name);
-  drained.rate = static_cast<double>(packets - drained.packets) / seconds;
+  // Counters of several threads are not read at one moment: the sum may step back a little.
+  const std::uint64_t grown = packets - std::min(packets, drained.packets);
+  drained.rate = static_cast<double>(grown) / seconds;
   drained.packets = packets;
   drained.looked_at = now;
   drained.quiet_looks = drained.rate <= drained.request.quiet ? drained.quiet_looks + 1 : 0;

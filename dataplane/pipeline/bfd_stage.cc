@@ -119,6 +119,7 @@ bool BfdStage::take(const Ingress& ingress, rte_mbuf* packet, const std::uint8_t
   const std::span<const std::uint8_t> octets{header, frame + packet->data_len};
   const auto datagram = bfd::take_apart(port, MacAddress{source}, octets);
   rte_pktmbuf_free(packet);
+  counters_.ports[port.value()].bfd_packets.add(1);
   if (!datagram) {
     engine_.refuse(datagram.error());
   } else if (owner(sessions_port) == self_) {

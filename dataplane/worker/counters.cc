@@ -13,7 +13,8 @@ WorkerSnapshot::Interface read(const InterfaceCounters& counters) {
           .sent_bytes = counters.sent_bytes.read(),
           .punted_packets = counters.punted_packets.read(),
           .injected_packets = counters.injected_packets.read(),
-          .ethertype_repairs = counters.ethertype_repairs.read()};
+          .ethertype_repairs = counters.ethertype_repairs.read(),
+          .bfd_packets = counters.bfd_packets.read()};
 }
 
 double ratio(std::uint64_t numerator, std::uint64_t denominator) {

@@ -37,6 +37,7 @@ struct InterfaceCounters {
   Counter punted_packets;     ///< given to the kernel twin
   Counter injected_packets;   ///< taken from the kernel twin, to be sent as they are
   Counter ethertype_repairs;  ///< IPv4 that came under the IPv6 EtherType
+  Counter bfd_packets;        ///< received, and taken by BFD: control packets and echo
 };
 
 struct NextHopCounters {
@@ -91,6 +92,7 @@ struct WorkerSnapshot {
     std::uint64_t punted_packets = 0;
     std::uint64_t injected_packets = 0;
     std::uint64_t ethertype_repairs = 0;
+    std::uint64_t bfd_packets = 0;
   };
   struct NextHop {
     std::uint64_t packets = 0;

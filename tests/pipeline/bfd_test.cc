@@ -198,6 +198,7 @@ TEST_F(Bfd, OverSeveralHopsItsPacketsGoWhereRoutesLead) {
   back.hop_limit = 254;
   receive(devices_.up2, control(bfd::State::kDown, back));
   EXPECT_EQ(state(), bfd::State::kInit);
+  EXPECT_EQ(counted().ports[kUp2.value()].bfd_packets, 1U) << "draining must not call it traffic";
   EXPECT_EQ(destination_mac(sent(devices_.up2)), kLeaf2Mac) << "the way that lives";
   expect_silence();
   expect_no_drops();
