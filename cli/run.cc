@@ -1,6 +1,7 @@
 #include "cli/run.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -83,6 +84,10 @@ Json arguments_of(const Invocation& invocation) {
   }
   if (invocation.verb == "undrain" && !invocation.words.empty()) {
     args["neighbors"] = invocation.words;
+  }
+  // Who looks again and again has intervals of its own.
+  if (invocation.verb == "show workers" && invocation.watch) {
+    args["reader"] = fmt::format("watch {}", ::getpid());
   }
   return args;
 }

@@ -28,24 +28,6 @@ std::vector<WorkerSnapshot> snapshots(const Forwarding& forwarding) {
   return result;
 }
 
-// Two programs that ask in turn must not leave each other intervals of nothing.
-constexpr std::chrono::seconds kShortestInterval{1};
-
-/// What a worker's load was since `before`; other counters are left out.
-WorkerSnapshot worker_load_since(const WorkerSnapshot& now, const WorkerSnapshot& before) {
-  WorkerSnapshot load;
-  load.vectors = now.vectors - before.vectors;
-  load.packets = now.packets - before.packets;
-  load.busy_cycles = now.busy_cycles - before.busy_cycles;
-  load.idle_cycles = now.idle_cycles - before.idle_cycles;
-  load.sleep_cycles = now.sleep_cycles - before.sleep_cycles;
-  for (std::size_t i = 0; i < kStageCount; ++i) {
-    load.stages[i] = {.cycles = now.stages[i].cycles - before.stages[i].cycles,
-                      .packets = now.stages[i].packets - before.stages[i].packets};
-  }
-  return load;
-}
-
 const char* to_string(NextHopKind kind) {
   switch (kind) {
     case NextHopKind::kForward:
@@ -156,8 +138,7 @@ std::uint64_t sum(const rib::PathCounts& counts) {
 
 }  // namespace
 
-Show::Show(Sources sources)
-    : from_(std::move(sources)), started_(ControlClock::now()), interval_began_(started_) {}
+Show::Show(Sources sources) : from_(std::move(sources)), started_(ControlClock::now()) {}
 
 std::string Show::port_name(PortId port) const {
   return from_.config.ports[port.value()].name;
@@ -471,6 +452,22 @@ ControlThreadView Show::control_thread() const {
   return view;
 }
 
+std::vector<ServiceView> Show::services() const {
+  std::vector<ServiceView> views;
+  for (const ServiceStatus& service : from_.control.services().services()) {
+    ServiceView view;
+    view.name = service.config->name;
+    view.healthy = service.health == Health::kUp;
+    view.announced = service.appearance != ServiceAppearance::kWithdrawn;
+    view.degraded = service.appearance == ServiceAppearance::kDegraded;
+    view.passed = service.passed;
+    view.failed = service.failed;
+    view.changes = service.changes;
+    views.push_back(std::move(view));
+  }
+  return views;
+}
+
 std::vector<LinkLayerView> Show::link_layer_neighbors() const {
   std::vector<LinkLayerView> views;
   for (const auto& neighbor : from_.neighborhood.neighbors()) {
@@ -545,13 +542,13 @@ std::vector<std::string> Show::receives(const WorkerConfig& worker) const {
   return queues;
 }
 
-std::vector<WorkerView> Show::workers() const {
+std::vector<WorkerView> Show::workers(const std::string& reader) const {
   const std::vector<WorkerSnapshot> now = snapshots(from_.forwarding);
-  interval_.resize(now.size());  // the first time: since the start
+  const std::vector<WorkerSnapshot> load = intervals_.since_last(reader, now, ControlClock::now());
   std::vector<WorkerView> views;
   for (unsigned id = 0; id < now.size(); ++id) {
     const WorkerSnapshot& worker = now[id];
-    const WorkerSnapshot recent = worker_load_since(worker, interval_[id]);
+    const WorkerSnapshot& recent = load[id];
     const WorkerConfig& config = from_.forwarding.workers()[id]->config();
     WorkerView view;
     view.id = id;
@@ -583,11 +580,6 @@ std::vector<WorkerView> Show::workers() const {
       view.drops.push_back({std::string{facts.name}, std::string{facts.text}, worker.drops[i]});
     }
     views.push_back(std::move(view));
-  }
-  const TimePoint asked = ControlClock::now();
-  if (asked - interval_began_ >= kShortestInterval) {
-    interval_ = now;
-    interval_began_ = asked;
   }
   return views;
 }

@@ -11,6 +11,7 @@
 #include "controlplane/control_plane.h"
 #include "controlplane/event/slice_meter.h"
 #include "controlplane/io/kernel_neighborhood.h"
+#include "controlplane/telemetry/load_intervals.h"
 #include "daemon/devices.h"
 #include "daemon/forwarding.h"
 #include "daemon/link_monitor.h"
@@ -44,10 +45,11 @@ class Show final : public ShowSource {
   [[nodiscard]] FibStatusView fib() const override;
   [[nodiscard]] std::vector<LinkLayerView> link_layer_neighbors() const override;
   [[nodiscard]] std::vector<NextHopStatusView> next_hops() const override;
-  [[nodiscard]] std::vector<WorkerView> workers() const override;
+  [[nodiscard]] std::vector<WorkerView> workers(const std::string& reader) const override;
   [[nodiscard]] BfdStatusView bfd() const override;
   [[nodiscard]] std::vector<DropView> drops() const override;
   [[nodiscard]] ControlThreadView control_thread() const override;
+  [[nodiscard]] std::vector<ServiceView> services() const override;
 
  private:
   [[nodiscard]] std::string port_name(PortId port) const;
@@ -60,9 +62,7 @@ class Show final : public ShowSource {
 
   Sources from_;
   TimePoint started_;
-  // Where the interval of `workers` began: counters then, one for each worker.
-  mutable std::vector<WorkerSnapshot> interval_;
-  mutable TimePoint interval_began_;
+  mutable LoadIntervals intervals_;
 };
 
 }  // namespace lastmile

@@ -441,9 +441,20 @@ void add_show_commands(CommandTable& table, const ShowSource& source) {
   add("show nexthops", "next hops, their liveness and counters", [&source] {
     return json{{"next_hops", list(source.next_hops())}};
   });
-  add("show workers", "workers, their load and counters", [&source] {
-    return json{{"workers", list(source.workers())}};
-  });
+  table.add({"show workers",
+             "workers, their load and counters",
+             {"reader"},
+             [&source](Args args) -> CommandResult {
+               const auto reader = args.find("reader");
+               if (reader != args.end() && !reader->is_string()) {
+                 return tl::unexpected<std::string>(
+                     "\"reader\" is not text; expected a name of whoever asks");
+               }
+               // Remembered, so not longer than a name is.
+               const std::string name =
+                   reader == args.end() ? "" : reader->get<std::string>().substr(0, 64);
+               return json{{"workers", list(source.workers(name))}};
+             }});
   add("show bfd", "BFD sessions, echo and round-trip times",
       [&source] { return to_json(source.bfd()); });
   add("show drops", "dropped packets by reason", [&source] {

@@ -291,8 +291,8 @@ struct PuntView {
   std::uint64_t policed = 0;  ///< above the class's rate
 };
 
-/// A worker's counters since start. An interval began when somebody asked before (a second ago at
-/// least), or with the start.
+/// A worker's counters since start. An interval began when the same reader asked before (a second
+/// ago at least), or with the start.
 struct WorkerView {
   unsigned id = 0;
   std::optional<unsigned> cpu;  ///< nullopt: not pinned
@@ -331,6 +331,16 @@ struct ControlThreadView {
   std::vector<ThreadView> threads;
 };
 
+/// A service (docs/services.md), as metrics have it; `show services` tells more.
+struct ServiceView {
+  std::string name;
+  bool healthy = false;                  ///< its check passes, or it has none
+  bool announced = false;                ///< neighbors hear of it, be it degraded
+  bool degraded = false;                 ///< announced with the marks of one that is not healthy
+  std::uint64_t passed = 0, failed = 0;  ///< checks
+  std::uint64_t changes = 0;             ///< of the health
+};
+
 struct VersionView {
   std::string version;
   std::string dpdk;
@@ -352,11 +362,13 @@ class ShowSource {
   [[nodiscard]] virtual FibStatusView fib() const = 0;
   [[nodiscard]] virtual std::vector<LinkLayerView> link_layer_neighbors() const = 0;
   [[nodiscard]] virtual std::vector<NextHopStatusView> next_hops() const = 0;
-  [[nodiscard]] virtual std::vector<WorkerView> workers() const = 0;
+  /// `reader`: whose interval it is, any text; who looks again and again has one of its own.
+  [[nodiscard]] virtual std::vector<WorkerView> workers(const std::string& reader) const = 0;
   [[nodiscard]] virtual BfdStatusView bfd() const = 0;
   /// Sums over all workers and ports; reasons that never occurred may be left out.
   [[nodiscard]] virtual std::vector<DropView> drops() const = 0;
   [[nodiscard]] virtual ControlThreadView control_thread() const = 0;
+  [[nodiscard]] virtual std::vector<ServiceView> services() const = 0;
 };
 
 }  // namespace lastmile

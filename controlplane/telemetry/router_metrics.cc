@@ -239,6 +239,32 @@ void add_bfd(MetricsText& text, const BfdStatusView& bfd) {
   text.sample({}, seconds_of_us(bfd.worst_lateness_us));
 }
 
+void add_services(MetricsText& text, const std::vector<ServiceView>& services) {
+  const auto each = [&](Kind kind, const char* name, const char* help, auto value) {
+    family(text, kind, name, help, services, [&](const ServiceView& service) {
+      text.sample({{"service", service.name}}, value(service));
+    });
+  };
+  using View = ServiceView;
+  each(Kind::kGauge, "lastmile_service_healthy",
+       "Whether the service's check passes; 1 without a check.",
+       [](const View& s) { return flag(s.healthy); });
+  each(Kind::kGauge, "lastmile_service_announced",
+       "Whether neighbors hear of the service, be it degraded.",
+       [](const View& s) { return flag(s.announced); });
+  each(Kind::kGauge, "lastmile_service_degraded",
+       "Whether it is announced with the marks of one that is not healthy.",
+       [](const View& s) { return flag(s.degraded); });
+  family(text, Kind::kCounter, "lastmile_service_checks", "Checks of the service, by outcome.",
+         services, [&](const View& s) {
+           text.sample({{"service", s.name}, {"outcome", "passed"}}, s.passed);
+           text.sample({{"service", s.name}, {"outcome", "failed"}}, s.failed);
+         });
+  each(Kind::kCounter, "lastmile_service_health_changes",
+       "How often the service became healthy, or ceased to be.",
+       [](const View& s) { return s.changes; });
+}
+
 void add_control(MetricsText& text, const ControlThreadView& control) {
   const auto one = [&](Kind kind, const char* name, const char* help, auto value) {
     text.family(kind, name, help);
@@ -286,7 +312,7 @@ std::string router_metrics(const ShowSource& source, MetricsFormat format) {
       [&](const OffloadView& port) {
         text.sample({{"port", port.port}, {"step_name", port.step_name}}, std::uint64_t{port.step});
       });
-  const std::vector<WorkerView> workers = source.workers();
+  const std::vector<WorkerView> workers = source.workers("metrics");
   add_workers(text, workers);
   add_punts(text, workers);
   family(text, Kind::kCounter, "lastmile_dropped_packets", "Packets dropped, by reason.",
@@ -297,6 +323,7 @@ std::string router_metrics(const ShowSource& source, MetricsFormat format) {
   add_fib(text, source.fib());
   add_bgp(text, source.bgp_neighbors());
   add_bfd(text, source.bfd());
+  add_services(text, source.services());
   add_control(text, source.control_thread());
   add_link_layer(text, source.link_layer_neighbors());
   return text.finish();

@@ -289,7 +289,7 @@ BfdStatusView FixedSource::bfd() const {
       {up, down}, {{"bad-version", "version is not 1 (RFC 5880 6.8.6)", 4}}, 1'500'000, 31, 400};
 }
 
-std::vector<WorkerView> FixedSource::workers() const {
+std::vector<WorkerView> FixedSource::workers(const std::string&) const {
   WorkerView worker;
   worker.cpu = 1;
   worker.rx_packets = 1234567890;
@@ -310,6 +310,10 @@ std::vector<WorkerView> FixedSource::workers() const {
   idle.punts = {{"bgp", 0, 0}, {"arp", 2, 0}, {"unknown", 0, 0}};
   for (StageView& stage : idle.stages) stage.cycles_per_packet = 0;
   return {worker, idle};
+}
+
+std::vector<ServiceView> FixedSource::services() const {
+  return {{"web", true, true, false, 120, 3, 2}, {"dns", false, true, true, 40, 60, 5}};
 }
 
 std::vector<DropView> FixedSource::drops() const {

@@ -41,10 +41,11 @@ class FixedSource final : public ShowSource {
   [[nodiscard]] FibStatusView fib() const override;
   [[nodiscard]] std::vector<LinkLayerView> link_layer_neighbors() const override;
   [[nodiscard]] std::vector<NextHopStatusView> next_hops() const override;
-  [[nodiscard]] std::vector<WorkerView> workers() const override;
+  [[nodiscard]] std::vector<WorkerView> workers(const std::string& reader) const override;
   [[nodiscard]] BfdStatusView bfd() const override;
   [[nodiscard]] std::vector<DropView> drops() const override;
   [[nodiscard]] ControlThreadView control_thread() const override;
+  [[nodiscard]] std::vector<ServiceView> services() const override;
 
  private:
   [[nodiscard]] std::vector<RouteView> part(const RouteQuery& query) const;

@@ -11,6 +11,7 @@ import pytest
 
 from lablib import fabric, lastmile, topology
 from lablib.netns import Lab, LabError, wait_for
+from lablib.prometheus import Prometheus
 
 ROOT = Path(__file__).resolve().parents[2]
 RULES = ROOT / "conf/prometheus-rules.yaml"
@@ -18,42 +19,7 @@ LISTEN = "127.0.0.1:9464"
 
 pytestmark = pytest.mark.skipif(not shutil.which("promtool"), reason="prometheus is not installed")
 
-PROMETHEUS = """\
-global: {{scrape_interval: 1s, evaluation_interval: 1s}}
-rule_files: [{rules}]
-scrape_configs:
-  - job_name: lastmile
-    static_configs: [{{targets: ["{listen}"]}}]
-"""
-
-# Runs in the router's namespace: one process for all questions.
-ASK = """
-import json, sys, urllib.parse, urllib.request
-answers = []
-for question in json.load(sys.stdin):
-    url = "http://127.0.0.1:9090/api/v1/" + question[0] + "?" + urllib.parse.urlencode({"query": question[1]})
-    try:
-        with urllib.request.urlopen(url, timeout=20) as answer: answers.append(json.load(answer)["data"])
-    except urllib.error.HTTPError as fault: answers.append({"error": fault.read().decode()})
-    except OSError as fault: answers.append({"error": str(fault)})
-print(json.dumps(answers))
-"""
-
-
-class Scraped:
-    def __init__(self, lab: Lab, node: str):
-        self.lab, self.node = lab, node
-
-    def ask(self, questions: list[tuple[str, str]]) -> list[dict]:
-        done = subprocess.run(
-            [*self.lab.in_node(self.node), "/usr/bin/python3", "-c", ASK],
-            input=json.dumps(questions), capture_output=True, text=True, timeout=60, check=True,
-        )  # fmt: skip
-        return json.loads(done.stdout)
-
-    def query(self, expression: str) -> list:
-        return self.ask([("query", expression)])[0].get("result", [])
-
+class Scraped(Prometheus):
     def fetch(self, *options: str) -> str:
         return self.lab.run(self.node, "curl", "-sS", "--max-time", "20", *options)
 
@@ -70,18 +36,11 @@ def scraped(tmp_path_factory):
         fabric.watch_servers(lab)
         place = lab.folder(node.name)
         config = lastmile.configuration(node, place, bfd="{interval: 50ms, multiplier: 3}")
-        (place / "server.yaml").write_text(config + f"telemetry: {{listen: ['{LISTEN}', {place}/metrics.sock]}}\n")
-        lab.start(node.name, "lastmiled", [str(lastmile.BUILD / "lastmiled"), str(place / "server.yaml")])
+        lastmile.start_with(lab, node.name, config + f"telemetry: {{listen: ['{LISTEN}', {place}/metrics.sock]}}\n")
         wait_for("sessions", lambda: lastmile.established(lab, node.name) == {"up1", "up2"}, 60)
-        (folder / "prometheus.yml").write_text(PROMETHEUS.format(rules=RULES, listen=LISTEN))
-        lab.start(
-            node.name, "prometheus",
-            ["prometheus", f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/data",
-             "--web.listen-address=127.0.0.1:9090", "--log.level=warn"],
-        )  # fmt: skip
         here = Scraped(lab, node.name)
-        # A rate wants several scrapes.
-        wait_for("scrapes", lambda: bool(here.query(f"count_over_time(up{{job='lastmile'}}[1m]) > 4")), 90)
+        here.start(folder, LISTEN, RULES)
+        wait_for("scrapes", lambda: here.scrapes(5), 90)
         yield here
     finally:
         lab.stop(node.name, "prometheus")
@@ -134,8 +93,7 @@ def test_every_question_of_the_dashboard_has_an_answer(scraped):
     ]
     assert len(expressions) > 15
     def unanswered() -> list[str]:
-        answers = scraped.ask([("query", e) for e in expressions])
-        return [e for e, a in zip(expressions, answers) if not a.get("result")]
+        return [e for e, a in zip(expressions, scraped.queries(expressions)) if not a]
 
     # Shares of traffic are those of the last half minute, so something passes for as long as is asked.
     with subprocess.Popen(
@@ -159,7 +117,7 @@ def test_rules_are_good_and_fire_when_they_should(scraped):
         capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
-    (answer,) = scraped.ask([("rules", "")])
+    (answer,) = scraped.ask([("rules", {})])
     rules = [rule for group in answer["groups"] for rule in group["rules"]]
     assert rules and all(rule["health"] == "ok" for rule in rules), rules
 

@@ -105,6 +105,10 @@ TEST(RouterMetrics, SaysWhatTheShowsSay) {
     EXPECT_TRUE(has("lastmile_bgp_session_up{neighbor=\"" + neighbor.name + "\",port=\"" +
                     neighbor.port + "\"} " + (neighbor.uptime ? "1" : "0")));
   }
+  EXPECT_TRUE(has("lastmile_service_healthy{service=\"dns\"} 0"));
+  EXPECT_TRUE(has("lastmile_service_announced{service=\"dns\"} 1"));
+  EXPECT_TRUE(has("lastmile_service_degraded{service=\"dns\"} 1"));
+  EXPECT_TRUE(has("lastmile_service_checks_total{service=\"web\",outcome=\"failed\"} 3"));
   EXPECT_TRUE(
       has("lastmile_fib_routes{family=\"ipv4\"} " + std::to_string(source.fib().ipv4.routes)));
   EXPECT_TRUE(text.ends_with("# EOF\n"));
