@@ -114,6 +114,7 @@ class Gatherer {
     facts.passive = peer.passive;
     facts.shutdown = neighbor.shutdown;
     facts.has_password = !neighbor.password.empty();
+    facts.ttl_security = neighbor.ttl_security != 0;
     facts.has_import_policy = !neighbor.import_policy.empty();
     facts.has_export_policy = !neighbor.export_policy.empty();
     facts.expected_as = expected_as(peer.expected_asn);
@@ -130,8 +131,8 @@ class Gatherer {
     if (neighbor.bfd && from_.config.bfd.profiles[*neighbor.bfd].strict) {
       facts.strict_bfd_state = from_.control.bfd().must_wait(peer.id) ? "down" : "up";
     }
-    facts.last_sent = recent(peer.history.last_sent);
-    facts.last_received = recent(peer.history.last_received);
+    facts.last_sent = telling(peer, peer.history.last_sent);
+    facts.last_received = telling(peer, peer.history.last_received);
     if (peer.negotiated) negotiated_facts(peer, facts);
     const rib::PeerCounts counts = from_.control.rib().counts(peer.id);
     const auto sum = [](const rib::PathCounts& families) {
@@ -177,8 +178,11 @@ class Gatherer {
         std::ranges::find(extended, bgp::Family::kIpv4Unicast) != extended.end();
   }
 
-  std::optional<bgp::Notification> recent(const std::optional<bgp::PeerHistory::Seen>& seen) const {
-    if (!seen || now_ - seen->at > kRecently) return std::nullopt;
+  /// A notification, if it explains the present: of late, or the last word to somebody who is not
+  /// talked to since.
+  std::optional<bgp::Notification> telling(
+      const bgp::PeerStatus& peer, const std::optional<bgp::PeerHistory::Seen>& seen) const {
+    if (!seen || (now_ - seen->at > kRecently && !peer.suspended)) return std::nullopt;
     return seen->notification;
   }
 
@@ -205,6 +209,7 @@ class Gatherer {
     facts.md5_missing = tcp_counter("TCPMD5NotFound");
     facts.md5_unexpected = tcp_counter("TCPMD5Unexpected");
     facts.md5_wrong = tcp_counter("TCPMD5Failure");
+    facts.ttl_too_small = tcp_counter("TCPMinTTLDrop");
     facts.transit = from_.config.router.mode == RouterMode::kTransit;
     return facts;
   }

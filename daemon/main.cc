@@ -1,5 +1,7 @@
 // lastmiled: the router, in the foreground.
 
+#include <sys/resource.h>
+
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <string>
@@ -51,6 +53,15 @@ bool start_log(const std::string& level) {
   return false;
 }
 
+/// Each neighbor, each client of ours and each health check has a socket: a shell's soft limit of
+/// 1024 would be the first to be hit, and no program here depends on it (select(2) is not used).
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);  // if it is refused, the old one stays
+}
+
 int run(const Arguments& arguments) {
   const std::string& path = arguments.config;
   lastmile::Router::Options options;
@@ -66,6 +77,7 @@ int run(const Arguments& arguments) {
     return kOk;
   }
   if (!start_log(arguments.log_level)) return kUsage;
+  raise_descriptor_limit();
   lastmile::HeldSignals signals;
   options.config_path = path;
   options.record = arguments.record;

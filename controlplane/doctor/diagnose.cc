@@ -26,6 +26,10 @@ bool is(const std::optional<bgp::Notification>& said, NotificationCode code, aut
          said->subcode == static_cast<std::uint8_t>(subcode);
 }
 
+bool is(const std::optional<bgp::Notification>& said, NotificationCode code) {
+  return said && said->code == static_cast<std::uint8_t>(code);
+}
+
 std::string port_of(const SessionFacts& s) {
   return s.port.empty() ? std::string{"the link"} : s.port;
 }
@@ -154,6 +158,37 @@ Verdict md5(const SessionFacts& s, const Facts& facts) {
   return {};
 }
 
+Verdict ttl_security(const SessionFacts& s, const Facts& facts) {
+  if (!s.ttl_security || facts.system.ttl_too_small == 0) return {};
+  return Words{
+      fmt::format("{} answers, but with a TTL that `ttl-security` does not take (GTSM, RFC "
+                  "5082)",
+                  neighbor_of(s)),
+      "set it on both sides (FRR: `neighbor PORT ttl-security hops 1`), or take "
+      "`ttl-security` away"};
+}
+
+Verdict hold_time(const SessionFacts& s, const Facts&) {
+  if (is(s.last_sent, NotificationCode::kHoldTimerExpired)) {
+    return Words{fmt::format("{} fell silent: its session was open, and nothing came for the hold "
+                             "time",
+                             neighbor_of(s)),
+                 "look whether BGP hangs there or is starved of CPU, and whether the link loses "
+                 "packets (lastmile show ports); BFD would have found it sooner"};
+  }
+  if (is(s.last_received, NotificationCode::kHoldTimerExpired)) {
+    return Words{"the neighbor has not heard us for its hold time",
+                 "look whether the link loses packets on the way there, and for long slices of the "
+                 "control thread: lastmile show control"};
+  }
+  if (is(s.last_sent, NotificationCode::kOpenMessage, OpenError::kUnacceptableHoldTime) ||
+      is(s.last_received, NotificationCode::kOpenMessage, OpenError::kUnacceptableHoldTime)) {
+    return Words{"one side does not accept the other's hold time: " + s.last_error,
+                 "set bgp.timers.hold, or the neighbor's timers, to at least 3 s"};
+  }
+  return {};
+}
+
 Verdict refused(const SessionFacts& s, const Facts&) {
   if (s.passive || s.last_error.find("refused") == std::string::npos) return {};
   return Words{fmt::format("{} is there, but does not take BGP connections", neighbor_of(s)),
@@ -171,8 +206,10 @@ Verdict both_passive(const SessionFacts& s, const Facts&) {
 
 Verdict never_answers(const SessionFacts& s, const Facts&) {
   if (s.established_count != 0 || s.last_error.find("timed out") == std::string::npos) return {};
-  return Words{fmt::format("{} does not answer on TCP port 179", neighbor_of(s)),
-               "look for a filter on the leaf, and for TCP MD5 that only the leaf has"};
+  return Words{
+      fmt::format("{} does not answer on TCP port 179", neighbor_of(s)),
+      "look for a filter on the leaf, and for TCP MD5 or TTL security (GTSM) that only the "
+      "leaf has"};
 }
 
 Verdict anything_else(const SessionFacts& s, const Facts&) {
@@ -252,7 +289,9 @@ constexpr std::array kNotUp{
     SessionCheck{{"remote-shutdown", "sessions that the other side has shut down"},
                  shut_down_there},
     SessionCheck{{"md5", "passwords of TCP MD5 that differ"}, md5},
+    SessionCheck{{"ttl-security", "neighbors that are too far away for GTSM"}, ttl_security},
     SessionCheck{{"refused", "neighbors that do not take connections"}, refused},
+    SessionCheck{{"hold-time", "sessions that ended in silence"}, hold_time},
     SessionCheck{{"passive", "two sides that wait for each other"}, both_passive},
     SessionCheck{{"silent", "neighbors that do not answer TCP"}, never_answers},
     SessionCheck{{"not-established", "sessions that are not up for another reason"}, anything_else},

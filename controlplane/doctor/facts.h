@@ -34,6 +34,7 @@ struct SessionFacts {
   bool shutdown = false;
   bool drained = false;
   bool has_password = false;
+  bool ttl_security = false;  ///< GTSM (RFC 5082)
   bool external = true;
   bool has_import_policy = false, has_export_policy = false;
   std::string expected_as;                      ///< "65001", "external", "internal"
@@ -68,6 +69,8 @@ struct SystemFacts {
   std::uint64_t md5_missing = 0;     ///< not signed, and should be
   std::uint64_t md5_unexpected = 0;  ///< signed, and nobody has the key
   std::uint64_t md5_wrong = 0;
+  /// Segments that it dropped because they had come too far for a socket with GTSM.
+  std::uint64_t ttl_too_small = 0;
   bool transit = false;  ///< router.mode
 };
 

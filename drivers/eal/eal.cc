@@ -4,6 +4,7 @@
 #include <rte_eal.h>
 #include <rte_errno.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 
@@ -55,7 +56,9 @@ Result<Eal> Eal::start(const EalOptions& options) {
     }
   }
   if (!state->hugepages) {
-    state->memory_bytes = needed;
+    // A buffer does not cross a small page, so some lie alone in theirs. What is not used is only
+    // reserved: with 14 ports half as much was too little.
+    state->memory_bytes = std::max(needed, std::min(2 * needed, total_memory_bytes() / 2));
     if (needed > total_memory_bytes()) {
       return failure(fmt::format("not enough memory: {} MB needed, the machine has {} MB",
                                  to_megabytes(needed), total_memory_bytes() / kMegabyte),
@@ -77,7 +80,7 @@ Result<Eal> Eal::start(const EalOptions& options) {
   } else {
     arguments.emplace_back("--no-huge");
     arguments.emplace_back("--no-shconf");
-    arguments.push_back(fmt::format("-m{}", to_megabytes(needed)));
+    arguments.push_back(fmt::format("-m{}", to_megabytes(state->memory_bytes)));
   }
   if (options.pci_devices.empty()) {
     arguments.emplace_back("--no-pci");

@@ -135,9 +135,10 @@ class LeafLab:
         path.write_text(json.dumps(config, indent=1) + "\n")
         return path
 
-    def start_server(self, config: dict) -> None:
+    def start_server(self, config: dict, *through: str) -> None:
+        """`through`: a command that runs the command behind it."""
         process = subprocess.Popen(
-            ["ip", "netns", "exec", self.namespace(SERVER), lastmile.BUILD / "lastmiled", self.write(config)],
+            ["ip", "netns", "exec", self.namespace(SERVER), *through, lastmile.BUILD / "lastmiled", self.write(config)],
             stdin=subprocess.DEVNULL, stdout=self.log("lastmiled"), stderr=self.log("lastmiled"),
         )  # fmt: skip
         self.processes.append(process)

@@ -1,17 +1,19 @@
-"""The doctor names twelve faults, all of them in one fabric of scripted leaves.
+"""The doctor names seventeen faults: three of the machine, and one on each uplink of a fabric of scripted leaves.
 
               srv (Lastmile, transit)
-    up1 | up2 | up3 | ... | up9 |       one fault each
-     leaf1 leaf2 leaf3 ... leaf9
+    up1 | up2 | up3 | ... | up14
+     leaf1 leaf2 leaf3 ... leaf14
 """
 import json
+import signal
 import subprocess
 
 import pytest
 
+import scripted_leaf as bgp
 from lablib import lastmile
 from lablib.netns import wait_for
-from leaves import SERVER, LeafLab
+from leaves import LEAF_ADDRESS, SERVER, LeafLab
 
 PATIENCE = 60
 
@@ -27,7 +29,14 @@ FAULTS = {
     "up8": ({}, "both", "mtu"),
     "up9": ({}, "both", "policy"),
     "up10": ({}, "active --deaf", "refused"),
+    "up11": ({"bfd": "strict"}, "both", "strict-bfd"),
+    "up12": ({"max-prefixes": {"limit": 5}}, "both", "max-prefixes"),
+    "up13": ({"timers": {"keepalive": "1s", "hold": "3s"}}, "both", "hold-time"),
+    "up14": ({"ttl-security": 1}, "both", "ttl-security"),
 }
+# Of the machine: there is no daemon, its CPU is not isolated for the worker, and it has no hugepages.
+MACHINE = {("", "daemon"), ("", "cpu-isolation"), ("", "hugepages")}
+NO_HUGEPAGES = ("sh", "-c", 'mount -t tmpfs none /sys/kernel/mm/hugepages && exec "$0" "$@"')
 
 
 @pytest.fixture
@@ -51,8 +60,8 @@ def findings(lab) -> dict[tuple[str, str], dict]:
     return {(f["subject"].rpartition("%")[2], f["check"]): f for f in json.loads(done.stdout)["findings"]}
 
 
-def test_twelve_planted_faults_are_named(lab):
-    # 1: nobody answers on the control socket.
+def test_planted_faults_are_named(lab):
+    # Nobody answers on the control socket.
     assert findings(lab).keys() == {("", "daemon")}
 
     (lab.folder / "password").write_text("secret\n")
@@ -71,18 +80,23 @@ def test_twelve_planted_faults_are_named(lab):
             lab.run(f"leaf{number}", "ip", "link", "set", "eth1", "mtu", "1400")
     config = lab.config(
         policies={"all": {"rules": [{"match": {"source": "local"}}], "default": "accept"}},
+        bfd={"profiles": {"strict": {"interval": "100ms", "multiplier": 3, "strict": True}}},
         dataplane={"cpus": [0], "max-routes": {"ipv4": 65536, "ipv6": 4096}},
     )
     config["router"]["mode"] = "transit"
     config["bgp"]["neighbors"] = neighbors
-    lab.start_server(config)
+    lab.start_server(config, *NO_HUGEPAGES)
     for number, (_, opens, _) in enumerate(FAULTS.values(), 1):
         if opens:
             lab.start_leaf(f"leaf{number}", *opens.split())
 
-    expected = {(port, check) for port, (_, _, check) in FAULTS.items()}
-    # The machine's own: its CPUs are not isolated for the worker.
-    expected.add(("", "cpu-isolation"))
+    # More prefixes than are allowed; and a BGP that hangs while its kernel still answers.
+    wait_for("sessions to spoil", lambda: lab.established() >= {"up12", "up13"}, PATIENCE)
+    prefixes = [f"10.77.{i}.0/24" for i in range(6)]
+    lab.running["leaf12"].send(bgp.reach(prefixes, [65012], bgp.packed(LEAF_ADDRESS)))
+    lab.running["leaf13"].process.send_signal(signal.SIGSTOP)
+
+    expected = {(port, check) for port, (_, _, check) in FAULTS.items()} | MACHINE - {("", "daemon")}
     found: dict = {}
 
     def all_named() -> bool:

@@ -100,6 +100,26 @@ const Fault kFaults[] = {
        f.system.md5_unexpected = 4;
      },
      "md5", "up1 has no `password-file` here"},
+    {"TtlSecurityOnlyHere",
+     [](Facts& f) {
+       ill(f).ttl_security = true;
+       f.system.ttl_too_small = 4;
+     },
+     "ttl-security", "with a TTL that `ttl-security` does not take"},
+    {"FellSilent",
+     [](Facts& f) {
+       ill(f).last_sent = bgp::notification(bgp::NotificationCode::kHoldTimerExpired);
+       ill(f).passive = true;
+     },
+     "hold-time", "nothing came for the hold time"},
+    {"SilentForThem",
+     [](Facts& f) {
+       ill(f).last_received = bgp::notification(bgp::NotificationCode::kHoldTimerExpired);
+     },
+     "hold-time", "has not heard us"},
+    {"HoldTimeTooShort",
+     [](Facts& f) { ill(f).last_sent = bgp::notification(bgp::OpenError::kUnacceptableHoldTime); },
+     "hold-time", "does not accept the other's hold time"},
     {"PeerPassiveToo",
      [](Facts& f) {
        ill(f).passive = true;

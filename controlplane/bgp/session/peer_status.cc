@@ -34,6 +34,7 @@ PeerStatus Peer::status(TimePoint now) const {
   status.passive = settings_.passive;
   status.state = state();
   status.detail = detail();
+  status.suspended = suspended_;
   status.since = state_since_;
   status.restarting = restarting_;
   status.last_choice = last_choice_;

@@ -63,6 +63,7 @@ struct PeerStatus {
   bool passive = false;
   SessionState state = SessionState::kIdle;
   std::string detail;        ///< why it is not up ("link is down"); empty when Established
+  bool suspended = false;    ///< it was ended on purpose, and is not tried for now
   TimePoint since;           ///< when `state` was entered
   Duration uptime{0};        ///< of an Established session, else 0
   bool restarting = false;   ///< the session has ended, and the peer's routes are kept (RFC 4724)
