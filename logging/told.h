@@ -1,6 +1,6 @@
 // Log lines about what is an event, too (controlplane/journal): systemd's journal gets events with
-// fields (controlplane/journal/event_log.h), so there a line would say the same twice. Everywhere else the line
-// is all there is.
+// fields (controlplane/journal/event_log.h), so there a line would say the same twice. Everywhere
+// else the line is all there is.
 //
 //   log::told("service {}: {}", name, state);
 #pragma once

@@ -4,7 +4,6 @@
 #include <rte_eal.h>
 #include <rte_errno.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <csignal>
 
@@ -56,9 +55,7 @@ Result<Eal> Eal::start(const EalOptions& options) {
     }
   }
   if (!state->hugepages) {
-    // A buffer does not cross a small page, so some lie alone in theirs. What is not used is only
-    // reserved: with 14 ports half as much was too little.
-    state->memory_bytes = std::max(needed, std::min(2 * needed, total_memory_bytes() / 2));
+    state->memory_bytes = needed;
     if (needed > total_memory_bytes()) {
       return failure(fmt::format("not enough memory: {} MB needed, the machine has {} MB",
                                  to_megabytes(needed), total_memory_bytes() / kMegabyte),
@@ -80,7 +77,7 @@ Result<Eal> Eal::start(const EalOptions& options) {
   } else {
     arguments.emplace_back("--no-huge");
     arguments.emplace_back("--no-shconf");
-    arguments.push_back(fmt::format("-m{}", to_megabytes(state->memory_bytes)));
+    arguments.push_back(fmt::format("-m{}", to_megabytes(needed)));
   }
   if (options.pci_devices.empty()) {
     arguments.emplace_back("--no-pci");

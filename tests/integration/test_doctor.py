@@ -1,8 +1,8 @@
-"""The doctor names seventeen faults: three of the machine, and one on each uplink of a fabric of scripted leaves.
+"""The doctor names seventeen faults: three of the machine, and one on each uplink of two fabrics of scripted leaves.
 
               srv (Lastmile, transit)
-    up1 | up2 | up3 | ... | up14
-     leaf1 leaf2 leaf3 ... leaf14
+    up1 | up2 | up3 | ... | up7
+     leaf1 leaf2 leaf3 ... leaf7
 """
 import json
 import signal
@@ -17,23 +17,28 @@ from leaves import LEAF_ADDRESS, SERVER, LeafLab
 
 PATIENCE = 60
 
-# What stands in the configuration of an uplink, who is at its other end, and what the doctor must call it.
-FAULTS = {
-    "up1": ({}, None, "no-ra"),
-    "up2": ({"address": "fe80::dead"}, "both", "no-nd"),
-    "up3": ({}, None, "port-down"),
-    "up4": ({"remote-asn": 64999}, "both", "wrong-as"),
-    "up5": ({"address": "fe80::1", "password-file": "password"}, "both", "md5"),
-    "up6": ({"passive": True}, "passive", "passive"),
-    "up7": ({}, "both --without-extended-next-hop", "capability"),
-    "up8": ({}, "both", "mtu"),
-    "up9": ({}, "both", "policy"),
-    "up10": ({}, "active --deaf", "refused"),
-    "up11": ({"bfd": "strict"}, "both", "strict-bfd"),
-    "up12": ({"max-prefixes": {"limit": 5}}, "both", "max-prefixes"),
-    "up13": ({"timers": {"keepalive": "1s", "hold": "3s"}}, "both", "hold-time"),
-    "up14": ({"ttl-security": 1}, "both", "ttl-security"),
-}
+# What stands in the configuration of an uplink, who is at its other end, and what the doctor must call it. Two fabrics:
+# with all of them in one, DPDK's memory without hugepages is too small.
+FAULTS = [
+    {
+        "up1": ({}, None, "no-ra"),
+        "up2": ({"address": "fe80::dead"}, "both", "no-nd"),
+        "up3": ({}, None, "port-down"),
+        "up4": ({"remote-asn": 64999}, "both", "wrong-as"),
+        "up5": ({"address": "fe80::1", "password-file": "password"}, "both", "md5"),
+        "up6": ({"passive": True}, "passive", "passive"),
+        "up7": ({}, "both --without-extended-next-hop", "capability"),
+    },
+    {
+        "up1": ({}, "both", "mtu"),
+        "up2": ({}, "both", "policy"),
+        "up3": ({}, "active --deaf", "refused"),
+        "up4": ({"bfd": "strict"}, "both", "strict-bfd"),
+        "up5": ({"max-prefixes": {"limit": 5}}, "both", "max-prefixes"),
+        "up6": ({"timers": {"keepalive": "1s", "hold": "3s"}}, "both", "hold-time"),
+        "up7": ({"ttl-security": 1}, "both", "ttl-security"),
+    },
+]
 # Of the machine: there is no daemon, its CPU is not isolated for the worker, and it has no hugepages.
 MACHINE = {("", "daemon"), ("", "cpu-isolation"), ("", "hugepages")}
 NO_HUGEPAGES = ("sh", "-c", 'mount -t tmpfs none /sys/kernel/mm/hugepages && exec "$0" "$@"')
@@ -41,7 +46,7 @@ NO_HUGEPAGES = ("sh", "-c", 'mount -t tmpfs none /sys/kernel/mm/hugepages && exe
 
 @pytest.fixture
 def lab(tmp_path):
-    made = LeafLab(tmp_path, len(FAULTS))
+    made = LeafLab(tmp_path, len(FAULTS[0]))
     try:
         made.build()
         yield made
@@ -60,23 +65,25 @@ def findings(lab) -> dict[tuple[str, str], dict]:
     return {(f["subject"].rpartition("%")[2], f["check"]): f for f in json.loads(done.stdout)["findings"]}
 
 
-def test_planted_faults_are_named(lab):
+@pytest.mark.parametrize("faults", FAULTS, ids=["no session", "sessions that fail"])
+def test_planted_faults_are_named(lab, faults):
+    planted = {check: port for port, (_, _, check) in faults.items()}
     # Nobody answers on the control socket.
     assert findings(lab).keys() == {("", "daemon")}
 
     (lab.folder / "password").write_text("secret\n")
     (lab.folder / "password").chmod(0o600)
     neighbors = []
-    for number, (port, (keys, _, _)) in enumerate(FAULTS.items(), 1):
+    for number, (port, (keys, _, _)) in enumerate(faults.items(), 1):
         neighbor = {"port": port, "remote-asn": "external", **keys}
-        if port == "up5":
+        if "password-file" in keys:
             neighbor["password-file"] = str(lab.folder / "password")
-        if port != "up9":
+        if port != planted.get("policy"):
             neighbor |= {"import": "all", "export": "all"}
         neighbors.append(neighbor)
-        if port == "up3":
+        if port == planted.get("port-down"):
             lab.run(f"leaf{number}", "ip", "link", "set", "eth1", "down")
-        if port == "up8":
+        if port == planted.get("mtu"):
             lab.run(f"leaf{number}", "ip", "link", "set", "eth1", "mtu", "1400")
     config = lab.config(
         policies={"all": {"rules": [{"match": {"source": "local"}}], "default": "accept"}},
@@ -86,17 +93,19 @@ def test_planted_faults_are_named(lab):
     config["router"]["mode"] = "transit"
     config["bgp"]["neighbors"] = neighbors
     lab.start_server(config, *NO_HUGEPAGES)
-    for number, (_, opens, _) in enumerate(FAULTS.values(), 1):
+    for number, (_, opens, _) in enumerate(faults.values(), 1):
         if opens:
             lab.start_leaf(f"leaf{number}", *opens.split())
 
     # More prefixes than are allowed; and a BGP that hangs while its kernel still answers.
-    wait_for("sessions to spoil", lambda: lab.established() >= {"up12", "up13"}, PATIENCE)
-    prefixes = [f"10.77.{i}.0/24" for i in range(6)]
-    lab.running["leaf12"].send(bgp.reach(prefixes, [65012], bgp.packed(LEAF_ADDRESS)))
-    lab.running["leaf13"].process.send_signal(signal.SIGSTOP)
+    if "max-prefixes" in planted:
+        limited, silent = planted["max-prefixes"], planted["hold-time"]
+        wait_for("sessions to spoil", lambda: lab.established() >= {limited, silent}, PATIENCE)
+        leaf = lab.running[limited.replace("up", "leaf")]
+        leaf.send(bgp.reach([f"10.77.{i}.0/24" for i in range(6)], [leaf.asn], bgp.packed(LEAF_ADDRESS)))
+        lab.running[silent.replace("up", "leaf")].process.send_signal(signal.SIGSTOP)
 
-    expected = {(port, check) for port, (_, _, check) in FAULTS.items()} | MACHINE - {("", "daemon")}
+    expected = {(port, check) for port, (_, _, check) in faults.items()} | MACHINE - {("", "daemon")}
     found: dict = {}
 
     def all_named() -> bool:
@@ -110,8 +119,9 @@ def test_planted_faults_are_named(lab):
         print(json.dumps(list(found.values()), indent=1))
         print("missing:", expected - found.keys())
     # Of a session that is not up one cause is named.
-    for port, (_, _, check) in FAULTS.items():
+    for port, (_, _, check) in faults.items():
         assert [c for subject, c in found if subject == port] == [check]
     text = lab.run(SERVER, str(lastmile.BUILD / "lastmile"), "--socket", str(lab.socket), "doctor", check=False)
-    assert "up1: no router advertisement has been heard on up1" in text
+    if "no-ra" in planted:
+        assert "up1: no router advertisement has been heard on up1" in text
     assert "next: " in text

@@ -175,7 +175,8 @@ Peer::Welcome Peer::accepted(ConnectionId id, const Endpoint& local, const Endpo
                                                      : CeaseReason::kConnectionRejected);
       ctx_.transport.send(id, encode(why));
       ctx_.transport.close(id);
-      history_.last_sent = {why, now};
+      // Of one that is suspended the last word stays: it says why.
+      if (!suspended_) history_.last_sent = {why, now};
       ++history_.sent.notification;
       return;
     }
