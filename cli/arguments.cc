@@ -34,6 +34,8 @@ constexpr std::array kVerbs{
     Verb{"undrain", "[NEIGHBOR]...", "back into service"},
     Verb{"doctor", "", "why a session is not up, and what to do about it"},
     Verb{"events", "", "what happened, with times (--follow, --since)"},
+    Verb{"capture", "PORT|any|drops [FILTER]...",
+         "packets of a port, or why they are dropped, into a file (-w)"},
     Verb{"top", "", "what the router does now: a dashboard, every second or as --watch says"},
     Verb{"metrics", "", "all metrics, as Prometheus gets them (OpenMetrics)"},
     Verb{"policy test", "POLICY", "what a policy makes of a route (--prefix, --as-path, ...)"},
@@ -72,6 +74,7 @@ struct VerbOption {
   const char* name;
   const char* value;  ///< null: it has none
   const char* help;
+  const char* short_name = "";  ///< "-c,"
 };
 constexpr std::array kVerbOptions{
     VerbOption{"drain", "patience", "DURATION", "longest wait for traffic to leave (60s)"},
@@ -81,6 +84,11 @@ constexpr std::array kVerbOptions{
     VerbOption{"drain", "no-wait", nullptr, "do not wait until the sessions have ended"},
     VerbOption{"events", "since", "DURATION", "of the last 10m only"},
     VerbOption{"events", "follow", nullptr, "go on with what happens from now on"},
+    VerbOption{"capture", "write", "PATH", "where to, in short -w; - is standard output"},
+    VerbOption{"capture", "count", "N", "end after N packets (100k)", "-c,"},
+    VerbOption{"capture", "seconds", "N", "end after N seconds (600)"},
+    VerbOption{"capture", "bytes", "N", "end when the file is that long (100M)"},
+    VerbOption{"capture", "snap", "N", "keep N octets of a packet (65535)"},
 };
 constexpr const char* kDefaultSocket = "/run/lastmile/lastmile.sock";
 constexpr double kShortestWatch = 0.1;
@@ -91,7 +99,7 @@ std::string verb_list() {
   for (const Verb& verb : kVerbs) {
     const std::string call =
         fmt::format("{}{}{}", verb.words, verb.argument.empty() ? "" : " ", verb.argument);
-    text += fmt::format("  {:<30}{}\n", call, verb.help);
+    text += fmt::format("  {:<35}{}\n", call, verb.help);
   }
   return text;
 }
@@ -109,6 +117,18 @@ void complete_watch(std::vector<std::string>& arguments) {
                          std::count(arguments[i + 1].begin(), arguments[i + 1].end(), '.') <= 1;
     if (!seconds) arguments.insert(arguments.begin() + static_cast<std::ptrdiff_t>(i) + 1, "2");
   }
+}
+
+/// "-w" is --watch; of "capture" it is where to write to, as tcpdump's. So the verb is looked for
+/// first.
+void settle_w(const CLI::App& app, std::vector<std::string>& arguments) {
+  std::size_t at = 0;
+  while (at < arguments.size() && arguments[at].starts_with('-')) {
+    const CLI::Option* option = app.get_option_no_throw(arguments[at]);
+    at += option != nullptr && option->get_items_expected_max() > 0 ? 2 : 1;
+  }
+  if (at >= arguments.size() || arguments[at] != "capture") return;
+  std::replace(arguments.begin(), arguments.end(), std::string{"-w"}, std::string{"--write"});
 }
 
 /// How many words may follow a verb, by what its row says of them.
@@ -174,6 +194,16 @@ std::variant<Invocation, UsageError> with_verb(Invocation invocation,
   if (invocation.verb == "service" && extra != 2) {
     return usage("\"service\" wants a name and a state: service NAME down|up|auto");
   }
+  if (invocation.verb == "capture") {
+    const bool writes = std::ranges::any_of(
+        invocation.options, [](const auto& option) { return option.first == "write"; });
+    if (extra == 0 || !writes) {
+      return usage(
+          "\"capture\" wants a port and a file: capture up1 -w up1.pcapng, or -w - | wireshark -k "
+          "-i -");
+    }
+    if (invocation.watch) return usage("--watch is not for \"capture\"");
+  }
   for (const auto& [name, value] : invocation.options) {
     if (const std::string_view owner = owner_of(name); owner != invocation.verb) {
       return usage(fmt::format("--{} is for \"{}\" only", name, owner));
@@ -233,7 +263,7 @@ CommandLine::CommandLine(const char* socket_from_environment) {
         ->group(kPolicyGroup);
   }
   for (const VerbOption& option : kVerbOptions) {
-    const std::string name = fmt::format("--{}", option.name);
+    const std::string name = fmt::format("{}--{}", option.short_name, option.name);
     const std::string group{option.verb};
     if (option.value == nullptr) {
       app.add_flag_callback(
@@ -258,6 +288,7 @@ CommandLine::CommandLine(const char* socket_from_environment) {
 std::variant<Invocation, HelpText, UsageError> parse_arguments(
     std::vector<std::string> arguments, const char* socket_from_environment) {
   CommandLine line{socket_from_environment};
+  settle_w(line.app, arguments);
   complete_watch(arguments);
   std::reverse(arguments.begin(), arguments.end());  // CLI11 takes them from the back
   try {

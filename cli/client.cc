@@ -8,6 +8,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -85,12 +87,20 @@ Client::~Client() {
   if (descriptor_ >= 0) ::close(descriptor_);
 }
 
-tl::expected<void, std::string> Client::wait(short events, Deadline deadline) const {
+tl::expected<void, std::string> Client::wait(short events, Deadline deadline) {
   for (;;) {
-    const auto left = std::chrono::duration_cast<milliseconds>(deadline - steady_clock::now());
-    pollfd entry{descriptor_, events, 0};
-    const int ready = ::poll(&entry, 1, left.count() > 0 ? static_cast<int>(left.count()) + 1 : 0);
-    if (ready > 0) return {};
+    int patience = -1;
+    if (deadline != Deadline::max()) {
+      const auto left = std::chrono::duration_cast<milliseconds>(deadline - steady_clock::now());
+      patience = left.count() > 0 ? static_cast<int>(left.count()) + 1 : 0;
+    }
+    std::array<pollfd, 2> entries{pollfd{descriptor_, events, 0}, pollfd{interrupt_, POLLIN, 0}};
+    const int ready = ::poll(entries.data(), entries.size(), patience);
+    if (ready > 0) {
+      if (auto heeded = heed_interrupt(); !heeded) return heeded;
+      if (entries[0].revents != 0) return {};
+      continue;
+    }
     if (ready < 0 && errno != EINTR) {
       return tl::unexpected(fmt::format("poll: {}", std::strerror(errno)));
     }
@@ -118,8 +128,38 @@ tl::expected<void, std::string> Client::send(const std::string& line, Deadline d
   return {};
 }
 
+tl::expected<void, std::string> Client::heed_interrupt() {
+  pollfd entry{interrupt_, POLLIN, 0};
+  if (::poll(&entry, 1, 0) <= 0) return {};
+  if (asked_to_end_) return tl::unexpected<std::string>("interrupted");
+  asked_to_end_ = true;
+  std::array<char, 4096> ignored;
+  while (::read(interrupt_, ignored.data(), ignored.size()) > 0) {
+  }
+  ::shutdown(descriptor_, SHUT_WR);
+  return {};
+}
+
+tl::expected<void, std::string> Client::fill(Deadline deadline) {
+  std::array<char, 65536> buffer;
+  for (;;) {
+    const ssize_t got = ::recv(descriptor_, buffer.data(), buffer.size(), 0);
+    if (got > 0) {
+      input_.append(buffer.data(), static_cast<std::size_t>(got));
+      return {};
+    }
+    if (got == 0 || errno == ECONNRESET) {
+      return tl::unexpected<std::string>{"lastmiled closed the connection without an answer"};
+    }
+    if (errno == EAGAIN) {
+      if (auto ready = wait(POLLIN, deadline); !ready) return ready;
+    } else if (errno != EINTR) {
+      return tl::unexpected(fmt::format("connection to lastmiled broke: {}", std::strerror(errno)));
+    }
+  }
+}
+
 tl::expected<std::string, std::string> Client::receive(Deadline deadline) {
-  char buffer[65536];
   std::size_t searched = 0;
   for (;;) {
     if (const std::size_t end = input_.find('\n', searched); end != std::string::npos) {
@@ -131,27 +171,12 @@ tl::expected<std::string, std::string> Client::receive(Deadline deadline) {
     if (searched > kLargestResponse) {
       return tl::unexpected<std::string>{"answer of lastmiled is too long"};
     }
-    const ssize_t got = ::recv(descriptor_, buffer, sizeof buffer, 0);
-    if (got > 0) {
-      input_.append(buffer, static_cast<std::size_t>(got));
-    } else if (got == 0 || errno == ECONNRESET) {
-      return tl::unexpected<std::string>{"lastmiled closed the connection without an answer"};
-    } else if (errno == EAGAIN) {
-      if (auto ready = wait(POLLIN, deadline); !ready) return tl::unexpected(ready.error());
-    } else if (errno != EINTR) {
-      return tl::unexpected(fmt::format("connection to lastmiled broke: {}", std::strerror(errno)));
-    }
+    if (auto filled = fill(deadline); !filled) return tl::unexpected(filled.error());
   }
 }
 
-tl::expected<Json, std::string> Client::ask(const std::string& verb, const Json& args) {
-  const auto deadline = steady_clock::now() + timeout_;
-  const Json request{{"verb", verb}, {"args", args}};
-  const std::string line = request.dump(-1, ' ', false, Json::error_handler_t::replace) + '\n';
-  if (auto sent = send(line, deadline); !sent) return tl::unexpected(sent.error());
-  const auto answer = receive(deadline);
-  if (!answer) return tl::unexpected(answer.error());
-  Json response = Json::parse(*answer, nullptr, /*allow_exceptions=*/false);
+tl::expected<Json, std::string> Client::read_response(const std::string& answer) const {
+  Json response = Json::parse(answer, nullptr, /*allow_exceptions=*/false);
   const bool whole =
       response.is_object() && response.contains("ok") && response["ok"].is_boolean() &&
       (response["ok"].get<bool>() ? response.contains("data")
@@ -161,6 +186,40 @@ tl::expected<Json, std::string> Client::ask(const std::string& verb, const Json&
   }
   if (!response["ok"].get<bool>()) return tl::unexpected(response["error"].get<std::string>());
   return std::move(response["data"]);
+}
+
+tl::expected<Json, std::string> Client::ask(const std::string& verb, const Json& args) {
+  const auto deadline = steady_clock::now() + timeout_;
+  const Json request{{"verb", verb}, {"args", args}};
+  const std::string line = request.dump(-1, ' ', false, Json::error_handler_t::replace) + '\n';
+  if (auto sent = send(line, deadline); !sent) return tl::unexpected(sent.error());
+  const auto answer = receive(deadline);
+  if (!answer) return tl::unexpected(answer.error());
+  return read_response(*answer);
+}
+
+tl::expected<Json, std::string> Client::follow(const Sink& sink, int interrupt) {
+  interrupt_ = interrupt;
+  for (;;) {
+    // Also while there is always more to read.
+    if (auto heeded = heed_interrupt(); !heeded) return tl::unexpected(heeded.error());
+    const auto line = receive(Deadline::max());
+    if (!line) return tl::unexpected(line.error());
+    const Json piece = Json::parse(*line, nullptr, /*allow_exceptions=*/false);
+    const auto bytes = piece.is_object() ? piece.find("bytes") : piece.end();
+    if (bytes == piece.end() || !bytes->is_number_unsigned()) return read_response(*line);
+    for (auto left = bytes->get<std::size_t>(); left > 0;) {
+      if (input_.empty()) {
+        if (auto filled = fill(Deadline::max()); !filled) return tl::unexpected(filled.error());
+      }
+      const std::size_t part = std::min(left, input_.size());
+      if (auto taken = sink(std::string_view{input_}.substr(0, part)); !taken) {
+        return tl::unexpected(taken.error());
+      }
+      input_.erase(0, part);
+      left -= part;
+    }
+  }
 }
 
 }  // namespace lastmile::cli

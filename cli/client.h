@@ -2,7 +2,9 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <string>
+#include <string_view>
 
 #include <nlohmann/json.hpp>
 #include <tl/expected.hpp>
@@ -23,6 +25,14 @@ class Client {
   [[nodiscard]] tl::expected<nlohmann::ordered_json, std::string> ask(
       const std::string& verb, const nlohmann::ordered_json& args);
 
+  /// Takes a piece of a stream; an error ends it.
+  using Sink = std::function<tl::expected<void, std::string>(std::string_view octets)>;
+  /// Reads the stream behind an answer, for as long as it takes, and returns the "data" of its end.
+  /// When `interrupt` becomes readable, the daemon is asked to end it; once more, and this gives
+  /// up.
+  [[nodiscard]] tl::expected<nlohmann::ordered_json, std::string> follow(const Sink& sink,
+                                                                         int interrupt);
+
  private:
   using Deadline = std::chrono::steady_clock::time_point;
   Client(int descriptor, std::string socket, std::chrono::milliseconds timeout)
@@ -30,13 +40,22 @@ class Client {
 
   [[nodiscard]] tl::expected<void, std::string> send(const std::string& line, Deadline deadline);
   [[nodiscard]] tl::expected<std::string, std::string> receive(Deadline deadline);
+  /// The "data" of a response, or its error.
+  [[nodiscard]] tl::expected<nlohmann::ordered_json, std::string> read_response(
+      const std::string& answer) const;
+  /// Reads what has come, or comes, into `input_`.
+  [[nodiscard]] tl::expected<void, std::string> fill(Deadline deadline);
   /// Waits until the socket is ready for `events` (of poll).
-  [[nodiscard]] tl::expected<void, std::string> wait(short events, Deadline deadline) const;
+  [[nodiscard]] tl::expected<void, std::string> wait(short events, Deadline deadline);
+  /// Asks for the end of the stream if `interrupt_` is readable.
+  [[nodiscard]] tl::expected<void, std::string> heed_interrupt();
 
   int descriptor_;
   std::string socket_;
   std::chrono::milliseconds timeout_;
   std::string input_;
+  int interrupt_ = -1;  ///< -1: there is none
+  bool asked_to_end_ = false;
 };
 
 }  // namespace lastmile::cli

@@ -106,7 +106,8 @@ Typed read(const CommandLine& line, const std::vector<std::string>& words) {
   typed.socket = line.invocation.socket;
   const std::size_t before = words.empty() ? 0 : words.size() - 1;
   for (std::size_t i = 0; i < before; ++i) {
-    const CLI::Option* option = option_named(line.app, words[i]);
+    const bool writes = words[i] == "-w" && !typed.words.empty() && typed.words[0] == "capture";
+    const CLI::Option* option = option_named(line.app, writes ? "--write" : words[i]);
     if (option == nullptr) {
       typed.words.push_back(words[i]);
       continue;
@@ -127,8 +128,8 @@ Typed read(const CommandLine& line, const std::vector<std::string>& words) {
 
 class Completer {
  public:
-  Completer(const CommandLine& line, Typed typed, const NeighborNames& neighbors)
-      : line_(line), typed_(std::move(typed)), neighbors_(neighbors) {}
+  Completer(const CommandLine& line, Typed typed, const Names& names)
+      : line_(line), typed_(std::move(typed)), names_(names) {}
 
   std::vector<Candidate> run(const std::string& last) {
     if (typed_.wanting != nullptr) {
@@ -159,7 +160,8 @@ class Completer {
     if (type == "PATH") {
       if (front.empty()) add(":files", "");
     } else if (type == "NEIGHBOR") {
-      for (const std::string& name : neighbors_(typed_.socket)) add(front + name, "BGP neighbor");
+      for (const std::string& name : names_(NameKind::kNeighbor, typed_.socket))
+        add(front + name, "BGP neighbor");
     } else if (type.find('|') != std::string::npos) {
       for (const std::string& word : split(type, '|')) add(front + word, option.get_description());
     }
@@ -188,7 +190,13 @@ class Completer {
       const std::vector<std::string> words = split(verb.words, ' ');
       const std::size_t typed = typed_.words.size();
       if (verb.argument == "[NEIGHBOR]..." && is_verb(std::string{verb.words})) {
-        for (const std::string& name : neighbors_(typed_.socket)) add(name, "BGP neighbor");
+        for (const std::string& name : names_(NameKind::kNeighbor, typed_.socket))
+          add(name, "BGP neighbor");
+      }
+      if (verb.words == "capture" && is_verb("capture") && typed == words.size()) {
+        for (const std::string& name : names_(NameKind::kPort, typed_.socket)) add(name, "port");
+        add("any", "all ports");
+        add("drops", "what is dropped, and why");
       }
       if (typed > words.size()) continue;
       if (!std::equal(typed_.words.begin(), typed_.words.end(), words.begin())) continue;
@@ -205,7 +213,7 @@ class Completer {
 
   const CommandLine& line_;
   Typed typed_;
-  const NeighborNames& neighbors_;
+  const Names& names_;
   std::vector<Candidate> found_;
 };
 
@@ -219,10 +227,9 @@ std::optional<std::string> completion_script(std::string_view shell) {
 }
 
 std::vector<Candidate> complete(const std::vector<std::string>& words,
-                                const char* socket_from_environment,
-                                const NeighborNames& neighbors) {
+                                const char* socket_from_environment, const Names& names) {
   const CommandLine line{socket_from_environment};
-  return Completer{line, read(line, words), neighbors}.run(words.empty() ? "" : words.back());
+  return Completer{line, read(line, words), names}.run(words.empty() ? "" : words.back());
 }
 
 }  // namespace lastmile::cli

@@ -19,12 +19,14 @@ struct Candidate {
   std::string help;
 };
 
-/// Asks the daemon at a socket for the names of its BGP neighbors; empty if it can't be reached.
-using NeighborNames = std::function<std::vector<std::string>(const std::string& socket)>;
+enum class NameKind { kNeighbor, kPort };
+/// Asks the daemon at a socket for the names of its BGP neighbors, or ports; empty if it can't be
+/// reached.
+using Names = std::function<std::vector<std::string>(NameKind kind, const std::string& socket)>;
 
 /// What may stand for the last of `words`, which may be empty and need not be whole.
 [[nodiscard]] std::vector<Candidate> complete(const std::vector<std::string>& words,
                                               const char* socket_from_environment,
-                                              const NeighborNames& neighbors);
+                                              const Names& names);
 
 }  // namespace lastmile::cli

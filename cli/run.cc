@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "cli/arguments.h"
+#include "cli/capture.h"
 #include "cli/client.h"
 #include "cli/completion.h"
 #include "cli/render.h"
@@ -279,14 +280,15 @@ Result look(const Invocation& invocation, std::ostream& out) {
 // A shell waits for its candidates: what does not come at once does not come.
 constexpr std::chrono::milliseconds kPatienceOfAShell{300};
 
-std::vector<std::string> neighbor_names(const std::string& socket) {
+std::vector<std::string> names_of(NameKind kind, const std::string& socket) {
+  const bool ports = kind == NameKind::kPort;
   std::vector<std::string> names;
   auto client = Client::connect(socket, kPatienceOfAShell);
   if (!client) return names;
-  const auto data = client->ask("show bgp", Json::object());
+  const auto data = client->ask(ports ? "show ports" : "show bgp", Json::object());
   if (!data) return names;
-  for (const Json& neighbor : data->value("neighbors", Json::array())) {
-    names.push_back(neighbor.value("name", ""));
+  for (const Json& one : data->value(ports ? "ports" : "neighbors", Json::array())) {
+    names.push_back(one.value("name", ""));
   }
   return names;
 }
@@ -295,7 +297,7 @@ std::vector<std::string> neighbor_names(const std::string& socket) {
 int complete_words(std::vector<std::string> words, const Surroundings& surroundings,
                    std::ostream& out) {
   words.erase(words.begin());
-  for (const Candidate& candidate : complete(words, surroundings.socket, neighbor_names)) {
+  for (const Candidate& candidate : complete(words, surroundings.socket, names_of)) {
     out << candidate.text << '\t' << candidate.help << '\n';
   }
   return kSuccess;
@@ -324,6 +326,10 @@ int run(std::vector<std::string> arguments, const Surroundings& surroundings, st
       return complain("top wants a terminal; scripts have show ... --json", kUsage);
     }
     const Result done = top::run(invocation);
+    return done ? kSuccess : complain(done.error(), kFailure);
+  }
+  if (invocation.verb == "capture") {
+    const Result done = capture(invocation, out, error);
     return done ? kSuccess : complain(done.error(), kFailure);
   }
   for (bool first = true;; first = false) {

@@ -178,7 +178,8 @@ Forwarding::Forwarding(const Config& config, const Devices& devices)
     : tables_(limits(config.dataplane)),
       client_(tables_, channel_),
       writer_(tables_, channel_),
-      bfd_(devices, config.dataplane.workers) {
+      bfd_(devices, config.dataplane.workers),
+      captures_(tables_.rcu) {
   for (const OpenPort& open : devices.ports()) {
     tables_.ports.set(open.id, {.mac = open.facts().mac,
                                 .mtu = config.ports[open.id.value()].mtu,
@@ -187,6 +188,7 @@ Forwarding::Forwarding(const Config& config, const Devices& devices)
   std::vector<WorkerConfig> workers;
   for (unsigned i = 0; i < config.dataplane.workers; ++i) {
     workers.push_back(worker_config(config, devices, i));
+    workers.back().captures = &captures_;
     workers.back().bfd = bfd_.worker(i, devices.bfd_pool(i));
     for (WorkerPort& port : workers.back().ports) port.bfd_owner = bfd_.owner(port.id);
   }

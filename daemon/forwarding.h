@@ -10,6 +10,7 @@
 #include "controlplane/config/config.h"
 #include "daemon/bfd_wires.h"
 #include "daemon/devices.h"
+#include "dataplane/capture/capture_board.h"
 #include "dataplane/forwarding/tables.h"
 #include "dataplane/update/fib_channel.h"
 #include "dataplane/update/fib_client.h"
@@ -37,6 +38,7 @@ class Forwarding {
   [[nodiscard]] const FibClient& client() const { return client_; }
   [[nodiscard]] BfdWires& bfd() { return bfd_; }
   [[nodiscard]] const BfdWires& bfd() const { return bfd_; }
+  [[nodiscard]] CaptureBoard& captures() { return captures_; }
   [[nodiscard]] const std::vector<std::unique_ptr<Worker>>& workers() const { return workers_; }
 
  private:
@@ -45,6 +47,7 @@ class Forwarding {
   FibClient client_;
   FibWriter writer_;
   BfdWires bfd_;
+  CaptureBoard captures_;
   std::vector<std::unique_ptr<Worker>> workers_;
 };
 

@@ -10,8 +10,10 @@
 
 #include <rte_cycles.h>
 
+#include "controlplane/capture/captures.h"
 #include "controlplane/checks/check_runner.h"
 #include "controlplane/config/differences.h"
+#include "controlplane/control/capture_command.h"
 #include "controlplane/control/command_table.h"
 #include "controlplane/control/control_server.h"
 #include "controlplane/control/doctor_command.h"
@@ -41,6 +43,7 @@
 #include "daemon/show.h"
 #include "daemon/sign_of_life.h"
 #include "daemon/thread_watch.h"
+#include "dataplane/capture/capture_tap.h"
 #include "dataplane/net/format.h"
 #include "dataplane/pipeline/bfd_stage.h"
 #include "logging/log.h"
@@ -118,6 +121,7 @@ struct Router::Parts {
   std::optional<Drain> drain;
   std::unique_ptr<LinkMonitor> links;
   std::optional<Show> show;
+  std::optional<Captures> captures;
   CommandTable commands;
   std::unique_ptr<ControlServer> server;
   std::unique_ptr<MetricsServer> metrics;
@@ -127,11 +131,13 @@ struct Router::Parts {
   tl::expected<void, std::string> wire(const Options& options);
   tl::expected<void, std::string> make_control(const Options& options);
   void handle(const Event& event);
+  void answer(const CommandReceived& command);
   tl::expected<void, std::string> serve_metrics();
   CommandResult reload(const std::string& path);
   void give_sign_of_life();
   [[nodiscard]] TimePoint now() const { return loop.now(); }
   void add_commands();
+  [[nodiscard]] Captures::Outside captures_outside();
   void deliver(const WorkerEvent& event);
   void reflect_echo(PortId id);
   void watch_data_plane();
@@ -219,6 +225,14 @@ void Router::Parts::add_commands() {
   add_policy_commands(commands, config);
   add_event_commands(commands, journal, clock);
   add_drain_commands(commands, *drain, clock);
+  captures.emplace(captures_outside());
+  add_capture_command(commands, [this](const CaptureRequest& request) {
+    auto prepared = captures->prepare(request);
+    if (prepared) {
+      journal.record(now(), JournalKind::kCommand, request.of, "packets are captured");
+    }
+    return prepared;
+  });
   add_doctor_command(commands, [this] {
     return doctor_facts({config, *devices, *control, *links, *neighborhood, *drain});
   });
@@ -226,6 +240,20 @@ void Router::Parts::add_commands() {
                                   [this](const std::string& name, ServiceOverride wanted) {
                                     return control->set_service(name, wanted, now());
                                   }});
+}
+
+Captures::Outside Router::Parts::captures_outside() {
+  std::vector<Captures::Interface> interfaces;
+  for (const PortConfig& port : config.ports) {
+    interfaces.push_back({CaptureTap::of(port.id), port.name, port.device});
+  }
+  interfaces.push_back({kHostInterface, config.host.interface, "the machine's own programs"});
+  return {.board = forwarding.captures(),
+          .workers = config.dataplane.workers,
+          .interfaces = std::move(interfaces),
+          .cycles = rte_get_tsc_cycles,
+          .cycles_per_second = rte_get_tsc_hz(),
+          .application = "lastmiled " LASTMILE_VERSION};
 }
 
 tl::expected<void, std::string> Router::Parts::serve_metrics() {
@@ -303,8 +331,7 @@ CommandResult Router::Parts::reload(const std::string& path) {
 
 void Router::Parts::handle(const Event& event) {
   if (const auto* command = std::get_if<CommandReceived>(&event.what)) {
-    loop.slices().measure(
-        "command", [&] { server->reply(command->command, commands.dispatch(command->request)); });
+    loop.slices().measure("command", [&] { answer(*command); });
     return;
   }
   const auto* expired = std::get_if<TimerExpired>(&event.what);
@@ -317,6 +344,16 @@ void Router::Parts::handle(const Event& event) {
   forwarding.bfd().flush();
   if (const auto* neighbor = std::get_if<LinkLayerNeighborChanged>(&event.what)) {
     reflect_echo(neighbor->port);
+  }
+}
+
+void Router::Parts::answer(const CommandReceived& command) {
+  CommandTable::Answer answer = commands.dispatch_or_stream(command.request);
+  if (auto* response = std::get_if<std::string>(&answer)) {
+    return server->reply(command.command, std::move(*response));
+  }
+  if (Descriptor connection = server->give_away(command.command)) {
+    std::get<TakeOver>(answer)(std::move(connection));
   }
 }
 

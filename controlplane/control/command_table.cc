@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <utility>
 
 #include "controlplane/config/suggest.h"
 
@@ -35,18 +36,30 @@ void CommandTable::add(Command command) {
 }
 
 std::string CommandTable::dispatch(std::string_view request) const {
-  CommandResult result;
+  const Answer answer = dispatch_or_stream(request);
+  if (const auto* response = std::get_if<std::string>(&answer)) return *response;
+  return error_response("the answer is a stream, which goes over the control socket only");
+}
+
+CommandTable::Answer CommandTable::dispatch_or_stream(std::string_view request) const {
   try {
-    result = answer(request);
+    const auto call = read(request);
+    if (!call) return error_response(call.error());
+    if (call->command.stream) {
+      auto stream = call->command.stream(call->args);
+      if (!stream) return error_response(stream.error());
+      return std::move(*stream);
+    }
+    CommandResult result = call->command.run(call->args);
+    if (!result) return error_response(result.error());
+    return dump(json{{"ok", true}, {"data", std::move(*result)}});
   } catch (const json::exception& error) {
     return error_response(fmt::format("request can't be answered: {}", error.what()));
   }
-  if (!result) return error_response(result.error());
-  return dump(json{{"ok", true}, {"data", std::move(*result)}});
 }
 
-CommandResult CommandTable::answer(std::string_view request) const {
-  const json parsed = json::parse(request, nullptr, /*allow_exceptions=*/false);
+tl::expected<CommandTable::Call, std::string> CommandTable::read(std::string_view request) const {
+  json parsed = json::parse(request, nullptr, /*allow_exceptions=*/false);
   if (parsed.is_discarded()) return tl::unexpected<std::string>{"request is not JSON"};
   if (!parsed.is_object()) {
     return tl::unexpected<std::string>{
@@ -56,10 +69,9 @@ CommandResult CommandTable::answer(std::string_view request) const {
   if (verb == parsed.end() || !verb->is_string()) {
     return tl::unexpected<std::string>{R"(request has no verb; expected {"verb": "..."})"};
   }
-  // Not copied: copying is recursive, and a request may be nested as deep as it is long.
-  static const json kNone = json::object();
+  // Moved: copying is recursive, and a request may be nested as deep as it is long.
   const auto given = parsed.find("args");
-  const json& args = given == parsed.end() ? kNone : *given;
+  json args = given == parsed.end() ? json::object() : std::move(*given);
   if (!args.is_object()) {
     return tl::unexpected<std::string>{R"("args" is not an object; expected {"name": value})"};
   }
@@ -79,7 +91,7 @@ CommandResult CommandTable::answer(std::string_view request) const {
     return tl::unexpected(fmt::format("\"{}\" takes no argument \"{}\"; {}", name,
                                       key.substr(0, 100), hint(key, known)));
   }
-  return command->run(args);
+  return Call{*command, std::move(args)};
 }
 
 }  // namespace lastmile

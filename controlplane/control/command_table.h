@@ -9,10 +9,13 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 #include <nlohmann/json.hpp>
 #include <tl/expected.hpp>
+
+#include "controlplane/io/descriptor.h"
 
 namespace lastmile {
 
@@ -22,12 +25,18 @@ using Json = nlohmann::ordered_json;
 /// Why a command could not be carried out: one line for people.
 using CommandResult = tl::expected<Json, std::string>;
 
+/// Takes the connection of whoever asked over, and answers on it from a thread of its own: first
+/// the response, and what else there is behind it (README.md).
+using TakeOver = std::function<void(Descriptor connection)>;
+
 struct Command {
   std::string verb;  ///< "show bgp"
   std::string help;
   /// Names of the arguments that `run` knows; any other is refused before it is called.
   std::vector<std::string> arguments;
   std::function<CommandResult(const Json& args)> run;
+  /// Instead of `run`, of a command whose answer is a stream.
+  std::function<tl::expected<TakeOver, std::string>(const Json& args)> stream{};
 };
 
 /// Control thread only.
@@ -40,10 +49,20 @@ class CommandTable {
   /// with the request is said in the response.
   [[nodiscard]] std::string dispatch(std::string_view request) const;
 
+  /// A response, or a stream that wants the connection.
+  using Answer = std::variant<std::string, TakeOver>;
+  /// The same for who can give a connection away; to others streams are refused.
+  [[nodiscard]] Answer dispatch_or_stream(std::string_view request) const;
+
   [[nodiscard]] const std::vector<Command>& commands() const { return commands_; }
 
  private:
-  [[nodiscard]] CommandResult answer(std::string_view request) const;
+  /// What a request asks for; the error is one line.
+  struct Call {
+    const Command& command;
+    Json args;
+  };
+  [[nodiscard]] tl::expected<Call, std::string> read(std::string_view request) const;
 
   std::vector<Command> commands_;
 };

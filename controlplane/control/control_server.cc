@@ -34,6 +34,7 @@ class ControlServer::Impl : public std::enable_shared_from_this<Impl> {
 
   void accept();
   void reply(CommandId command, std::string response);
+  Descriptor give_away(CommandId command);
   void close();
   [[nodiscard]] std::size_t clients() const { return clients_.size(); }
 
@@ -41,6 +42,8 @@ class ControlServer::Impl : public std::enable_shared_from_this<Impl> {
   class Client;
   using ClientPtr = std::shared_ptr<Client>;
 
+  /// Who waits for the answer to a command, no longer; nullptr if they have gone.
+  ClientPtr take_waiting(CommandId command);
   void accepted(Stream::socket socket);
 
   asio::io_context& io_;
@@ -65,6 +68,8 @@ class ControlServer::Impl::Client : public std::enable_shared_from_this<Client> 
   void write(std::string response);
   /// The last words to a client that broke a rule.
   void refuse(std::string_view why);
+  /// Closed for the server, and the connection lives on.
+  Descriptor give_away();
   void close();
 
  private:
@@ -131,6 +136,13 @@ void ControlServer::Impl::Client::refuse(std::string_view why) {
   write(error_response(why));
 }
 
+Descriptor ControlServer::Impl::Client::give_away() {
+  error_code error;
+  Descriptor connection{socket_.release(error)};
+  close();
+  return error ? Descriptor{} : std::move(connection);
+}
+
 void ControlServer::Impl::Client::close() {
   if (std::exchange(closed_, true)) return;
   deadline_.cancel();
@@ -162,12 +174,21 @@ void ControlServer::Impl::accepted(Stream::socket socket) {
   client->read();
 }
 
-void ControlServer::Impl::reply(CommandId command, std::string response) {
+ControlServer::Impl::ClientPtr ControlServer::Impl::take_waiting(CommandId command) {
   const auto waiting = waiting_.find(command);
-  if (waiting == waiting_.end()) return;
-  const ClientPtr client = waiting->second;
+  if (waiting == waiting_.end()) return nullptr;
+  ClientPtr client = std::move(waiting->second);
   waiting_.erase(waiting);
-  client->write(std::move(response));
+  return client;
+}
+
+void ControlServer::Impl::reply(CommandId command, std::string response) {
+  if (const ClientPtr client = take_waiting(command)) client->write(std::move(response));
+}
+
+Descriptor ControlServer::Impl::give_away(CommandId command) {
+  const ClientPtr client = take_waiting(command);
+  return client ? client->give_away() : Descriptor{};
 }
 
 void ControlServer::Impl::close() {
@@ -199,6 +220,10 @@ ControlServer::~ControlServer() {
 
 void ControlServer::reply(CommandId command, std::string response) {
   impl_->reply(command, std::move(response));
+}
+
+Descriptor ControlServer::give_away(CommandId command) {
+  return impl_->give_away(command);
 }
 
 std::size_t ControlServer::clients() const {

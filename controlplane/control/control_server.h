@@ -21,6 +21,7 @@
 #include <tl/expected.hpp>
 
 #include "controlplane/event/effects.h"
+#include "controlplane/io/descriptor.h"
 
 namespace boost::asio {
 class io_context;
@@ -55,6 +56,10 @@ class ControlServer final : public Replies {
 
   /// Sends a response (one line, without its end) to whoever asked; nobody, if they have gone.
   void reply(CommandId command, std::string response) override;
+
+  /// Gives the connection of whoever asked away, instead of a reply: from now on it is none of the
+  /// server's. It does not block. Empty if they have gone.
+  [[nodiscard]] Descriptor give_away(CommandId command);
 
   [[nodiscard]] std::size_t clients() const;
 

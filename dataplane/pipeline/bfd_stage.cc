@@ -118,7 +118,6 @@ bool BfdStage::take(const Ingress& ingress, rte_mbuf* packet, const std::uint8_t
   std::memcpy(source.data(), frame + ethernet::kSourceOffset, source.size());
   const std::span<const std::uint8_t> octets{header, frame + packet->data_len};
   const auto datagram = bfd::take_apart(port, MacAddress{source}, octets);
-  rte_pktmbuf_free(packet);
   counters_.ports[port.value()].bfd_packets.add(1);
   if (!datagram) {
     engine_.refuse(datagram.error());
@@ -126,8 +125,10 @@ bool BfdStage::take(const Ingress& ingress, rte_mbuf* packet, const std::uint8_t
     engine_.receive(*datagram, clock_.instant(now));
     note_deadline();
   } else if (!wiring_.handover->push(self_, owner(sessions_port), *datagram)) {
-    counters_.drops[static_cast<std::size_t>(DropReason::kBfdHandoverFull)].add(1);
+    exits_.drop(packet, DropReason::kBfdHandoverFull);
+    return true;
   }
+  rte_pktmbuf_free(packet);
   return true;
 }
 

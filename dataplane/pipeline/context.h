@@ -6,6 +6,7 @@
 #include <memory>
 #include <span>
 
+#include "dataplane/capture/capture_tap.h"
 #include "dataplane/forwarding/flow_hash.h"
 #include "dataplane/forwarding/tables.h"
 #include "dataplane/pipeline/bfd_stage.h"
@@ -23,17 +24,20 @@ namespace lastmile {
 struct PipelineContext {
   PipelineContext(const ForwardingTables& tables_, std::span<const WorkerPort> ports,
                   const WorkerHost& host, std::uint64_t flow_seed, std::uint64_t cycles_per_second,
-                  WorkerCounters& counters_, EventRing& events)
+                  WorkerCounters& counters_, EventRing& events, const CaptureBoard* captures,
+                  WorkerId worker)
       : tables(tables_),
         flow_hash(flow_seed),
         counters(counters_),
-        exits(ports, host, cycles_per_second, counters_),
+        tap(captures, worker, ports, host),
+        exits(ports, host, cycles_per_second, counters_, tap),
         errors(host, cycles_per_second, counters_, exits),
         holds(cycles_per_second, counters_, events, exits, errors) {}
 
   const ForwardingTables& tables;  // FIB writer: writes; workers: read
   const FlowHash flow_hash;
   WorkerCounters& counters;
+  CaptureTap tap;
   Exits exits;
   IcmpErrors errors;
   HoldQueue holds;

@@ -7,36 +7,45 @@
 namespace lastmile {
 
 Exits::Exits(std::span<const WorkerPort> ports, const WorkerHost& host,
-             std::uint64_t cycles_per_second, WorkerCounters& counters)
+             std::uint64_t cycles_per_second, WorkerCounters& counters, CaptureTap& tap)
     : counters_(counters),
+      tap_(tap),
       policer_(cycles_per_second),
       urgent_patience_(cycles_per_second / 1'000'000 *
                        static_cast<std::uint64_t>(kUrgentPatience.count())),
       host_mtu_(host.mtu),
-      nowhere_(kNoDevice, 0, counters, DropReason::kNoSuchPort, nullptr, nullptr) {
+      nowhere_({}, counters, tap, DropReason::kNoSuchPort, nullptr, nullptr) {
   by_port_.fill(&nowhere_);
   for (const WorkerPort& port : ports) {
     InterfaceCounters& counted = counters.ports[port.id.value()];
     ports_.push_back(std::make_unique<TransmitBuffer>(
-        port.device, port.transmit_queue, counters, DropReason::kTxFull, &counted.sent_packets,
-        &counted.sent_bytes, port.transmit_through.get(), port.vlan));
+        TransmitQueue{port.device, port.transmit_queue, port.transmit_through.get(),
+                      CaptureTap::of(port.id), port.vlan},
+        counters, tap, DropReason::kTxFull, &counted.sent_packets, &counted.sent_bytes));
     by_port_[port.id.value()] = ports_.back().get();
     if (port.twin == kNoDevice) continue;
     // The twin has the port's own address, so frames between them need no address of a third.
-    twins_.push_back(std::make_unique<Exception>(
-        Exception{.kernel_mac = port.mac,
-                  .router_mac = port.mac,
-                  .buffer = {port.twin, port.twin_transmit_queue, counters, DropReason::kTwinFull,
-                             &counted.punted_packets, nullptr, port.twin_transmit_through.get()}}));
+    twins_.push_back(std::make_unique<Exception>(Exception{
+        .kernel_mac = port.mac,
+        .router_mac = port.mac,
+        .buffer = {{port.twin, port.twin_transmit_queue, port.twin_transmit_through.get(), {}, {}},
+                   counters,
+                   tap,
+                   DropReason::kTwinFull,
+                   &counted.punted_packets,
+                   nullptr}}));
     twin_by_port_[port.id.value()] = twins_.back().get();
   }
   if (host.device != kNoDevice) {
-    host_ = std::make_unique<Exception>(
-        Exception{.kernel_mac = host.mac,
-                  .router_mac = host.router_mac,
-                  .buffer = {host.device, host.transmit_queue, counters, DropReason::kHostFull,
-                             &counters.host.sent_packets, &counters.host.sent_bytes,
-                             host.transmit_through.get()}});
+    host_ = std::make_unique<Exception>(Exception{
+        .kernel_mac = host.mac,
+        .router_mac = host.router_mac,
+        .buffer = {{host.device, host.transmit_queue, host.transmit_through.get(), kHostInterface, {}},
+                   counters,
+                   tap,
+                   DropReason::kHostFull,
+                   &counters.host.sent_packets,
+                   &counters.host.sent_bytes}});
   }
 }
 

@@ -29,18 +29,21 @@ inline constexpr std::chrono::microseconds kUrgentPatience{5000};
 class Exits {
  public:
   Exits(std::span<const WorkerPort> ports, const WorkerHost& host, std::uint64_t cycles_per_second,
-        WorkerCounters& counters);
+        WorkerCounters& counters, CaptureTap& tap);
   ~Exits();
   Exits(const Exits&) = delete;
   Exits& operator=(const Exits&) = delete;
 
   /// Drops the packet.
   void drop(rte_mbuf* packet, DropReason reason) {
+    count(packet, reason);
     rte_pktmbuf_free(packet);
-    count(reason);
   }
   /// A packet is dropped, whose buffer goes on to be something else.
-  void count(DropReason reason) { counters_.drops[static_cast<std::size_t>(reason)].add(1); }
+  void count(const rte_mbuf* packet, DropReason reason) {
+    tap_.dropped(packet, reason);
+    counters_.drops[static_cast<std::size_t>(reason)].add(1);
+  }
 
   /// A packet for the kernel: where it came in, its class, and the cycle counter.
   struct Punt {
@@ -89,6 +92,7 @@ class Exits {
   }
 
   WorkerCounters& counters_;
+  CaptureTap& tap_;
   PuntPolicer policer_;
   const std::uint64_t urgent_patience_;  // cycles
   const unsigned host_mtu_;

@@ -194,7 +194,7 @@ TokenBucket& IcmpErrors::bucket(const Ingress& ingress, DropReason reason) {
 template <class Family>
 void IcmpErrors::refuse(const Ingress& ingress, rte_mbuf* packet, std::uint8_t* header,
                         DropReason reason, std::uint64_t now, unsigned mtu) {
-  exits_.count(reason);
+  exits_.count(packet, reason);
   const auto error = [&]() -> std::uint8_t* {
     const Answer* const answer = answer_to(reason);
     if (answer == nullptr) return nullptr;

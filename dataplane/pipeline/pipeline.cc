@@ -15,7 +15,8 @@ namespace lastmile {
 Pipeline::Pipeline(ForwardingTables& tables, std::span<const WorkerPort> ports,
                    const WorkerHost& host, const PipelineOptions& options, WorkerCounters& counters,
                    EventRing& events)
-    : context_(tables, ports, host, options.flow_seed, options.cycles_per_second, counters, events),
+    : context_(tables, ports, host, options.flow_seed, options.cycles_per_second, counters, events,
+               options.captures, options.worker),
       self_{.hop_cost = 0},
       clock_(counters) {
   if (options.bfd.channel == nullptr) return;
@@ -27,6 +28,8 @@ Pipeline::Pipeline(ForwardingTables& tables, std::span<const WorkerPort> ports,
 void Pipeline::process(const Ingress& ingress, std::span<rte_mbuf* const> packets) {
   context_.counters.vectors.add(1);
   context_.counters.packets.add(packets.size());
+  context_.tap.received(ingress.is_host() ? kHostInterface : CaptureTap::of(ingress.port->id),
+                        packets);
 
   classify(context_, ingress, packets, ipv4_, ipv6_);
   clock_.lap(Stage::kClassify, static_cast<unsigned>(packets.size()));

@@ -24,7 +24,8 @@ struct PipelineOptions {
   std::uint64_t flow_seed = 0;          ///< routers in a row should have different ones
   std::uint64_t cycles_per_second = 0;  ///< of the clock that `begin` is given
   WorkerId worker{};
-  WorkerBfd bfd{};  ///< without a channel: no BFD
+  WorkerBfd bfd{};                         ///< without a channel: no BFD
+  const CaptureBoard* captures = nullptr;  ///< nullptr: there are never any
 };
 
 /// One worker; online in the tables' RCU domain in all calls, and quiescent only between loops.
@@ -60,6 +61,9 @@ class Pipeline {
   [[nodiscard]] std::uint64_t next_deadline() const {
     return context_.bfd != nullptr ? context_.bfd->next_deadline() : ~std::uint64_t{0};
   }
+
+  /// For what passes the worker without the pipeline.
+  [[nodiscard]] CaptureTap& tap() { return context_.tap; }
 
  private:
   template <class Vector>

@@ -8,15 +8,15 @@
 namespace lastmile {
 
 unsigned TransmitBuffer::send(std::span<rte_mbuf*> packets) {
-  if (through_ != nullptr) [[unlikely]]
-    return static_cast<unsigned>(through_->give(packets));
+  if (to_.through != nullptr) [[unlikely]]
+    return static_cast<unsigned>(to_.through->give(packets));
   if (!has_device()) [[unlikely]]
     return 0;
   // Drivers may take part of a burst (a ring that wraps, a limit of their own): offer the rest
   // until they take none.
   unsigned sent = 0;
   while (sent < packets.size()) {
-    const std::uint16_t taken = rte_eth_tx_burst(device_.value(), queue_, packets.data() + sent,
+    const std::uint16_t taken = rte_eth_tx_burst(to_.device.value(), to_.queue, packets.data() + sent,
                                                  static_cast<std::uint16_t>(packets.size() - sent));
     if (taken == 0) break;
     sent += taken;
@@ -30,6 +30,7 @@ void TransmitBuffer::count_sent(std::uint64_t packets, std::uint64_t bytes) {
 }
 
 void TransmitBuffer::drop(std::span<rte_mbuf*> packets, DropReason reason) {
+  tap_->dropped(packets, reason);
   counters_->drops[static_cast<std::size_t>(reason)].add(packets.size());
   rte_pktmbuf_free_bulk(packets.data(), static_cast<unsigned>(packets.size()));
 }
@@ -44,7 +45,8 @@ void TransmitBuffer::flush() {
   if (urgent_count_ != 0) [[unlikely]]
     flush_urgent();
   if (count_ == 0) return;
-  if (!vlan_.empty()) add_tags();
+  if (to_.seen_as) tap_->sent(*to_.seen_as, {packets_.data(), count_});
+  if (!to_.vlan.empty()) add_tags();
   const unsigned sent = send({packets_.data(), count_});
   if (sent < count_) [[unlikely]]
     drop_from(sent, full_);
@@ -54,15 +56,16 @@ void TransmitBuffer::flush() {
 }
 
 void TransmitBuffer::add_tags() {
-  const unsigned tagged = push_tags({packets_.data(), count_}, vlan_);
-  bytes_ += std::uint64_t{tagged} * vlan_.size();
+  const unsigned tagged = push_tags({packets_.data(), count_}, to_.vlan);
+  bytes_ += std::uint64_t{tagged} * to_.vlan.size();
   if (tagged < count_) [[unlikely]]
     drop_from(tagged, DropReason::kVlanNoRoom);
 }
 
 void TransmitBuffer::append_urgent(rte_mbuf* packet, std::uint64_t now) {
+  if (to_.seen_as) tap_->sent(*to_.seen_as, {&packet, 1});
   // Tags go on now: what the device does not take is offered again as it is.
-  if (!vlan_.empty() && push_tags({&packet, 1}, vlan_) == 0) {
+  if (!to_.vlan.empty() && push_tags({&packet, 1}, to_.vlan) == 0) {
     return drop({&packet, 1}, DropReason::kVlanNoRoom);
   }
   if (urgent_count_ == kUrgent) flush_urgent();

@@ -13,8 +13,10 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <span>
 
+#include "dataplane/capture/capture_tap.h"
 #include "dataplane/net/vlan.h"
 #include "dataplane/pipeline/drop_reason.h"
 #include "dataplane/worker/counters.h"
@@ -22,27 +24,35 @@
 
 namespace lastmile {
 
+/// Where a buffer's packets go.
+struct TransmitQueue {
+  DeviceId device = kNoDevice;
+  std::uint16_t queue = 0;
+  /// The queue is another worker's, who sends for us; what it takes over counts as sent. Of the
+  /// worker's configuration, which outlives the buffer.
+  TransmitHandover* through = nullptr;
+  /// For captures; nullopt: none sees what goes there.
+  std::optional<CaptureInterface> seen_as{};
+  /// Tags of every frame that leaves; captures see it without them.
+  VlanTags vlan{};
+};
+
 /// Packets on their way to one transmit queue. Who uses it: one worker.
 class TransmitBuffer {
  public:
   static constexpr unsigned kCapacity = 256;
   static constexpr unsigned kUrgent = 128;
 
-  TransmitBuffer() = default;
   /// `full` counts what the device doesn't take; `packets` and `bytes` (may be nullptr) what it
-  /// does. `through` (may be nullptr): the queue is another worker's, who sends for us; what it
-  /// takes over counts as sent. `vlan`: tags of every frame that leaves.
-  TransmitBuffer(DeviceId device, std::uint16_t queue, WorkerCounters& counters, DropReason full,
-                 Counter* packets, Counter* bytes, TransmitHandover* through = nullptr,
-                 const VlanTags& vlan = {})
-      : device_(device),
-        queue_(queue),
+  /// does.
+  TransmitBuffer(const TransmitQueue& to, WorkerCounters& counters, CaptureTap& tap,
+                 DropReason full, Counter* packets, Counter* bytes)
+      : to_(to),
         full_(full),
         counters_(&counters),
+        tap_(&tap),
         packets_sent_(packets),
-        bytes_sent_(bytes),
-        through_(through),
-        vlan_(vlan) {}
+        bytes_sent_(bytes) {}
 
   /// Takes the packet over.
   void append(rte_mbuf* packet) {
@@ -74,7 +84,7 @@ class TransmitBuffer {
   /// Frees what is left, uncounted: at the end of a worker.
   void discard();
 
-  [[nodiscard]] bool has_device() const { return device_ != kNoDevice; }
+  [[nodiscard]] bool has_device() const { return to_.device != kNoDevice; }
 
  private:
   void add_tags();
@@ -88,15 +98,13 @@ class TransmitBuffer {
   unsigned count_ = 0;
   unsigned urgent_count_ = 0;
   std::uint64_t bytes_ = 0;  // of the packets that wait
-  DeviceId device_ = kNoDevice;
-  std::uint16_t queue_ = 0;
-  DropReason full_ = DropReason::kNoSuchPort;
-  WorkerCounters* counters_ = nullptr;
-  Counter* packets_sent_ = nullptr;
-  Counter* bytes_sent_ = nullptr;
-  TransmitHandover* through_ = nullptr;  // of the worker's configuration, which outlives us
-  VlanTags vlan_;
-  std::uint64_t urgent_since_ = 0;       // cycle since when the first of the urgent ones waits
+  TransmitQueue to_;
+  DropReason full_;
+  WorkerCounters* counters_;
+  CaptureTap* tap_;
+  Counter* packets_sent_;
+  Counter* bytes_sent_;
+  std::uint64_t urgent_since_ = 0;  // cycle since when the first of the urgent ones waits
   std::array<rte_mbuf*, kCapacity> packets_{};
   std::array<rte_mbuf*, kUrgent> urgent_{};
 };

@@ -62,7 +62,8 @@ WorkerLoop::WorkerLoop(const WorkerConfig& config, ForwardingTables& tables,
                                            PipelineOptions{.flow_seed = config.flow_seed,
                                                            .cycles_per_second = cycles_per_second,
                                                            .worker = config.id,
-                                                           .bfd = config.bfd},
+                                                           .bfd = config.bfd,
+                                                           .captures = config.captures},
                                            counters, events)) {
   for (const WorkerPort& port : ports_) {
     if (!port.vlan.empty()) demuxes_.try_emplace(port.device);
@@ -148,6 +149,7 @@ unsigned WorkerLoop::send_for_others() {
 
 void WorkerLoop::give_up(unsigned first, unsigned count) {
   if (first == count) return;
+  pipeline_->tap().dropped({received_.data() + first, count - first}, DropReason::kTxFull);
   rte_pktmbuf_free_bulk(received_.data() + first, count - first);
   counters_.drops[static_cast<std::size_t>(DropReason::kTxFull)].add(count - first);
 }

@@ -17,6 +17,7 @@ namespace bfd {
 struct Channel;
 }
 class BfdHandover;
+class CaptureBoard;
 
 /// What BFD needs on a worker. All of it outlives the worker.
 struct WorkerBfd {
@@ -45,6 +46,8 @@ struct WorkerConfig {
   /// Seed of the flow hash: the same for all workers of a router, different between routers.
   std::uint64_t flow_seed = 0;
   WorkerBfd bfd{};
+  /// Which captures run; outlives the worker. nullptr: none ever.
+  const CaptureBoard* captures = nullptr;
 };
 
 }  // namespace lastmile

@@ -91,12 +91,12 @@ std::string DeviceString::text() const {
   return text;
 }
 
-PacketRing packet_ring_for(std::uint16_t mtu) {
+AfPacketRing packet_ring_for(std::uint16_t mtu) {
   // Ethernet header, two VLAN tags, and what the kernel puts in front of a received frame.
   constexpr std::uint32_t kLinkLayer = 14 + 2 * 4;
   constexpr auto kHeader = static_cast<std::uint32_t>(TPACKET_ALIGN(TPACKET2_HDRLEN + 16));
   constexpr std::uint32_t kStep = 512;
-  PacketRing ring;
+  AfPacketRing ring;
   ring.frame_size = (mtu + kLinkLayer + kHeader + kStep - 1) / kStep * kStep;
   // The kernel allocates a block as a power of two of pages but maps only what was asked for: take
   // the size that wastes least, among those that frames fill exactly (the driver's arithmetic needs

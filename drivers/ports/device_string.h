@@ -40,14 +40,14 @@ class DeviceString {
 };
 
 /// The rings of an AF_PACKET socket (see packet(7), PACKET_RX_RING) fit for an MTU.
-struct PacketRing {
+struct AfPacketRing {
   std::uint32_t frame_size = 0;   ///< bytes, kernel header included
   std::uint32_t block_size = 0;   ///< bytes, a multiple of the page size and of frame_size
   std::uint32_t frame_count = 0;  ///< a multiple of the frames in a block
 };
 /// A longer frame than the ring's is truncated at receive and dropped at transmit without a word;
 /// so the frame holds the MTU, the Ethernet header, VLAN tags and the kernel's own header.
-[[nodiscard]] PacketRing packet_ring_for(std::uint16_t mtu);
+[[nodiscard]] AfPacketRing packet_ring_for(std::uint16_t mtu);
 
 /// Bytes that an AF_PACKET device copies into one buffer at most, given its frame size.
 [[nodiscard]] std::uint32_t packet_ring_payload(std::uint32_t frame_size);

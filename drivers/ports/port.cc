@@ -71,7 +71,7 @@ bool has_kernel_filter(const DeviceString& device, const PortOptions& options) {
 
 void complete_af_packet(DeviceString& device, const PortOptions& options) {
   if (!device.argument("framesz") && !device.argument("blocksz")) {
-    const PacketRing ring = packet_ring_for(options.mtu);
+    const AfPacketRing ring = packet_ring_for(options.mtu);
     device.add_default("framesz", std::to_string(ring.frame_size));
     device.add_default("blocksz", std::to_string(ring.block_size));
     device.add_default("framecnt", std::to_string(ring.frame_count));

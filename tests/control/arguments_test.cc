@@ -99,8 +99,8 @@ TEST(Arguments, ErrorsNameTheNearestVerb) {
       bad({"dance"}),
       "unknown verb \"dance\"; expected one of: show ports, show offload, show bgp, show routes, "
       "show fib, show neighbors, show nexthops, show workers, show bfd, show drops, show control, "
-      "show services, show drain, service, drain, undrain, doctor, events, top, metrics, policy "
-      "test, reload, version, completion");
+      "show services, show drain, service, drain, undrain, doctor, events, capture, top, metrics, "
+      "policy test, reload, version, completion");
   EXPECT_EQ(bad({"show", "bgp", "up1"}),
             "\"up1\" is too much for \"show bgp\"; expected nothing after it");
   EXPECT_EQ(bad({"show", "routes", "10.0.0.1", "10.0.0.2"}),
@@ -109,6 +109,31 @@ TEST(Arguments, ErrorsNameTheNearestVerb) {
   EXPECT_NE(bad({"show", "bgp", "--jsno"}), "");
   EXPECT_NE(bad({"show", "bgp", "--socket"}), "");
   EXPECT_NE(bad({"show", "routes", "--limit", "none"}), "");
+}
+
+TEST(Arguments, OfCaptureWIsWhereToWriteTo) {
+  using Options = std::vector<std::pair<std::string, std::string>>;
+  const Options written{{"write", "up1.pcapng"}, {"count", "10"}};
+  for (const Arguments& arguments :
+       {Arguments{"capture", "up1", "tcp", "port", "179", "-w", "up1.pcapng", "-c", "10"},
+        Arguments{"-w", "up1.pcapng", "--socket", "/tmp/s", "-c", "10", "capture", "up1",
+                  "tcp port 179"},
+        Arguments{"-j", "capture", "--write=up1.pcapng", "up1", "--count=10", "tcp port", "179"}}) {
+    const Invocation invocation = good(arguments);
+    EXPECT_EQ(invocation.verb, "capture");
+    EXPECT_EQ(invocation.words.front(), "up1");
+    EXPECT_EQ(invocation.options, written);
+    EXPECT_FALSE(invocation.watch);
+  }
+  EXPECT_EQ(good({"show", "bgp", "-w", "3"}).watch, milliseconds{3000});
+  for (const Arguments& arguments :
+       {Arguments{"capture", "up1"}, Arguments{"capture", "-w", "x"}}) {
+    EXPECT_EQ(bad(arguments),
+              "\"capture\" wants a port and a file: capture up1 -w up1.pcapng, or -w - | wireshark "
+              "-k -i -");
+  }
+  EXPECT_EQ(bad({"capture", "up1", "-w", "x", "--watch"}), "--watch is not for \"capture\"");
+  EXPECT_EQ(bad({"show", "bgp", "--snap", "64"}), "--snap is for \"capture\" only");
 }
 
 TEST(Arguments, HelpListsEveryVerb) {

@@ -11,12 +11,13 @@ namespace {
 
 std::vector<std::string> completed(const std::vector<std::string>& words,
                                    std::string* asked = nullptr) {
-  const auto neighbors = [asked](const std::string& socket) {
+  const auto names = [asked](NameKind kind, const std::string& socket) {
     if (asked != nullptr) *asked = socket;
+    if (kind == NameKind::kPort) return std::vector<std::string>{"up1", "lan"};
     return std::vector<std::string>{"up1", "up2", "fe80::1%lan"};
   };
   std::vector<std::string> texts;
-  for (const Candidate& candidate : complete(words, "/tmp/other.sock", neighbors)) {
+  for (const Candidate& candidate : complete(words, "/tmp/other.sock", names)) {
     texts.push_back(candidate.text);
   }
   return texts;
@@ -60,6 +61,12 @@ TEST(Completion, NeighborsAreTheDaemonsWhoseSocketIsNamed) {
   EXPECT_EQ(completed({"drain", "up1", "up"}, &asked), (Words{"up1", "up2"}));
   completed({"-s", "/tmp/mine.sock", "show", "routes", "--received", ""}, &asked);
   EXPECT_EQ(asked, "/tmp/mine.sock");
+}
+
+TEST(Completion, CapturesAreOfPorts) {
+  EXPECT_EQ(completed({"capture", ""}), (Words{"up1", "lan", "any", "drops"}));
+  EXPECT_EQ(completed({"capture", "up1", "-w", ""}), (Words{":files"}));
+  EXPECT_EQ(completed({"capture", "up1", "--sn"}), (Words{"--snap"}));
 }
 
 TEST(Completion, KnowsThreeShells) {

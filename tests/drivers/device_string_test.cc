@@ -44,9 +44,9 @@ TEST(DeviceString, NonsenseIsRefused) {
   }
 }
 
-TEST(PacketRing, HoldsFramesOfEveryMtu) {
+TEST(AfPacketRing, HoldsFramesOfEveryMtu) {
   for (std::uint32_t mtu = 68; mtu <= 9216; ++mtu) {
-    const PacketRing ring = packet_ring_for(static_cast<std::uint16_t>(mtu));
+    const AfPacketRing ring = packet_ring_for(static_cast<std::uint16_t>(mtu));
     ASSERT_GE(ring.frame_size, mtu + 14 + 8 + 66) << mtu;  // 66: the kernel's header, packet(7)
     ASSERT_EQ(ring.frame_size % 16, 0U) << mtu;            // TPACKET_ALIGNMENT
     ASSERT_EQ(ring.block_size % 4096, 0U) << mtu;

@@ -67,6 +67,7 @@ void RouterTest::restart(TransitPolicy transit, const OwnAddresses& own) {
                  .router_mac = kHostRouterMac,
                  .own_ipv4 = own.ipv4,
                  .own_ipv6 = own.ipv6};
+  config.captures = captures_;
   config.bfd = {.channel = &bfd_, .pool = packet_pool()};
   loop_.reset();
   loop_ = std::make_unique<WorkerLoop>(config, tables_, kCyclesPerSecond, counters_, events_);

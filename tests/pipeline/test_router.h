@@ -107,6 +107,7 @@ class RouterTest : public ::testing::Test {
   WorkerCounters counters_;
   EventRing events_;
   bfd::Channel bfd_;
+  const CaptureBoard* captures_ = nullptr;  ///< from the next restart on
   RcuReader reader_;
   std::unique_ptr<WorkerLoop> loop_;
   std::uint64_t now_ = 1'000'000;
