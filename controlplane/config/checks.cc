@@ -36,6 +36,7 @@ class Checker {
     bfd();
     bgp();
     sides();
+    announced_routes();
     dataplane();
     host();
   }
@@ -394,13 +395,61 @@ class Checker {
                                                 *via.address));
         return;
       }
-      on_link(path + ".address", *via.address, via.port);
+      // A host that is itself on the link needs no subnet there.
+      const bool is_destination =
+          given(item("routes", route_index, "prefix")) && host_prefix(*via.address) == route.prefix;
+      if (!is_destination) on_link(path + ".address", *via.address, via.port);
     }
     for (std::size_t other = 0; other < index; ++other) {
       if (route.via[other].port == via.port && route.via[other].address == via.address &&
           given(item((item("routes", route_index) + ".via").c_str(), other) + ".port")) {
         complain(path, "next hop is there twice; expected once, with a weight");
         return;
+      }
+    }
+  }
+
+  [[nodiscard]] const PortConfig* port_with_subnet(const IpPrefix& prefix) const {
+    const auto found = std::ranges::find_if(config_.ports, [&](const PortConfig& port) {
+      return std::ranges::any_of(port.addresses,
+                                 [&](const auto& own) { return own.subnet() == prefix; });
+    });
+    return found == config_.ports.end() ? nullptr : &*found;
+  }
+
+  /// Explicit, and nothing that could make a host a transit node: what is announced lies behind
+  /// ports that nobody else is behind.
+  void announced_routes() {
+    for (std::size_t i = 0; i < config_.routes.size(); ++i) {
+      const StaticRouteConfig& route = config_.routes[i];
+      const std::string path = item("routes", i);
+      if (!route.announce || failed(path) || failed(path + ".via")) continue;
+      if (route.blackhole) {
+        complain(path + ".announce",
+                 "a blackhole can't be announced; expected \"via\" with the port of a guest");
+      }
+      if (given(path + ".prefix") && length_of(route.prefix) == 0) {
+        complain(path + ".prefix",
+                 fmt::format("{} can't be announced as a guest's; expected guests' addresses, or "
+                             "bgp.default-originate",
+                             route.prefix));
+      }
+      if (const PortConfig* port = port_with_subnet(route.prefix)) {
+        complain(path + ".prefix",
+                 fmt::format("{} is the subnet of port {}; expected the addresses of guests in it",
+                             route.prefix, port->name));
+      }
+      if (config_.router.mode != RouterMode::kHost) continue;
+      for (std::size_t v = 0; v < route.via.size(); ++v) {
+        const std::string place = item((path + ".via").c_str(), v) + ".port";
+        if (!given(place)) continue;
+        const PortConfig& port = config_.ports[route.via[v].port.value()];
+        if (port.side == PortSide::kLocal || failed(fmt::format("ports.{}.side", port.name))) {
+          continue;
+        }
+        complain(place, fmt::format("port {} is an uplink, and in host mode nothing behind one is "
+                                    "announced; expected \"side: local\" in ports.{}",
+                                    port.name, port.name));
       }
     }
   }

@@ -124,6 +124,8 @@ struct StaticRouteConfig {
   IpPrefix prefix;
   std::vector<Via> via;    ///< empty if, and only if, `blackhole`
   bool blackhole = false;  ///< packets are dropped
+  /// Neighbors are told of it while the link of one of its ports is up: a guest's address.
+  bool announce = false;
 };
 
 /// What a BFD session detects by.

@@ -117,7 +117,8 @@ KeysOf<StaticRouteConfig::Via> via_keys() {
       key("port", &Via::port, port_reference()).required().help("Where packets leave."),
       key("address", &Via::address, address())
           .when_absent("the neighbor that the port discovered")
-          .help("The next hop: link-local, or in a subnet of the port."),
+          .help("The next hop: link-local, in a subnet of the port, or the destination itself if "
+                "that is a single address, which then is on the port's link."),
       key("weight", &Via::weight, number<std::uint16_t>(1, 65535))
           .fallback("1")
           .help("Share of the flows, relative to the other next hops."),
@@ -138,6 +139,12 @@ KeysOf<StaticRouteConfig> route_keys() {
       key("blackhole", &StaticRouteConfig::blackhole, toggle())
           .fallback("false")
           .help("Drop what goes there; instead of via."),
+      key("announce", &StaticRouteConfig::announce, toggle())
+          .fallback("false")
+          .help(
+              "Tell neighbors of it while the link of a port in via is up, in host mode, too: the "
+              "address of a guest (docs/guests.md). There all its ports must be side: local, and "
+              "what neighbors announce inside it is refused."),
   };
 }
 

@@ -438,15 +438,17 @@ void FamilyRib<Address>::fail(Record& record, FibError error) {
   failed_[record.prefix] = error;
 }
 
-/// In host mode our own addresses and nothing else, whatever a policy says. In transit mode what
-/// the configuration marks and what BGP brought; what of it each peer is told the exporter decides.
+/// In host mode our own addresses, our guests', and nothing else, whatever a policy says. In
+/// transit mode what the configuration marks and what BGP brought; what of it each peer is told the
+/// exporter decides.
 template <class Address>
 bool FamilyRib<Address>::may_announce(const Path& path) const {
   const SourceKind kind = core_.sources[path.source].kind;
   if (kind == SourceKind::kBgp && deferral_ == Deferral::kDeferred) return false;
   if (core_.mode != RouterMode::kHost && kind == SourceKind::kBgp) return true;
   return path.announced == Announced::kYes &&
-         (kind == SourceKind::kLocal || core_.mode != RouterMode::kHost);
+         (kind == SourceKind::kLocal || kind == SourceKind::kStatic ||
+          core_.mode != RouterMode::kHost);
 }
 
 /// Notes a change of what may be announced.

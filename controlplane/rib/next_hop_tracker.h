@@ -25,6 +25,7 @@
 // All functions: control thread only.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -78,6 +79,9 @@ class NextHopTracker {
   void group_removed(const std::vector<HopId>& members);
 
   void link_changed(PortId port, LinkState state);
+  [[nodiscard]] bool is_link_up(PortId port) const {
+    return std::ranges::find(ports_down_, port) == ports_down_.end();
+  }
   void link_layer_changed(const LinkLayerNeighborChanged& event);
   void neighbor_discovered(PortId port, const std::optional<IpAddress>& address);
   void session_ended(Incarnation session);

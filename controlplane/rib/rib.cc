@@ -181,7 +181,20 @@ void Rib::State::add_static_route(const StaticRouteConfig& route) {
     wishes.push_back({key, 1});
   }
   if (!has_path(route)) return refuse_static_route(route.prefix);
-  add_route(route.prefix, statics, redistributed, wishes);
+  add_route(route.prefix, statics, announced(route), wishes);
+  if (!route.announce) return;
+  std::visit(
+      [&]<class Address>(const Prefix<Address>& p) { rib<Address>().remove_path(p, connected); },
+      route.prefix);
+}
+
+/// A guest's route stays when its port's link goes down, for its packets must not take a default
+/// route; but neighbors are to send them elsewhere.
+Announced Rib::State::announced(const StaticRouteConfig& route) const {
+  if (!route.announce) return redistributed;
+  const bool up = std::ranges::any_of(
+      route.via, [&](const auto& via) { return core.hops.is_link_up(via.port); });
+  return up ? Announced::kYes : Announced::kNo;
 }
 
 /// One way is enough: hops whose path is down are dead members of the group until it is up again.
@@ -201,10 +214,14 @@ void Rib::State::refuse_static_route(const IpPrefix& prefix) {
 }
 
 /// A neighbor with a link-layer address in one of our subnets gets a route of its own, so that its
-/// packets no longer go by the glean route.
+/// packets no longer go by the glean route. A guest has one already, which is announced.
 void Rib::State::neighbor_route(PortId port, const IpAddress& address, bool present) {
   if (own.connected_port(address) != port || own.is_ours(address)) return;
   const IpPrefix prefix = host_prefix(address);
+  const bool is_guest = std::ranges::any_of(static_routes, [&](const StaticRouteConfig& route) {
+    return route.announce && route.prefix == prefix;
+  });
+  if (is_guest) return;
   if (!present) {
     std::visit(
         [&]<class Address>(const Prefix<Address>& p) { rib<Address>().remove_path(p, connected); },
@@ -506,8 +523,19 @@ void Rib::on_writable(bgp::PeerId peer, TimePoint /*now*/) {
 // --- events ------------------------------------------------------------------------------------
 
 void Rib::on_link_changed(const LinkChanged& event) {
-  state_->core.hops.link_changed(event.port, event.state);
-  state_->core.plane.poll();
+  State& s = *state_;
+  s.core.hops.link_changed(event.port, event.state);
+  for (const StaticRouteConfig& route : s.static_routes) {
+    const bool leads_there =
+        std::ranges::find(route.via, event.port, &StaticRouteConfig::Via::port) != route.via.end();
+    if (!route.announce || !leads_there) continue;
+    std::visit(
+        [&]<class Address>(const Prefix<Address>& p) {
+          s.rib<Address>().set_announced(p, s.statics, s.announced(route), s.no_attributes);
+        },
+        route.prefix);
+  }
+  s.core.plane.poll();
 }
 
 void Rib::on_link_layer_neighbor(const LinkLayerNeighborChanged& event, TimePoint /*now*/) {
@@ -586,7 +614,7 @@ bool Rib::set_announced(const IpPrefix& prefix, Announced announced,
 
 void Rib::State::apply_static_routes(const Config& config) {
   const auto same = [](const StaticRouteConfig& a, const StaticRouteConfig& b) {
-    return a.prefix == b.prefix && a.blackhole == b.blackhole &&
+    return a.prefix == b.prefix && a.blackhole == b.blackhole && a.announce == b.announce &&
            std::ranges::equal(a.via, b.via, [](const auto& x, const auto& y) {
              return std::tie(x.port, x.address, x.weight) ==
                         std::tie(y.port, y.address, y.weight) &&
@@ -610,7 +638,7 @@ void Rib::State::apply_static_routes(const Config& config) {
 }
 
 /// One peer whose session is up: its routes are judged and told anew only if that may differ.
-void Rib::State::apply_to(bgp::PeerId id, TimePoint now) {
+void Rib::State::apply_to(bgp::PeerId id, Judgement judgement, TimePoint now) {
   Peer& peer = this->peer(id);
   if (!peer.up()) return;
   const auto judged_by = [](const Peer& p) {
@@ -626,7 +654,8 @@ void Rib::State::apply_to(bgp::PeerId id, TimePoint now) {
                            (was != nullptr && is != nullptr && was->rules() == is->rules());
   peer.import_policy = config.import;
   check_limit(id, now);
-  if (!peer.up() || (same_policy && before == judged_by(peer))) return;
+  const bool same = same_policy && before == judged_by(peer) && judgement == Judgement::kSame;
+  if (!peer.up() || same) return;
   log::info("bgp {}: another import: asking for its routes again", peer.name);
   if (!peer.can_refresh) {
     sessions.reset(id, bgp::notification(bgp::CeaseReason::kOtherConfigurationChange), now);
@@ -639,6 +668,9 @@ void Rib::State::apply_to(bgp::PeerId id, TimePoint now) {
 
 void Rib::apply(const Config& config, const std::vector<bgp::PeerId>& ids, TimePoint now) {
   State& s = *state_;
+  OwnAddresses own{config};
+  const auto judgement = own == s.own ? State::Judgement::kSame : State::Judgement::kDiffers;
+  s.own = std::move(own);
   s.apply_static_routes(config);
   s.configure_generated(config);
   std::vector<State::PeerConfig> wanted = State::peer_configs(config);
@@ -650,7 +682,7 @@ void Rib::apply(const Config& config, const std::vector<bgp::PeerId>& ids, TimeP
   }
   s.reject_as_sets = config.bgp.reject_as_sets;
   for (std::size_t i = 0; i < s.peers.size(); ++i) {
-    s.apply_to(bgp::PeerId{static_cast<std::uint16_t>(i)}, now);
+    s.apply_to(bgp::PeerId{static_cast<std::uint16_t>(i)}, judgement, now);
   }
   Exporter::NewOptions exported;
   for (std::size_t i = 0; i < s.peers.size(); ++i) {

@@ -126,7 +126,10 @@ struct Rib::State {
   void add_static_route(const StaticRouteConfig& route);
   [[nodiscard]] bool has_path(const StaticRouteConfig& route) const;
   void refuse_static_route(const IpPrefix& prefix);
-  void apply_to(bgp::PeerId id, TimePoint now);
+  [[nodiscard]] Announced announced(const StaticRouteConfig& route) const;
+  /// Whether what is ours, and so refused from others, is as before.
+  enum class Judgement : std::uint8_t { kSame, kDiffers };
+  void apply_to(bgp::PeerId id, Judgement judgement, TimePoint now);
   void take_settings(Peer& peer) const;
   void add_route(const IpPrefix& prefix, SourceId source, Announced announced,
                  std::span<const TargetTable::Wish> wishes);

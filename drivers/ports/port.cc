@@ -17,6 +17,7 @@
 #include "drivers/kernel/link.h"
 #include "drivers/ports/af_packet_fanout.h"
 #include "drivers/ports/af_packet_steering.h"
+#include "drivers/ports/socket_path.h"
 #include "drivers/ports/special_queues.h"
 #include "logging/log.h"
 
@@ -183,6 +184,12 @@ Result<Port> Port::open(const PortOptions& options, PacketPools& pools) {
       // The kernel hands over the outer tag beside the frame, and the driver puts it back as
       // 802.1Q's, whatever it was.
       facts.outer_tag = OuterTag::kAnyVlan;
+    }
+  }
+
+  if (const auto socket = listening_socket(string)) {
+    if (auto done = make_room_for_socket(*socket); !done) {
+      return refuse(done.error().message, done.error().code);
     }
   }
 

@@ -1,0 +1,129 @@
+"""A guest behind a vhost-user port: traffic to and from the fabric, announced while it is there, withdrawn when it is gone.
+
+    legacy ── leaf1 ─┐
+                     bms1 (Lastmile, mode host) ── vhost-user ── guest (dpdk-testpmd, virtio-user, answers ARP and echo)
+              leaf2 ─┘
+"""
+import os
+import re
+import shutil
+import signal
+import subprocess
+
+import pytest
+
+from lablib import fabric, frr, lastmile, topology
+from lablib.netns import Lab, wait_for
+
+TESTPMD = shutil.which("dpdk-testpmd")
+GUEST = "198.51.100.7"
+LEAVES = ("leaf1", "leaf2")
+PATIENCE = 60
+
+pytestmark = pytest.mark.skipif(TESTPMD is None, reason="dpdk-testpmd is not installed")
+
+
+class Guest:
+    """A guest that answers ARP and ICMP echo for whatever address it is asked for."""
+
+    def __init__(self, socket, log):
+        self.socket, self.log, self.process = socket, log, None
+
+    def start(self):
+        # Ordinary memory, which vhost-user can share too; no hugepages of the machine. With a period for statistics it
+        # does not read its standard input.
+        with open(self.log, "ab") as log:
+            self.process = subprocess.Popen(
+                ["nice", "-n", "15", TESTPMD, "--lcores", "0,1@(0-1)", "--no-huge", "-m", "128", "--no-pci", "--no-shconf",
+                 "--no-telemetry", "--file-prefix", f"lmguest{os.getpid()}",
+                 "--vdev", f"net_virtio_user0,path={self.socket},mac=02:00:00:00:00:77,queue_size=256",
+                 "--", "--total-num-mbufs=2048", "--forward-mode=icmpecho", "--auto-start", "--stats-period", "30"],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+            )  # fmt: skip
+
+    def kill(self):
+        if self.process is not None:
+            self.process.send_signal(signal.SIGKILL)
+            self.process.wait()
+            self.process = None
+
+
+@pytest.fixture(scope="module")
+def guests():
+    """The fabric with one server, whose configuration has a guest; `guest` is not running yet."""
+    lab = Lab("lmguest")
+    lab.remove()
+    node = topology.node("bms1")
+    guest = None
+    try:
+        fabric.up(lab)
+        folder = lab.folder("bms1")
+        guest = Guest(folder / "vnf1.sock", folder / "guest.log")
+        text = lastmile.configuration(node, folder).replace(
+            "ports:\n", f'ports:\n  vnf1: {{device: "net_vhost0,iface={guest.socket}", side: local}}\n'
+        )
+        text += f"routes:\n  - {{prefix: {GUEST}/32, via: [{{port: vnf1, address: {GUEST}}}], announce: true}}\n"
+        (folder / "server.yaml").write_text(text)
+        lab.start("bms1", "lastmiled", [str(lastmile.BUILD / "lastmiled"), str(folder / "server.yaml")])
+        wait_for("sessions", lambda: lastmile.established(lab, "bms1") == {"up1", "up2"}, PATIENCE)
+        lab.guest = guest
+        yield lab
+    finally:
+        if guest:
+            guest.kill()
+        lab.remove()
+
+
+def link(lab):
+    return {p["name"]: p["link"] for p in lastmile.show(lab, "bms1", "ports").get("ports", [])}["vnf1"]
+
+
+def heard(lab):
+    """The leaves that have the guest's address from this server."""
+    return {leaf for leaf in LEAVES if frr.has_route(lab, leaf, f"{GUEST}/32")}
+
+
+def lost(lab, count=10):
+    """Percent of the pings from behind the leaf."""
+    out = lab.run("legacy", "ping", "-n", "-c", str(count), "-i", "0.1", "-W", "2", GUEST, check=False)
+    told = re.search(r"(\d+)% packet loss", out)
+    return int(told[1]) if told else 100
+
+
+def test_a_guest_is_announced_while_it_is_there(guests):
+    lab = guests
+    assert link(lab) == "down"
+    assert heard(lab) == set()
+    for _ in range(2):  # the second time is a restart of the guest
+        lab.guest.start()
+        wait_for("both leaves hear of the guest", lambda: heard(lab) == set(LEAVES), PATIENCE)
+        assert link(lab) == "up"
+        wait_for("the guest answers the fabric", lambda: lost(lab, 1) == 0, PATIENCE)
+        assert lost(lab) == 0
+        lab.guest.kill()
+        wait_for("no leaf has the guest any more", lambda: heard(lab) == set(), PATIENCE)
+        assert link(lab) == "down"
+    told = [line for line in lastmile.command(lab, "bms1", "events").splitlines() if "vnf1" in line]
+    assert sum(" up" in line for line in told) == 2 and sum("down" in line for line in told) >= 2, told
+    # The guest's packets took no default route while it was gone, and nothing went from uplink to uplink.
+    route = lastmile.show(lab, "bms1", f"routes {GUEST}/32")["routes"][0]
+    assert route["source"] == "static" and route["best"]
+
+
+def test_after_a_kill_the_socket_of_a_guest_is_no_obstacle(bare):
+    socket = bare.folder / "guests" / "vnf1.sock"
+    text = bare.config().read_text().replace(
+        "ports:\n", f'ports:\n  vnf1: {{device: "net_vhost0,iface={socket}", side: local}}\n'
+    )
+    process = bare.start(bare.config(text))
+    assert process.poll() is None, bare.log()
+    process.kill()
+    process.wait()
+    assert socket.exists()
+    again = bare.start(bare.config(text))
+    assert again.poll() is None, bare.log()
+    other = bare.run(str(lastmile.BUILD / "lastmiled"), str(bare.config(text.replace("control.sock", "other.sock"))), check=False)
+    assert f"somebody else listens on {socket}" in other.stderr + other.stdout
+    again.send_signal(signal.SIGTERM)
+    assert again.wait(timeout=20) == 0
+    assert not socket.exists()
