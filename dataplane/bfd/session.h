@@ -109,7 +109,8 @@ class Session {
   [[nodiscard]] Diagnostic last_down_reason() const { return last_down_reason_; }
   /// Longest time between two packets while Up.
   [[nodiscard]] Interval longest_gap() const { return longest_gap_; }
-  /// Another number whenever anything of the above may have changed: with most packets nothing does.
+  /// Another number whenever anything of the above may have changed: with most packets nothing
+  /// does.
   [[nodiscard]] std::uint32_t revision() const { return revision_; }
 
  private:

@@ -76,8 +76,8 @@ class BfdStage final : private bfd::EngineOutside {
   void set_alive(NextHopId next_hop, bfd::Alive alive) override;
   [[nodiscard]] bool tell(const bfd::StateChanged& change) override;
 
-  /// Mostly it is the one that was: a received packet moves its session's into the future, which the
-  /// engine finds out when its turn comes.
+  /// Mostly it is the one that was: a received packet moves its session's into the future, which
+  /// the engine finds out when its turn comes.
   void note_deadline() {
     const bfd::Instant next = engine_.next_deadline();
     if (next == noted_deadline_) return;

@@ -40,12 +40,13 @@ Exits::Exits(std::span<const WorkerPort> ports, const WorkerHost& host,
     host_ = std::make_unique<Exception>(Exception{
         .kernel_mac = host.mac,
         .router_mac = host.router_mac,
-        .buffer = {{host.device, host.transmit_queue, host.transmit_through.get(), kHostInterface, {}},
-                   counters,
-                   tap,
-                   DropReason::kHostFull,
-                   &counters.host.sent_packets,
-                   &counters.host.sent_bytes}});
+        .buffer = {
+            {host.device, host.transmit_queue, host.transmit_through.get(), kHostInterface, {}},
+            counters,
+            tap,
+            DropReason::kHostFull,
+            &counters.host.sent_packets,
+            &counters.host.sent_bytes}});
   }
 }
 

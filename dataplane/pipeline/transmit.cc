@@ -16,8 +16,9 @@ unsigned TransmitBuffer::send(std::span<rte_mbuf*> packets) {
   // until they take none.
   unsigned sent = 0;
   while (sent < packets.size()) {
-    const std::uint16_t taken = rte_eth_tx_burst(to_.device.value(), to_.queue, packets.data() + sent,
-                                                 static_cast<std::uint16_t>(packets.size() - sent));
+    const std::uint16_t taken =
+        rte_eth_tx_burst(to_.device.value(), to_.queue, packets.data() + sent,
+                         static_cast<std::uint16_t>(packets.size() - sent));
     if (taken == 0) break;
     sent += taken;
   }
