@@ -59,12 +59,6 @@ PortOptions port_options(const PortConfig& owner, const Config& config) {
   return options;
 }
 
-PortOptions port_options(const PortConfig& port, const Config& config) {
-  PortOptions options = port_options(port, config.dataplane);
-  options.spare_buffers = held_by_others(config, port);
-  return options;
-}
-
 /// The DPDK side of a kernel pair (drivers/exception/kernel_pair.h), which is what twins and the
 /// host interface are made of.
 std::size_t kernel_pair_memory(std::uint16_t mtu, const DataplaneConfig& dataplane) {

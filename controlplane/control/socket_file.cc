@@ -16,24 +16,10 @@
 #include <thread>
 #include <vector>
 
+#include "controlplane/io/descriptor.h"
+
 namespace lastmile {
 namespace {
-
-class Descriptor {
- public:
-  explicit Descriptor(int descriptor) : descriptor_(descriptor) {}
-  ~Descriptor() {
-    if (descriptor_ >= 0) ::close(descriptor_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  [[nodiscard]] int get() const { return descriptor_; }
-  [[nodiscard]] bool valid() const { return descriptor_ >= 0; }
-  [[nodiscard]] int release() { return std::exchange(descriptor_, -1); }
-
- private:
-  int descriptor_;
-};
 
 tl::unexpected<std::string> failed(const std::string& path, std::string_view what) {
   return tl::unexpected(fmt::format("control socket {}: {}: {}", path, what, std::strerror(errno)));
@@ -126,12 +112,12 @@ tl::expected<SocketFile, std::string> SocketFile::claim(const std::string& path,
     return failed(path, "its directory can't be made");
   }
   const Descriptor parent{::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
-  if (!parent.valid()) return failed(path, "its directory can't be opened");
+  if (!parent) return failed(path, "its directory can't be opened");
   if (auto locked = lock(parent.get(), path); !locked) return tl::unexpected(locked.error());
   if (auto free = expect_free(path); !free) return tl::unexpected(free.error());
 
   Descriptor listener{new_socket()};
-  if (!listener.valid()) return failed(path, "no socket");
+  if (!listener) return failed(path, "no socket");
   // Under the lock and beside the real name, so the name needs to be unique to us only; cut to fit.
   std::string temporary = fmt::format("{}/.{}", directory, ::getpid());
   if (temporary.size() >= sizeof(sockaddr_un::sun_path)) temporary = path;

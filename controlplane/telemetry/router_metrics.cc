@@ -335,8 +335,7 @@ void add_metrics_command(CommandTable& table, const ShowSource& source) {
              {},
              [&source](const Json&) -> CommandResult {
                return Json{{"text", router_metrics(source, MetricsFormat::kOpenMetrics)}};
-             },
-             Access::kRead});
+             }});
 }
 
 }  // namespace lastmile

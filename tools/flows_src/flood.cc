@@ -48,7 +48,9 @@ struct Victim {
 // --- frames --------------------------------------------------------------------------------------
 
 void append(Frame& frame, std::span<const std::uint8_t> bytes) {
-  frame.insert(frame.end(), bytes.begin(), bytes.end());
+  // One by one: GCC 12 sees insert() of a range write past the end of the vector that it has just
+  // grown.
+  for (const std::uint8_t octet : bytes) frame.push_back(octet);
 }
 void append(Frame& frame, Ipv4Address address) {
   append(frame, address.to_wire());
