@@ -330,10 +330,7 @@ std::string router_metrics(const ShowSource& source, MetricsFormat format) {
 }
 
 void add_metrics_command(CommandTable& table, const ShowSource& source) {
-  table.add({"metrics",
-             "all metrics, as OpenMetrics",
-             {},
-             [&source](const Json&) -> CommandResult {
+  table.add({"metrics", "all metrics, as OpenMetrics", {}, [&source](const Json&) -> CommandResult {
                return Json{{"text", router_metrics(source, MetricsFormat::kOpenMetrics)}};
              }});
 }
