@@ -99,7 +99,7 @@ std::string verb_list() {
   for (const Verb& verb : kVerbs) {
     const std::string call =
         fmt::format("{}{}{}", verb.words, verb.argument.empty() ? "" : " ", verb.argument);
-    text += fmt::format("  {:<35}{}\n", call, verb.help);
+    text += fmt::format("  {:<37}{}\n", call, verb.help);
   }
   return text;
 }
