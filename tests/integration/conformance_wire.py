@@ -10,6 +10,7 @@ MACS: addresses of the router's ports and of lm0, as JSON.
 from __future__ import annotations
 
 import ctypes
+import errno
 import json
 import os
 import select
@@ -236,6 +237,10 @@ class Wires:
                     frame, address = wire.recvfrom(65536)
                 except BlockingIOError:
                     break
+                except OSError as error:
+                    if error.errno != errno.ENETDOWN:
+                        raise
+                    break  # said once by an interface that is down
                 ours = address[2] == socket.PACKET_OUTGOING
                 # The kernel behind a twin looks for neighbors and routers in multicasts and ARP.
                 chatter = not name.startswith("lm") and (frame[0] & 1 or frame[12:14] == b"\x08\x06")
