@@ -99,7 +99,8 @@ def test_a_guest_is_announced_while_it_is_there(guests):
         wait_for("both leaves hear of the guest", lambda: heard(lab) == set(LEAVES), PATIENCE)
         assert link(lab) == "up"
         wait_for("the guest answers the fabric", lambda: lost(lab, 1) == 0, PATIENCE)
-        assert lost(lab) == 0
+        # On two busy processors a guest that spins may be late once.
+        wait_for("the guest answers every ping", lambda: lost(lab) == 0, PATIENCE)
         lab.guest.kill()
         wait_for("no leaf has the guest any more", lambda: heard(lab) == set(), PATIENCE)
         assert link(lab) == "down"

@@ -50,7 +50,7 @@ class Editor:
             self.description, self.timers, self.passive, self.shutdown, self.remote_asn, self.allow_own_as,
             self.group_of, self.group_settings, self.import_policy, self.export_policy, self.policy, self.rule,
             self.prefix_list, self.static_route, self.listen_range, self.max_prefixes, self.order, self.yes_or_no,
-            self.graceful_restart, self.add_path, self.add_path_limit,
+            self.graceful_restart, self.add_path,
         ]  # fmt: skip
 
     def edit(self) -> str:
@@ -181,10 +181,16 @@ class Editor:
         return self.of_neighbor("graceful-restart", {"mode": self.chance.choice(("helper", "off", "restarter"))})
 
     def add_path(self):
-        return self.of_neighbor("add-path", self.chance.choice(("off", "receive", "send", "both")))
-
-    def add_path_limit(self):
-        return self.of_neighbor("add-path-limit", self.chance.choice((1, 4, "all")))
+        """With a limit only where several paths are sent: it is refused elsewhere."""
+        neighbor = self.neighbor()
+        neighbor.pop("add-path-limit", None)
+        neighbor.pop("add-path", None)
+        mode = self.chance.choice(("off", "receive", "send", "both", None))
+        if mode:
+            neighbor["add-path"] = mode
+        if mode in ("send", "both") and self.chance.random() < 0.5:
+            neighbor["add-path-limit"] = self.chance.choice((1, 4, "all"))
+        return f"{neighbor['port']} {mode}, {neighbor.get('add-path-limit', 'no')} limit"
 
     def order(self):
         self.chance.shuffle(self.config["bgp"]["neighbors"])

@@ -75,10 +75,14 @@ def test_every_kind_of_check_and_another_one_in_place(bare):
     for name, service in services(bare).items():
         assert CHECKS[name][2] in service["last_check"]["detail"], service
         assert (service["appearance"] == "announced") == (expected[name] == "up"), service
-    # A killed program leaves no zombie.
+    # A killed program leaves no zombie behind it, only for the moment until it is waited for.
     daemon = bare.processes[-1].pid
-    children = subprocess.run(["ps", "--ppid", str(daemon), "-o", "stat="], capture_output=True, text=True, check=False)
-    assert "Z" not in children.stdout
+
+    def children() -> str:
+        done = subprocess.run(["ps", "--ppid", str(daemon), "-o", "stat="], capture_output=True, text=True, check=False)
+        return done.stdout
+
+    wait_for("no zombie is left", lambda: "Z" not in children(), PATIENCE)
 
     mended = {name: check for name, (check, _, _) in CHECKS.items()} | {"other-name": CHECKS["verified"][0]}
     bare.config(configuration(bare, mended))
