@@ -26,7 +26,7 @@ TEST(CaptureRequest, HasBoundsUnlessToldOtherwise) {
   EXPECT_EQ(request->time, std::chrono::seconds{600});
   EXPECT_EQ(request->snap, 65'535U);
   const auto told = capture_request(
-      {{"of", "drops"}, {"packets", 1}, {"bytes", 2}, {"seconds", 3}, {"snap", 64}});
+      {{"of", "drops"}, {"packets", 1U}, {"bytes", 2U}, {"seconds", 3U}, {"snap", 64U}});
   ASSERT_TRUE(told);
   EXPECT_EQ(told->packets, 1U);
   EXPECT_EQ(told->bytes, 2U);
@@ -37,9 +37,9 @@ TEST(CaptureRequest, HasBoundsUnlessToldOtherwise) {
 TEST(CaptureRequest, SaysWhatIsWrong) {
   EXPECT_EQ(wrong({{"packets", 1}}),
             "\"of\" is missing; expected the name of a port, \"any\" or \"drops\"");
-  EXPECT_EQ(wrong({{"of", "up1"}, {"snap", 65'536}}),
+  EXPECT_EQ(wrong({{"of", "up1"}, {"snap", 65'536U}}),
             "\"snap\" is out of range; expected a number from 14 to 65535");
-  for (const Json& number : {Json(0), Json(-1), Json("7"), Json(1.5), Json()}) {
+  for (const Json& number : {Json(0U), Json(-1), Json("7"), Json(1.5), Json()}) {
     EXPECT_EQ(wrong({{"of", "up1"}, {"packets", number}}),
               "\"packets\" is out of range; expected a number from 1 to 1000000000");
   }

@@ -2,6 +2,7 @@
 // come when they come, within a generous limit.
 
 #include "controlplane/checks/check_runner.h"
+#include "controlplane/checks/attempt.h"
 
 #include <gtest/gtest.h>
 #include <netinet/in.h>

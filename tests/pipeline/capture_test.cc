@@ -122,9 +122,7 @@ TEST_F(CaptureTest, DropsHaveTheirReasonAndWhereTheyCameIn) {
 TEST_F(CaptureTest, EveryDropThatIsCountedIsSeen) {
   begin(Capture::Of::kDrops);
   devices_.up1.leave_room(0);
-  receive(devices_.lan, packet("10.1.2.3"));              // tx-full
-  devices_.up1_twin.receive(packet("10.1.2.3").bytes());  // tx-full
-  run();
+  receive(devices_.lan, packet("10.1.2.3"));  // tx-full
   devices_.up1_twin.leave_room(0);
   receive(devices_.up1,
           Packet().eth(kUp1Mac, kLeaf1Mac).ethertype(0x0806).payload(46));  // twin-full
@@ -132,9 +130,8 @@ TEST_F(CaptureTest, EveryDropThatIsCountedIsSeen) {
           Packet().eth(kUp2Mac, kServerMac).ethertype(0x0800).payload(46));  // not-for-us
   std::vector<std::string_view> reasons;
   for (const Seen& one : seen()) reasons.push_back(to_string(one.header.reason));
-  EXPECT_EQ(reasons,
-            (std::vector<std::string_view>{"tx-full", "tx-full", "twin-full", "not-for-us"}));
-  EXPECT_EQ(counted().total_drops(), 4U);
+  EXPECT_EQ(reasons, (std::vector<std::string_view>{"tx-full", "twin-full", "not-for-us"}));
+  EXPECT_EQ(counted().total_drops(), 3U);
   devices_.up1.clear();
   devices_.up1_twin.clear();
 }

@@ -102,6 +102,7 @@ TestDevice::TestDevice(const std::string& name) {
 }
 
 void TestDevice::receive(rte_mbuf* packet) {
+  packet->port = port_;  // as every driver says but DPDK's for rings
   if (rte_ring_enqueue(from_wire_, packet) != 0) give_up("receive ring is full");
 }
 

@@ -125,7 +125,7 @@ TEST(Churn, AgreesWithAModelThatStartsAfresh) {
       const PeerCounts counts = f.rib->counts(f.peer(i));
       ASSERT_EQ(counts.received[0] + counts.received[1], model.offers[i].size());
     }
-    ASSERT_EQ(f.rib->summary().prefixes[0] + f.rib->summary().prefixes[1], all.size() + 5);
+    ASSERT_EQ(f.rib->summary().prefixes[0] + f.rib->summary().prefixes[1], all.size() + 7);
   }
   f.rib.reset();
   EXPECT_EQ(f.plane.live_groups(), 0U);
@@ -194,7 +194,7 @@ TEST(Scale, BytesGroupsAndOperationsOfAFullTable) {
   feed(0);
   const auto one = rib.summary().memory_bytes;
   EXPECT_EQ(rib.counts(RibFixture::peer(0)).accepted[0], kRoutes);
-  EXPECT_EQ(rib.summary().installed[0], kRoutes + 4);
+  EXPECT_EQ(rib.summary().installed[0], kRoutes + 6);
   EXPECT_LT((one - empty) / kRoutes, 120U);
   const auto operations = plane.operations;
 
@@ -212,7 +212,7 @@ TEST(Scale, BytesGroupsAndOperationsOfAFullTable) {
   rib.on_down(RibFixture::peer(1), "test", now);
   settle();
   EXPECT_EQ(plane.removals, kRoutes);
-  EXPECT_EQ(rib.summary().prefixes[0], 4U);
+  EXPECT_EQ(rib.summary().prefixes[0], 6U);
   EXPECT_EQ(rib.summary().attribute_sets, 1U) << "ours, and nobody is told";
   EXPECT_LE(plane.groups, 10U);
 }

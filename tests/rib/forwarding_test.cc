@@ -129,7 +129,7 @@ TEST(Forwarding, ManyRoutesShareOneGroup) {
   }
   f.settle();
   EXPECT_EQ(f.plane.acquisitions, before + 1);
-  EXPECT_EQ(f.rib->summary().installed[0], 1004U);
+  EXPECT_EQ(f.rib->summary().installed[0], 1006U);
   f.down(0);
   f.settle(64);
   EXPECT_EQ(f.plane.acquisitions, before + 2);
@@ -175,8 +175,9 @@ TEST(Forwarding, SessionLostDuringTheSweepOfAnother) {
   f.up(1);
   f.settle(16);
   EXPECT_EQ(f.plane.routes.size(), 7U);
-  EXPECT_EQ(f.rib->summary().prefixes[0], 4U);
-  EXPECT_EQ(f.rib->summary().next_hops, 3U) << "host, glean, port: no hop of a session is left";
+  EXPECT_EQ(f.rib->summary().prefixes[0], 6U);
+  EXPECT_EQ(f.rib->summary().next_hops, 4U)
+      << "host, glean, port, broadcast: no hop of a session is left";
 }
 
 TEST(Forwarding, EverythingIsGivenBackAtTheEnd) {
@@ -198,7 +199,7 @@ TEST(Forwarding, EverythingIsGivenBackAtTheEnd) {
 TEST(Forwarding, RefusedRouteIsShownAndTriedAgainWhenThereIsRoom) {
   RibFixture f;
   f.start(1);
-  f.plane.max_routes = 6;
+  f.plane.max_routes = 8;
   f.announce(0, "20.0.0.0/24", f.path({65001}));
   f.announce(0, "20.0.1.0/24", f.path({65001}));
   f.settle();
@@ -219,14 +220,14 @@ TEST(Forwarding, RefusedRouteIsShownAndTriedAgainWhenThereIsRoom) {
 TEST(Forwarding, RefusedRouteThatIsWithdrawnIsForgotten) {
   RibFixture f;
   f.start(1);
-  f.plane.max_routes = 5;
+  f.plane.max_routes = 7;
   f.announce(0, "20.0.0.0/24", f.path({65001}));
   f.settle();
   EXPECT_EQ(f.rib->summary().fib_failures, 1U);
   f.withdraw(0, "20.0.0.0/24");
   f.settle();
   EXPECT_EQ(f.rib->summary().fib_failures, 0U);
-  EXPECT_EQ(f.rib->summary().prefixes[0], 4U);
+  EXPECT_EQ(f.rib->summary().prefixes[0], 6U);
 }
 
 TEST(Forwarding, NoGroupForAllPathsLeavesTheBestOne) {

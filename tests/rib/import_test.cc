@@ -158,7 +158,7 @@ TEST(Import, RefusedRouteThatBecomesAcceptableAndBack) {
   EXPECT_EQ(f.plane.route("20.0.0.0/24"), "none");
   EXPECT_EQ(f.rib->counts(f.peer(0)).received[0], 1U);
   f.withdraw(0, "20.0.0.0/24");
-  EXPECT_EQ(f.rib->summary().prefixes[0], 4U);
+  EXPECT_EQ(f.rib->summary().prefixes[0], 6U);
 }
 
 TEST(Import, AllowOwnAsIsPerPeer) {
@@ -257,7 +257,7 @@ TEST(Show, LongestMatchAllByPeerAndWalk) {
   EXPECT_EQ(match("2001:db9::1"), "none");
 
   const auto all = f.rib->routes({}, f.now);
-  ASSERT_EQ(all.size(), 10U);
+  ASSERT_EQ(all.size(), 12U);
   EXPECT_TRUE(std::ranges::is_sorted(all, {}, &RouteView::prefix));
   EXPECT_EQ(f.rib->routes({}, f.now, 3).size(), 3U);
   EXPECT_EQ(f.rib->routes({.prefix = {}, .address = {}, .peer = f.peer(1)}, f.now).size(), 3U);
@@ -270,7 +270,7 @@ TEST(Show, LongestMatchAllByPeerAndWalk) {
       EXPECT_TRUE(walked.insert(to_string(v.prefix)).second);
     });
   }
-  EXPECT_EQ(walked.size(), 10U);
+  EXPECT_EQ(walked.size(), 12U);
 }
 
 }  // namespace
