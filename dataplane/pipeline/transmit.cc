@@ -1,7 +1,6 @@
 #include "dataplane/pipeline/transmit.h"
 
-#include <rte_ethdev.h>
-
+#include "dataplane/pipeline/send_burst.h"
 #include "dataplane/pipeline/transmit_handover.h"
 #include "dataplane/pipeline/vlan_tags.h"
 
@@ -12,17 +11,7 @@ unsigned TransmitBuffer::send(std::span<rte_mbuf*> packets) {
     return static_cast<unsigned>(to_.through->give(packets));
   if (!has_device()) [[unlikely]]
     return 0;
-  // Drivers may take part of a burst (a ring that wraps, a limit of their own): offer the rest
-  // until they take none.
-  unsigned sent = 0;
-  while (sent < packets.size()) {
-    const std::uint16_t taken =
-        rte_eth_tx_burst(to_.device.value(), to_.queue, packets.data() + sent,
-                         static_cast<std::uint16_t>(packets.size() - sent));
-    if (taken == 0) break;
-    sent += taken;
-  }
-  return sent;
+  return send_burst(to_.device, to_.queue, packets);
 }
 
 void TransmitBuffer::count_sent(std::uint64_t packets, std::uint64_t bytes) {

@@ -6,8 +6,8 @@
 #include <cstring>
 #include <span>
 
+#include "dataplane/pipeline/send_burst.h"
 #include "dataplane/pipeline/transmit_handover.h"
-#include "dataplane/pipeline/vlan_tags.h"
 
 namespace lastmile {
 namespace {
@@ -37,18 +37,6 @@ Ingress ingress_of_host(WorkerCounters& counters) {
   ingress.counters = &counters.host;
   ingress.hop_cost = 0;
   return ingress;
-}
-
-/// Drivers may take part of a burst: offers the rest until they take none. Returns how many.
-unsigned send(std::uint16_t device, std::uint16_t queue, std::span<rte_mbuf*> packets) {
-  unsigned sent = 0;
-  while (sent < packets.size()) {
-    const std::uint16_t taken = rte_eth_tx_burst(device, queue, packets.data() + sent,
-                                                 static_cast<std::uint16_t>(packets.size() - sent));
-    if (taken == 0) break;
-    sent += taken;
-  }
-  return sent;
 }
 
 }  // namespace
@@ -141,7 +129,7 @@ unsigned WorkerLoop::send_for_others() {
   for (const auto& handover : sends_for_) {
     const auto count = static_cast<unsigned>(handover->take(received_));
     if (count == 0) continue;
-    give_up(send(handover->device().value(), handover->queue(), {received_.data(), count}), count);
+    give_up(send_burst(handover->device(), handover->queue(), {received_.data(), count}), count);
     total += count;
   }
   return total;
