@@ -20,9 +20,9 @@ using Descriptor = asio::posix::stream_descriptor;
 
 namespace {
 
-/// Octets for one event: about 2000 routes of a full table, so that taking them in holds the
-/// control thread for a millisecond.
-constexpr std::size_t kReadChunk = 32 * 1024;
+/// Octets for one event: about 1000 routes of a full table, 4000 at most, so that taking them in
+/// holds the control thread for a millisecond or two.
+constexpr std::size_t kReadChunk = 16 * 1024;
 /// Connections taken from a listener before others get their turn.
 constexpr int kAcceptBurst = 16;
 constexpr std::chrono::seconds kLinger{1};

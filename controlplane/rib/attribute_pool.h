@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "controlplane/bgp/wire/message.h"
-#include "controlplane/rib/hash_index.h"
+#include "dataplane/net/hash_index.h"
 #include "controlplane/rib/path.h"
 
 namespace lastmile::rib {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <tuple>
+#include <utility>
 
 namespace lastmile::rib {
 
@@ -12,7 +13,9 @@ static_assert(static_cast<int>(SourceKind::kLocal) == static_cast<int>(policy::S
 namespace {
 
 /// What is in use is held by Adj-RIB-Out; more than this would only keep old attributes alive.
-constexpr std::size_t kMostMade = 65536;
+constexpr std::size_t kMostMade = 16384;
+/// Of the old ones, that are let go in one round of work: more than it makes.
+constexpr std::size_t kLetGo = 2048;
 
 /// RFC 6996.
 bool is_private(bgp::Asn asn) {
@@ -82,23 +85,39 @@ bool operator==(const ExportKind& a, const ExportKind& b) {
   return a.policy == b.policy || (a.policy && b.policy && a.policy->rules() == b.policy->rules());
 }
 
+ExportView::~ExportView() {
+  for (const auto& made : made_) release(made);
+  for (const auto& made : retired_) release(made);
+}
+
 void ExportView::tidy() {
   // It has no reference to the set, and numbers are used again.
   last_.reset();
-  if (made_.size() > kMostMade) forget();
+  for (std::size_t n = 0; n < kLetGo && !retired_.empty(); ++n) {
+    release(*retired_.begin());
+    retired_.erase(retired_.begin());
+  }
+  if (made_.size() > kMostMade) retire();
 }
 
 void ExportView::change(ExportKind kind) {
-  forget();
+  retire();
   kind_ = std::move(kind);
 }
 
-void ExportView::forget() {
-  for (const auto& [key, out] : made_) {
-    core_.attributes.release(attributes_of(key));
-    core_.attributes.release(out);
+void ExportView::release(const Made::value_type& made) {
+  core_.attributes.release(attributes_of(made.first));
+  core_.attributes.release(made.second);
+}
+
+void ExportView::retire() {
+  if (retired_.empty()) {
+    retired_ = std::exchange(made_, {});
+  } else {
+    // Reload right after reload; else the old ones have gone by now.
+    for (const auto& made : made_) release(made);
+    made_.clear();
   }
-  made_.clear();
   last_.reset();
 }
 

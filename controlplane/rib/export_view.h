@@ -65,7 +65,7 @@ class ExportView {
  public:
   ExportView(RibCore& core, bgp::Asn own_asn, ExportKind kind)
       : core_(core), own_asn_(own_asn), kind_(std::move(kind)) {}
-  ~ExportView() { forget(); }
+  ~ExportView();
   ExportView(const ExportView&) = delete;
   ExportView& operator=(const ExportView&) = delete;
 
@@ -87,13 +87,18 @@ class ExportView {
   [[nodiscard]] bgp::Asn shown_asn() const;
   [[nodiscard]] AttributeId make_outgoing(AttributeId attributes, std::size_t rule);
   const bgp::PathAttributes& unpacked(AttributeId attributes);
-  void forget();
+  using Made = std::unordered_map<std::uint64_t, AttributeId>;
+
+  void release(const Made::value_type& made);
+  void retire();
 
   RibCore& core_;
   bgp::Asn own_asn_;
   ExportKind kind_;
   /// Attributes as in the Loc-RIB and the policy's rule → as announced. Holds references to both.
-  std::unordered_map<std::uint64_t, AttributeId> made_;
+  Made made_;
+  /// Of these nothing is asked any more; the references are given back a few at a time.
+  Made retired_;
   /// The set that was looked at last: routes that share one come together.
   std::optional<std::pair<AttributeId, bgp::PathAttributes>> last_;
 };

@@ -419,7 +419,10 @@ void FamilyRib<Address>::uninstall(Record& record) {
   }
   if ((record.flags & (kExportable | kConfirmed)) == kExportable) {
     // Its confirmation is still to come, and would be taken for that of a later route.
-    std::erase_if(unconfirmed_, [&](const Unconfirmed& u) { return u.prefix == record.prefix; });
+    assert(!unconfirmed_.empty());
+    const FibSequence with_the_last = unconfirmed_.back().sequence;
+    unconfirmed_.push_back({with_the_last, record.prefix, Unconfirmed::Kind::kEnd});
+    ++ends_[record.prefix];
   }
   record.flags &= static_cast<std::uint8_t>(~kConfirmed);
   if (record.forwarding == kNotForwarded) return;
@@ -488,10 +491,15 @@ void FamilyRib<Address>::on_failure(const Prefix<Address>& prefix, FibError erro
 }
 
 template <class Address>
-void FamilyRib<Address>::on_applied(FibSequence applied) {
-  while (!unconfirmed_.empty() && unconfirmed_.front().sequence <= applied) {
-    const Prefix<Address> prefix = unconfirmed_.front().prefix;
+std::size_t FamilyRib<Address>::on_applied(FibSequence applied, std::size_t limit) {
+  std::size_t done = 0;
+  for (; done < limit && is_confirmed(applied); ++done) {
+    const auto [sequence, prefix, kind] = unconfirmed_.front();
     unconfirmed_.pop_front();
+    if (const auto end = ends_.find(prefix); end != ends_.end()) {
+      if (kind == Unconfirmed::Kind::kEnd && --end->second == 0) ends_.erase(end);
+      continue;
+    }
     const std::uint32_t number = table_.find(prefix);
     if (number == PrefixTable<Record>::kNotFound) continue;
     Record& record = table_[number];
@@ -500,6 +508,7 @@ void FamilyRib<Address>::on_applied(FibSequence applied) {
     journal_.entries.push_back(prefix);
     note_cover(record);
   }
+  return done;
 }
 
 template <class Address>
@@ -519,9 +528,11 @@ auto FamilyRib<Address>::advanced(Milestone milestone) const -> Milestone {
 }
 
 template <class Address>
-void FamilyRib<Address>::retry_failed() {
-  for (auto it = failed_.begin(); it != failed_.end() && core_.retry_credit > 0; ++it) {
-    --core_.retry_credit;
+void FamilyRib<Address>::retry_failed(std::size_t limit) {
+  if (undecided() != 0) return;  // these may be among them, and the tables may refuse them again
+  std::size_t most = std::min<std::uint64_t>(core_.retry_credit, limit);
+  core_.retry_credit -= std::min<std::uint64_t>(most, failed_.size());
+  for (auto it = failed_.begin(); it != failed_.end() && most > 0; ++it, --most) {
     mark_dirty(table_.find(it->first));
   }
 }

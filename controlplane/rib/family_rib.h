@@ -88,9 +88,14 @@ class FamilyRib {
 
   // --- the forwarding tables' answers ---
   void on_failure(const Prefix<Address>& prefix, FibError error);
-  void on_applied(FibSequence applied);
-  /// Room has become free: tries refused routes again, at most core.retry_credit.
-  void retry_failed();
+  /// Announces what the tables have taken, at most `limit` prefixes; returns how many it looked at.
+  std::size_t on_applied(FibSequence applied, std::size_t limit);
+  /// Whether on_applied() has more to do.
+  [[nodiscard]] bool is_confirmed(FibSequence applied) const {
+    return !unconfirmed_.empty() && unconfirmed_.front().sequence <= applied;
+  }
+  /// Room has become free: tries refused routes again, at most core.retry_credit and `limit`.
+  void retry_failed(std::size_t limit);
 
   // --- for export and show ---
   [[nodiscard]] const PrefixTable<Record>& table() const { return table_; }
@@ -158,9 +163,13 @@ class FamilyRib {
   void note_generated(const Record& record);
   void fail(Record& record, FibError error);
 
+  /// A prefix that is announced when the tables have come so far; or, behind those of its kind, the
+  /// end of a prefix: they are void.
   struct Unconfirmed {
+    enum class Kind : std::uint8_t { kAnnouncement, kEnd };
     FibSequence sequence;
     Prefix<Address> prefix;
+    Kind kind = Kind::kAnnouncement;
   };
 
   enum class Deferral : std::uint8_t { kNone, kDeferred, kTelling };
@@ -172,8 +181,9 @@ class FamilyRib {
   PrefixTable<Record> table_;
   std::vector<std::uint32_t> dirty_;
   std::size_t dirty_head_ = 0;
-  std::uint64_t decided_ = 0;            ///< records that were dirty, ever
-  std::deque<Unconfirmed> unconfirmed_;  ///< in order of sequence
+  std::uint64_t decided_ = 0;                                ///< records that were dirty, ever
+  std::deque<Unconfirmed> unconfirmed_;                      ///< in order of sequence
+  std::unordered_map<Prefix<Address>, std::uint32_t> ends_;  ///< how many of a prefix wait there
   std::unordered_map<Prefix<Address>, FibError> failed_;
   std::uint32_t installed_ = 0;
   Journal journal_;

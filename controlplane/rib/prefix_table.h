@@ -15,7 +15,7 @@
 #include <utility>
 #include <vector>
 
-#include "controlplane/rib/hash_index.h"
+#include "dataplane/net/hash_index.h"
 #include "dataplane/net/ip.h"
 
 namespace lastmile::rib {

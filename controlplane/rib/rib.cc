@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cassert>
 #include <chrono>
+#include <iterator>
 #include <utility>
 
 #include "controlplane/bgp/wire/notification.h"
@@ -567,7 +568,7 @@ void Rib::on_resolution_wanted(const ResolutionWanted& event) {
 }
 
 void Rib::on_fib_progressed() {
-  state_->take_answers();
+  state_->take_answers(kSliceRoutes);
 }
 
 void Rib::on_timer(const TimerExpired& event, TimePoint /*now*/) {
@@ -693,20 +694,29 @@ void Rib::apply(const Config& config, const std::vector<bgp::PeerId>& ids, TimeP
 
 // --- work --------------------------------------------------------------------------------------
 
-void Rib::State::take_answers() {
+void Rib::State::take_answers(std::size_t limit) {
   // Read before the failures are: what fails after this is not confirmed by it.
-  const FibSequence applied = core.plane.applied();
+  applied = core.plane.applied();
   core.plane.poll();
-  for (const FibFailure& failure : core.plane.take_failures()) {
+  std::ranges::copy(core.plane.take_failures(), std::back_inserter(failures));
+  for (; !failures.empty() && limit > 0; --limit) {
+    const FibFailure& failure = failures.front();
     std::visit([&]<class Address>(
                    const Prefix<Address>& p) { rib<Address>().on_failure(p, failure.error); },
                failure.prefix);
+    failures.pop_front();
   }
-  ipv4.on_applied(applied);
-  ipv6.on_applied(applied);
+  if (failures.empty()) {
+    limit -= ipv4.on_applied(applied, limit);
+    ipv6.on_applied(applied, limit);
+  }
   if (ipv4.failures() + ipv6.failures() == 0) core.retry_credit = 0;
-  ipv4.retry_failed();
-  ipv6.retry_failed();
+  ipv4.retry_failed(kSliceRoutes);
+  ipv6.retry_failed(kSliceRoutes);
+}
+
+bool Rib::State::has_answers() const {
+  return !failures.empty() || ipv4.is_confirmed(applied) || ipv6.is_confirmed(applied);
 }
 
 /// Frees the sources of ended sessions that have no path left.
@@ -751,7 +761,7 @@ bool Rib::work(std::size_t routes, TimePoint now) {
   if (done < routes) done += s.ipv6.tell_deferred(routes - done);
   s.apply_generated();
   // In front of the announcements, so that these see what has become visible.
-  s.take_answers();
+  s.take_answers(routes);
   // Announcements have a budget of their own: they must not wait for the end of a full table.
   s.exporter.work(routes, now);
   // Behind them: peers hear of an aggregate first, and then that what is inside is withdrawn.
@@ -764,7 +774,7 @@ bool Rib::has_work() const {
   State& s = *state_;
   return s.ipv4.undecided() + s.ipv6.undecided() != 0 || !s.departing.empty() || !s.aging.empty() ||
          s.ipv4.generated().has_changes() || s.ipv6.generated().has_changes() ||
-         s.ipv4.has_deferred() || s.ipv6.has_deferred() || s.exporter.has_work();
+         s.ipv4.has_deferred() || s.ipv6.has_deferred() || s.has_answers() || s.exporter.has_work();
 }
 
 Rib::Rib(const Config& config, ForwardingPlane& plane, bgp::PeerOutput& output,

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
@@ -167,7 +168,8 @@ struct Rib::State {
   // Work.
   std::size_t sweep(std::size_t limit);
   void finish_departures();
-  void take_answers();
+  void take_answers(std::size_t limit);
+  [[nodiscard]] bool has_answers() const;  ///< whether that has more to do at once
 
   template <class Visitor>
   void for_family(bgp::Family family, Visitor&& visit) {
@@ -227,6 +229,10 @@ struct Rib::State {
   bgp::PeerOutput& sessions;
   Timers& timers;
   std::uint32_t incarnations = 0;
+
+  // What the forwarding tables have answered, as far as it is not taken in yet.
+  std::deque<FibFailure> failures;
+  FibSequence applied = 0;
 
   /// Sources whose paths are being removed, and where the sweep stands.
   std::vector<SourceId> departing;

@@ -17,6 +17,12 @@ namespace {
 // still being made.
 constexpr std::size_t kPublishEvery = 64;
 
+// Waiting operations that are handed over at a time, a millisecond's work at most: the control
+// thread has more to do than that, and the writer rings when it is through with these.
+constexpr std::size_t kHandOver = 2048;
+// While new ones come in: faster than they do.
+constexpr std::size_t kHandOverBeside = 2 * kPublishEvery;
+
 bool strictly_sorted(const GroupSpec& spec) {
   const auto by_next_hop = [](const GroupMember& a, const GroupMember& b) {
     return !(a.next_hop < b.next_hop);
@@ -62,7 +68,7 @@ struct FibClient::State {
   }
 
   FibSequence submit(const FibAction& action);
-  void flush();
+  void flush(std::size_t most);
   void publish();
   void take_notices();
   void let_go(NextHopId id);
@@ -84,12 +90,15 @@ FibSequence FibClient::State::submit(const FibAction& action) {
   const FibOperation operation{.sequence = sequence, .completes = sequence, .action = action};
   if (!backlog.empty() || !channel.operations.stage(operation)) backlog.push(operation);
   // With a backlog this also looks whether the writer has made room meanwhile.
-  if (sequence % kPublishEvery == 0) flush();
+  if (sequence % kPublishEvery == 0) flush(kHandOverBeside);
   return sequence;
 }
 
-void FibClient::State::flush() {
-  while (!backlog.empty() && channel.operations.stage(backlog.front(submitted))) backlog.pop();
+void FibClient::State::flush(std::size_t most) {
+  for (std::size_t n = 0; n < most && !backlog.empty(); ++n) {
+    if (!channel.operations.stage(backlog.front(submitted))) break;
+    backlog.pop();
+  }
   if (channel.operations.staged() == 0) return;
   channel.operations.publish();
   channel.writer_bell.ring();
@@ -218,7 +227,7 @@ bool FibClient::is_alive(NextHopId id) const {
 void FibClient::poll() {
   state_->channel.client_bell.arm();  // before looking: what comes later rings again
   state_->take_notices();
-  state_->flush();
+  state_->flush(kHandOver);
 }
 
 FibSequence FibClient::submitted() const {

@@ -9,12 +9,69 @@
 namespace lastmile {
 namespace {
 
-const IpPrefix& prefix_of(const FibAction& action) {
-  if (const auto* set = std::get_if<SetRoute>(&action)) return set->prefix;
-  return std::get<RemoveRoute>(action).prefix;
+// What a waiting operation is found by; null if by nothing.
+const IpPrefix* key_of(const FibAction& action, const IpPrefix* /*type*/) {
+  if (const auto* set = std::get_if<SetRoute>(&action)) return &set->prefix;
+  if (const auto* remove = std::get_if<RemoveRoute>(&action)) return &remove->prefix;
+  return nullptr;
+}
+
+const NextHopId* key_of(const FibAction& action, const NextHopId* /*type*/) {
+  if (const auto* add = std::get_if<AddNextHop>(&action)) return &add->id;
+  if (const auto* change = std::get_if<ChangeNextHop>(&action)) return &change->id;
+  return nullptr;
+}
+
+template <class Key>
+const Key* key_of(const FibAction& action) {
+  return key_of(action, static_cast<const Key*>(nullptr));
+}
+
+std::uint64_t mixed_hash(const IpPrefix& prefix) {
+  return std::visit([](const auto& p) { return hash_value(p); }, prefix);
+}
+
+std::uint64_t mixed_hash(NextHopId id) {
+  return id.value() * 0x9E37'79B9'7F4A'7C15U;
 }
 
 }  // namespace
+
+template <class Key>
+auto OperationBacklog::KeyedLine<Key>::find(const Key& key) -> Waiting* {
+  const auto at = [this](std::uint32_t place) -> Waiting& {
+    return items_[(place - popped_) & kPlaces];
+  };
+  const std::uint32_t place = places_.find(mixed_hash(key), [&](std::uint32_t candidate) {
+    return *key_of<Key>(at(candidate).operation.action) == key;
+  });
+  return place == HashIndex::kNotFound ? nullptr : &at(place);
+}
+
+template <class Key>
+void OperationBacklog::KeyedLine<Key>::append(const Key& key, const FibOperation& operation) {
+  places_.insert(mixed_hash(key), place_behind(items_.size()));
+  append(operation);
+}
+
+template <class Key>
+void OperationBacklog::KeyedLine<Key>::append(const FibOperation& operation) {
+  items_.push_back({operation.sequence, operation});
+}
+
+template <class Key>
+void OperationBacklog::KeyedLine<Key>::pop() {
+  if (const Key* key = key_of<Key>(items_.front().operation.action)) {
+    places_.erase(mixed_hash(*key), popped_);
+  }
+  items_.pop_front();
+  popped_ = place_behind(1);
+}
+
+template <class Key>
+FibSequence OperationBacklog::KeyedLine<Key>::oldest_behind(std::size_t skip) const {
+  return items_.size() > skip ? items_[skip].since : std::numeric_limits<FibSequence>::max();
+}
 
 void OperationBacklog::push(const FibOperation& operation) {
   std::visit(Overloaded{
@@ -22,9 +79,7 @@ void OperationBacklog::push(const FibOperation& operation) {
                  [&](const RemoveRoute& remove) { push_route(remove.prefix, operation); },
                  [&](const AddNextHop& add) { additions_.append(add.id, operation); },
                  [&](const ChangeNextHop& change) { push_change(change, operation); },
-                 [&](const AddGroup&) {
-                   additions_.items.push_back({operation.sequence, operation});
-                 },
+                 [&](const AddGroup&) { additions_.append(operation); },
                  [&](const FreeNextHop&) { frees_.push_back(operation); },
                  [&](const FreeGroup&) { frees_.push_back(operation); },
              },
@@ -58,59 +113,40 @@ OperationBacklog::Line OperationBacklog::next_line() const {
   assert(!empty());
   if (additions_.size() != 0) return Line::kAdditions;
   if (routes_.size() == 0) return Line::kFrees;
-  const bool free_is_older =
-      !frees_.empty() && frees_.front().sequence < routes_.items.front().since;
+  const bool free_is_older = !frees_.empty() && frees_.front().sequence < routes_.front().since;
   return free_is_older ? Line::kFrees : Line::kRoutes;
 }
 
 FibOperation OperationBacklog::front(FibSequence newest) const {
   const Line line = next_line();
   // What still waits after this one bounds what is complete. Frees don't: no worker sees them.
-  constexpr FibSequence kNone = std::numeric_limits<FibSequence>::max();
-  const auto waits = [&](const std::deque<Waiting>& items, Line its_line) {
-    const std::size_t first = line == its_line ? 1 : 0;
-    return items.size() > first ? items[first].since : kNone;
-  };
-  const FibSequence oldest =
-      std::min(waits(additions_.items, Line::kAdditions), waits(routes_.items, Line::kRoutes));
+  const FibSequence oldest = std::min(additions_.oldest_behind(line == Line::kAdditions ? 1 : 0),
+                                      routes_.oldest_behind(line == Line::kRoutes ? 1 : 0));
 
   FibOperation operation;
   switch (line) {
     case Line::kAdditions:
-      operation = additions_.items.front().operation;
+      operation = additions_.front().operation;
       break;
     case Line::kFrees:
       operation = frees_.front();
       break;
     case Line::kRoutes:
-      operation = routes_.items.front().operation;
+      operation = routes_.front().operation;
       break;
   }
-  operation.completes = oldest == kNone ? newest : oldest - 1;
+  operation.completes = oldest == std::numeric_limits<FibSequence>::max() ? newest : oldest - 1;
   return operation;
 }
 
 void OperationBacklog::pop() {
   switch (next_line()) {
-    case Line::kAdditions: {
-      const FibAction& action = additions_.items.front().operation.action;
-      if (const auto* add = std::get_if<AddNextHop>(&action)) {
-        additions_.position.erase(add->id);
-      } else if (const auto* change = std::get_if<ChangeNextHop>(&action)) {
-        additions_.position.erase(change->id);
-      }
-      additions_.items.pop_front();
-      ++additions_.popped;
-      break;
-    }
+    case Line::kAdditions:
+      return additions_.pop();
     case Line::kFrees:
-      frees_.pop_front();
-      break;
+      return frees_.pop_front();
     case Line::kRoutes:
-      routes_.position.erase(prefix_of(routes_.items.front().operation.action));
-      routes_.items.pop_front();
-      ++routes_.popped;
-      break;
+      return routes_.pop();
   }
 }
 

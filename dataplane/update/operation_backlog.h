@@ -15,8 +15,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
-#include <unordered_map>
 
+#include "dataplane/net/hash_index.h"
 #include "dataplane/update/fib_operation.h"
 
 namespace lastmile {
@@ -46,23 +46,31 @@ class OperationBacklog {
     FibOperation operation;
   };
 
-  // A line that finds an item by key. Keys map to positions counted from the beginning of time, so
-  // that popping renumbers nothing.
+  // A line that finds an item by key. Keys lead to places counted from the beginning of time, so
+  // that popping renumbers nothing; they wrap, but never within one line.
   template <class Key>
-  struct KeyedLine {
-    std::deque<Waiting> items;
-    std::uint64_t popped = 0;
-    std::unordered_map<Key, std::uint64_t> position;
+  class KeyedLine {
+   public:
+    [[nodiscard]] Waiting* find(const Key& key);
+    void append(const Key& key, const FibOperation& operation);
+    /// An operation that nobody looks for.
+    void append(const FibOperation& operation);
+    void pop();
+    [[nodiscard]] const Waiting& front() const { return items_.front(); }
+    /// The oldest sequence that waits behind the first `skip`, or the largest number.
+    [[nodiscard]] FibSequence oldest_behind(std::size_t skip) const;
+    [[nodiscard]] std::size_t size() const { return items_.size(); }
 
-    [[nodiscard]] Waiting* find(const Key& key) {
-      const auto at = position.find(key);
-      return at == position.end() ? nullptr : &items[at->second - popped];
+   private:
+    static constexpr std::uint32_t kPlaces = 0x7FFF'FFFF;  // a mask
+
+    [[nodiscard]] std::uint32_t place_behind(std::size_t items) const {
+      return (popped_ + static_cast<std::uint32_t>(items)) & kPlaces;
     }
-    void append(const Key& key, const FibOperation& operation) {
-      position[key] = popped + items.size();
-      items.push_back({operation.sequence, operation});
-    }
-    [[nodiscard]] std::size_t size() const { return items.size(); }
+
+    std::deque<Waiting> items_;
+    std::uint32_t popped_ = 0;  // modulo kPlaces + 1
+    HashIndex places_;
   };
 
   void push_route(const IpPrefix& prefix, const FibOperation& operation);

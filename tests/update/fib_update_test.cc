@@ -381,6 +381,24 @@ TEST_F(FullQueue, AppliedNeverPromisesWhatStillWaits) {
   }
 }
 
+class LongQueue : public UpdateTest {
+ protected:
+  LongQueue() : UpdateTest(8192) {}
+};
+
+TEST_F(LongQueue, WhatWaitsIsHandedOverInPartsAndEachPartCallsForTheNext) {
+  const GroupId id = group({next_hop(1)});
+  for (unsigned i = 0; i < 20000; ++i) client.set_route(Ipv4Prefix{Ipv4Address{i << 8}, 24}, id);
+  for (int i = 0; client.applied() != client.submitted(); ++i) {
+    ASSERT_LT(i, 1000);
+    writer.run_once();
+    ASSERT_TRUE(readable(channel.event_fd())) << "nobody would look after the rest";
+    const std::uint64_t waited = client.queue_status().depth - channel.operations.size();
+    client.poll();
+    EXPECT_LE(waited - (client.queue_status().depth - channel.operations.size()), 2048U);
+  }
+}
+
 TEST_F(FullQueue, GroupsComeBeforeTheirRoutesAndGoAfterThem) {
   const NextHopId hop = next_hop(1);
   GroupId current = group({hop});

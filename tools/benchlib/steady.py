@@ -19,6 +19,7 @@ from lablib.netns import Lab
 
 from .bed import FIRST_ASN, FIRST_PEER, ROUTER, Bed, BedError, Feed
 from .convergence import Watch, table_options
+from .hiccups import watched
 from .routers import Lastmile, wait_until
 
 PROFILE = "{interval: 10ms, multiplier: 3}"
@@ -103,7 +104,8 @@ def steady_case(seconds: float, options) -> dict:
                 before, theirs_before = router.bfd(), drops(lab)
                 own = max(0, router.installed() or 0)
                 watch, turns = Watch(router), 0
-                with burning(os.cpu_count() or 1):
+                cpus = os.cpu_count() or 1
+                with burning(cpus), watched(cpus) as hiccups:
                     began = time.monotonic()
                     while time.monotonic() - began < seconds:
                         turn(router, feed, watch, own, routes, options.patience)
@@ -115,7 +117,7 @@ def steady_case(seconds: float, options) -> dict:
                         "failures": session["failures"] - before["failures"], "failures_of_frr": drops(lab) - theirs_before,
                         "state": session["state"], "longest_gap_us": session["longest_gap_us"],
                         "received": session["received"], "worst_lateness_us": answer["timers"]["worst_lateness_us"],
-                        "last_down_reason": session["last_down_reason"]}  # fmt: skip
+                        "last_down_reason": session["last_down_reason"], "machine_worst_s": hiccups.worst_s}  # fmt: skip
             finally:
                 feed.stop()
         finally:
@@ -126,7 +128,8 @@ def describe(result: dict) -> str:
     return (f"{result['seconds']:.0f} s at 10 ms × 3 with FRR, both cores burning, a table of {result['routes']} routes "
             f"came and went {2 * result['turns']} times: {result['failures']} false detections here, "
             f"{result['failures_of_frr']} at FRR; worst gap between two packets {result['longest_gap_us'] / 1000:.1f} ms, "
-            f"a timer of ours at most {result['worst_lateness_us'] / 1000:.2f} ms late")  # fmt: skip
+            f"a timer of ours at most {result['worst_lateness_us'] / 1000:.2f} ms late, a process that does nothing "
+            f"but look at the clock at {result['machine_worst_s'] * 1000:.2f}")  # fmt: skip
 
 
 def run_steady(options) -> None:

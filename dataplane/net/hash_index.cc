@@ -1,9 +1,9 @@
-#include "controlplane/rib/hash_index.h"
+#include "dataplane/net/hash_index.h"
 
 #include <cassert>
 #include <utility>
 
-namespace lastmile::rib {
+namespace lastmile {
 
 void HashIndex::place(Shard& shard, Slot slot) {
   std::uint32_t at = slot.tag & shard.mask;
@@ -63,4 +63,4 @@ std::size_t HashIndex::memory_bytes() const {
   return bytes;
 }
 
-}  // namespace lastmile::rib
+}  // namespace lastmile

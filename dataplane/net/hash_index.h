@@ -16,7 +16,7 @@
 #include <cstdint>
 #include <memory>
 
-namespace lastmile::rib {
+namespace lastmile {
 
 class HashIndex {
  public:
@@ -68,4 +68,4 @@ class HashIndex {
   std::array<Shard, std::size_t{1} << kShardBits> shards_;
 };
 
-}  // namespace lastmile::rib
+}  // namespace lastmile

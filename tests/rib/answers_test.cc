@@ -1,0 +1,131 @@
+// What the forwarding tables answer, and how it is taken in: what is announced, and in slices.
+#include <fmt/format.h>
+
+#include "tests/rib/fakes.h"
+
+namespace lastmile::rib::test {
+namespace {
+
+Config answers_config() {
+  Config config = fabric_config();
+  config.router.mode = RouterMode::kTransit;
+  policy::Rules all;
+  all.name = "all";
+  all.otherwise = policy::Action::kAccept;
+  config.policies = {all};
+  for (BgpNeighborConfig& neighbor : config.bgp.neighbors) {
+    neighbor.import_policy = neighbor.export_policy = "all";
+  }
+  return config;
+}
+
+struct Answers : RibFixture {
+  Answers() : RibFixture(answers_config()) {
+    start(2);
+    plane.record_operations = false;
+    hold();
+  }
+  /// The tables apply nothing of what comes from now on.
+  void hold() {
+    plane.hold_back = true;
+    plane.held_at = plane.sequence;
+  }
+  void apply_until(FibSequence sequence) {
+    plane.held_at = sequence;
+    rib->on_fib_progressed();
+    settle();
+  }
+  void announce_many(unsigned count) {
+    for (unsigned i = 0; i < count; ++i) {
+      announce(0, fmt::format("20.{}.{}.0/24", i / 256, i % 256), path({65001}));
+    }
+    settle();
+  }
+  [[nodiscard]] bool tells(std::string_view text) { return told(1).routes.contains(prefix(text)); }
+  [[nodiscard]] std::size_t told_from_others() {
+    return static_cast<std::size_t>(std::ranges::count_if(told(1).routes, [](const auto& entry) {
+      const auto* v4 = std::get_if<Ipv4Prefix>(&entry.first);
+      return v4 != nullptr && v4->address().value() >> 24 == 20;
+    }));
+  }
+};
+
+TEST(ForwardingAnswers, ARouteThatCameAgainWaitsForItsOwnConfirmation) {
+  Answers f;
+  f.announce(0, "20.0.0.0/24", f.path({65001}));
+  f.settle();
+  const FibSequence first = f.plane.sequence;
+  f.withdraw(0, "20.0.0.0/24");
+  f.settle();
+  f.announce(0, "20.0.0.0/24", f.path({65001, 65009}));
+  f.settle();
+  f.apply_until(first);
+  EXPECT_FALSE(f.tells("20.0.0.0/24")) << "the tables have come as far as the first one only";
+  f.apply_until(f.plane.sequence - 1);
+  EXPECT_FALSE(f.tells("20.0.0.0/24"));
+  f.apply_until(f.plane.sequence);
+  EXPECT_TRUE(f.tells("20.0.0.0/24"));
+  EXPECT_EQ(f.told(1).withdrawn, 0U);
+}
+
+TEST(ForwardingAnswers, ARouteThatWentBeforeItWasConfirmedIsNeverTold) {
+  Answers f;
+  for (int round = 0; round < 3; ++round) {
+    f.announce(0, "20.0.0.0/24", f.path({65001}));
+    f.settle();
+    f.withdraw(0, "20.0.0.0/24");
+    f.settle();
+  }
+  f.apply_until(f.plane.sequence);
+  EXPECT_FALSE(f.tells("20.0.0.0/24"));
+  // Nothing of it is left: the next one is told with its first confirmation.
+  f.announce(0, "20.0.0.0/24", f.path({65001}));
+  f.settle();
+  EXPECT_FALSE(f.tells("20.0.0.0/24"));
+  f.apply_until(f.plane.sequence);
+  EXPECT_TRUE(f.tells("20.0.0.0/24"));
+}
+
+TEST(ForwardingAnswers, AreTakenInAFewAtATime) {
+  Answers f;
+  f.announce_many(1000);
+  f.plane.held_at = f.plane.sequence;
+  ASSERT_FALSE(f.rib->has_work()) << "nobody has asked the tables yet";
+  EXPECT_TRUE(f.rib->work(100, f.now)) << "there is more";
+  EXPECT_LE(f.told_from_others(), 100U);
+  f.settle(100);
+  EXPECT_EQ(f.told_from_others(), 1000U);
+}
+
+TEST(ForwardingAnswers, RefusalsAreTakenInAFewAtATimeAndBeforeWhatTheyForbid) {
+  Answers f;
+  f.plane.max_routes = f.plane.routes.size() + 100;
+  f.announce_many(1000);
+  f.plane.held_at = f.plane.sequence;
+  for (bool more = true; more;) {
+    more = f.rib->work(64, f.now);
+    for (const auto& [told_prefix, told] : f.told(1).routes) {
+      EXPECT_TRUE(f.plane.routes.contains(told_prefix)) << to_string(told_prefix);
+    }
+  }
+  EXPECT_EQ(f.told_from_others(), 100U);
+}
+
+TEST(ForwardingAnswers, RoomThatBecomesFreeIsFilledAgain) {
+  Answers f;
+  f.plane.hold_back = false;
+  f.plane.max_routes = f.plane.routes.size() + 2000;
+  f.announce_many(5000);
+  EXPECT_EQ(f.told_from_others(), 2000U);
+  f.plane.max_routes = SIZE_MAX;
+  // Each that goes makes room for one; the tables take all that is tried.
+  for (const auto& [installed, group] : std::map{f.plane.routes}) {
+    const auto* v4 = std::get_if<Ipv4Prefix>(&installed);
+    if (v4 != nullptr && v4->address().value() >> 24 == 20) f.withdraw(0, to_string(*v4));
+  }
+  f.settle();
+  EXPECT_EQ(f.told_from_others(), 2000U);
+}
+
+}  // namespace
+}  // namespace lastmile::rib::test
