@@ -20,8 +20,9 @@ DropReason too_long(const std::uint8_t* header) {
 /// Drops a packet and tells its sender, if that is due.
 template <class Family>
 void refuse(PipelineContext& context, const Ingress& ingress, const Leaving& leaving,
-            DropReason reason, unsigned mtu = 0) {
-  context.errors.refuse<Family>(ingress, leaving.packet, leaving.header, reason, context.now, mtu);
+            DropReason reason, IcmpDetail detail = {}) {
+  context.errors.refuse<Family>(ingress, leaving.packet, leaving.header, reason, context.now,
+                                detail);
 }
 
 /// Why a packet may not leave by a port at all, whatever the state of the next hop there.
@@ -91,7 +92,8 @@ void leave_by_port(PipelineContext& context, const Ingress& ingress, const Leavi
   const PortTable::Egress egress = context.tables.ports.egress(hop.port());
   if (const auto reason = refusal<Family>(context, ingress, leaving, hop, egress)) {
     const bool too_long = *reason == DropReason::kFragmentationNeeded;
-    return refuse<Family>(context, ingress, leaving, *reason, too_long ? egress.mtu : 0);
+    return refuse<Family>(context, ingress, leaving, *reason,
+                          too_long ? IcmpDetail::mtu(egress.mtu) : IcmpDetail{});
   }
   if constexpr (std::is_same_v<Family, Ipv4Family>) {
     if (hop.kind() == NextHopKind::kForward && Family::length(leaving.header) > egress.mtu) {
@@ -134,7 +136,7 @@ template <class Family>
       // The kernel's interface would drop it, and nobody would count it.
       if (Family::length(leaving.header) > exits.host_mtu()) {
         return refuse<Family>(context, ingress, leaving, too_long<Family>(leaving.header),
-                              exits.host_mtu());
+                              IcmpDetail::mtu(exits.host_mtu()));
       }
       return exits.deliver_to_host(leaving.packet, leaving.header, Family::kEthertype, punt());
     case NextHopKind::kLocalPort:
@@ -143,7 +145,8 @@ template <class Family>
       }
       if (const unsigned mtu = context.tables.ports.egress(hop.port()).mtu;
           Family::length(leaving.header) > mtu) {
-        return refuse<Family>(context, ingress, leaving, too_long<Family>(leaving.header), mtu);
+        return refuse<Family>(context, ingress, leaving, too_long<Family>(leaving.header),
+                              IcmpDetail::mtu(mtu));
       }
       return exits.deliver_to_twin(leaving.packet, leaving.header, Family::kEthertype, hop.port(),
                                    punt());

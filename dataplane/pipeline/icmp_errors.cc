@@ -28,6 +28,7 @@ constexpr std::array kAnswers{
     Answer{DropReason::kNoneAlive, 3, 1, 1, 3},            // host unreachable; address unreachable
     Answer{DropReason::kUnreachable, 3, 1, 1, 6},          // host unreachable; reject route
     Answer{DropReason::kHoldExpired, 3, 1, 1, 3},          // nobody answers for the address
+    Answer{DropReason::kIpv4BadOption, 12, 0, 0, 0},       // parameter problem (RFC 1812 4.3.3.5)
 };
 
 constexpr std::uint8_t kHopsOfOurs = 64;
@@ -97,16 +98,15 @@ bool reshape(rte_mbuf* packet, const std::uint8_t* header, std::size_t before, s
   return true;
 }
 
-void write_icmp(std::uint8_t* at, std::uint8_t type, std::uint8_t code, unsigned mtu) {
+void write_icmp(std::uint8_t* at, std::uint8_t type, std::uint8_t code, IcmpDetail detail) {
   std::memset(at, 0, icmp::kHeaderSize);
   at[0] = type;
   at[1] = code;
-  // IPv4's field has 16 bits, at the end of these 32 (RFC 1191 section 4).
-  store_be32(at + 4, mtu);
+  store_be32(at + 4, detail.word);
 }
 
 std::uint8_t* write_error(Ipv4Family, rte_mbuf* packet, std::uint8_t* offending,
-                          const Answer& answer, unsigned mtu, const Ipv4Address& own) {
+                          const Answer& answer, IcmpDetail detail, const Ipv4Address& own) {
   constexpr std::size_t kHeaders = ipv4::kHeaderSize + icmp::kHeaderSize;
   const std::size_t quoted =
       std::min({std::size_t{Ipv4Family::length(offending)}, contiguous_bytes(packet, offending),
@@ -126,13 +126,13 @@ std::uint8_t* write_error(Ipv4Family, rte_mbuf* packet, std::uint8_t* offending,
   store_raw(header + ipv4::kChecksum, internet_checksum({header, ipv4::kHeaderSize}));
 
   std::uint8_t* const message = header + ipv4::kHeaderSize;
-  write_icmp(message, answer.ipv4_type, answer.ipv4_code, mtu);
+  write_icmp(message, answer.ipv4_type, answer.ipv4_code, detail);
   store_raw(message + 2, internet_checksum({message, length - ipv4::kHeaderSize}));
   return header;
 }
 
 std::uint8_t* write_error(Ipv6Family, rte_mbuf* packet, std::uint8_t* offending,
-                          const Answer& answer, unsigned mtu, const Ipv6Address& own) {
+                          const Answer& answer, IcmpDetail detail, const Ipv6Address& own) {
   constexpr std::size_t kHeaders = ipv6::kHeaderSize + icmp::kHeaderSize;
   const std::size_t quoted =
       std::min({std::size_t{Ipv6Family::length(offending)}, contiguous_bytes(packet, offending),
@@ -148,7 +148,7 @@ std::uint8_t* write_error(Ipv6Family, rte_mbuf* packet, std::uint8_t* offending,
   std::memcpy(header + ipv6::kDestination, offending + ipv6::kSource, 16);
 
   std::uint8_t* const message = header + ipv6::kHeaderSize;
-  write_icmp(message, answer.ipv6_type, answer.ipv6_code, mtu);
+  write_icmp(message, answer.ipv6_type, answer.ipv6_code, detail);
   // The pseudo header (RFC 8200 section 8.1): addresses, length, next header.
   const std::uint32_t pseudo = std::uint32_t{ones_complement_sum({header + ipv6::kSource, 32})} +
                                raw16(payload) + raw16(protocol::kIcmpv6);
@@ -193,7 +193,7 @@ TokenBucket& IcmpErrors::bucket(const Ingress& ingress, DropReason reason) {
 
 template <class Family>
 void IcmpErrors::refuse(const Ingress& ingress, rte_mbuf* packet, std::uint8_t* header,
-                        DropReason reason, std::uint64_t now, unsigned mtu) {
+                        DropReason reason, std::uint64_t now, IcmpDetail detail) {
   exits_.count(packet, reason);
   const auto error = [&]() -> std::uint8_t* {
     const Answer* const answer = answer_to(reason);
@@ -207,11 +207,11 @@ void IcmpErrors::refuse(const Ingress& ingress, rte_mbuf* packet, std::uint8_t* 
     if constexpr (std::is_same_v<Family, Ipv4Family>) {
       if (!own_ipv4_) return nullptr;
       // From its own address the kernel would take none.
-      return write_error(Family{}, packet, header, *answer, mtu,
+      return write_error(Family{}, packet, header, *answer, detail,
                          ingress.is_host() ? icmp::kDummySource : *own_ipv4_);
     } else {
       if (!own_ipv6_) return nullptr;
-      return write_error(Family{}, packet, header, *answer, mtu, *own_ipv6_);
+      return write_error(Family{}, packet, header, *answer, detail, *own_ipv6_);
     }
   };
   std::uint8_t* const written = error();
@@ -221,9 +221,9 @@ void IcmpErrors::refuse(const Ingress& ingress, rte_mbuf* packet, std::uint8_t* 
   counters_.icmp_errors.add(1);
 }
 template void IcmpErrors::refuse<Ipv4Family>(const Ingress&, rte_mbuf*, std::uint8_t*, DropReason,
-                                             std::uint64_t, unsigned);
+                                             std::uint64_t, IcmpDetail);
 template void IcmpErrors::refuse<Ipv6Family>(const Ingress&, rte_mbuf*, std::uint8_t*, DropReason,
-                                             std::uint64_t, unsigned);
+                                             std::uint64_t, IcmpDetail);
 
 template <class Family>
 std::span<const IcmpError> IcmpErrors::take() {

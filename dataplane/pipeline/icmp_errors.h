@@ -34,6 +34,17 @@ namespace lastmile {
 inline constexpr std::uint32_t kIcmpErrorRate = 1000;
 inline constexpr std::uint32_t kIcmpErrorBurst = 100;
 
+/// The four bytes of an error that its type gives a meaning.
+struct IcmpDetail {
+  std::uint32_t word = 0;
+
+  /// Of the way that a packet was too long for. IPv4's field has 16 bits, at the end of these 32
+  /// (RFC 1191 section 4).
+  static constexpr IcmpDetail mtu(unsigned bytes) { return {bytes}; }
+  /// The octet of the packet that is wrong (RFC 792, parameter problem).
+  static constexpr IcmpDetail pointer(std::uint8_t octet) { return {std::uint32_t{octet} << 24U}; }
+};
+
 /// A finished error: an IP packet with room for an Ethernet header before it.
 struct IcmpError {
   rte_mbuf* packet;
@@ -53,10 +64,10 @@ class IcmpErrors {
   IcmpErrors& operator=(const IcmpErrors&) = delete;
 
   /// Takes the packet over: it is dropped for that reason, and its sender told if that is due.
-  /// `mtu`: of the way that it was too long for. `now`: cycle counter.
+  /// `now`: cycle counter.
   template <class Family>
   void refuse(const Ingress& ingress, rte_mbuf* packet, std::uint8_t* header, DropReason reason,
-              std::uint64_t now, unsigned mtu = 0);
+              std::uint64_t now, IcmpDetail detail = {});
 
   /// What waits; it is the caller's from then on, and stands until the next refuse().
   template <class Family>

@@ -37,18 +37,25 @@ const Option& facts(std::uint8_t type) {
 
 }  // namespace
 
-std::optional<DropReason> refuse_ipv4_options(std::span<const std::uint8_t> options) {
+std::optional<Ipv4OptionFault> refuse_ipv4_options(std::span<const std::uint8_t> options) {
   std::size_t at = 0;
+  const auto fault = [](DropReason reason, std::size_t octet) {
+    return Ipv4OptionFault{reason, static_cast<std::uint8_t>(octet)};
+  };
   while (at < options.size() && options[at] != kEndOfList) {
     if (options[at] == kNoOperation) {
       ++at;
       continue;
     }
     const Option& option = facts(options[at]);
-    if (option.treatment == Treatment::kRefuse) return DropReason::kIpv4SourceRoute;
-    if (at + 1 == options.size()) return DropReason::kIpv4BadOption;
+    if (option.treatment == Treatment::kRefuse) {
+      return fault(DropReason::kIpv4SourceRoute, at);
+    }
+    if (at + 1 == options.size()) return fault(DropReason::kIpv4BadOption, at);
     const std::uint8_t length = options[at + 1];
-    if (length < option.shortest || length > options.size() - at) return DropReason::kIpv4BadOption;
+    if (length < option.shortest || length > options.size() - at) {
+      return fault(DropReason::kIpv4BadOption, at + 1);
+    }
     at += length;
   }
   return std::nullopt;

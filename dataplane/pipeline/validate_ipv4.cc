@@ -5,6 +5,8 @@
 #include "dataplane/net/checksum.h"
 #include "dataplane/net/headers.h"
 #include "dataplane/net/ip.h"
+#include "dataplane/pipeline/admit.h"
+#include "dataplane/pipeline/family.h"
 #include "dataplane/pipeline/ipv4_options.h"
 #include "dataplane/pipeline/trim.h"
 #include "dataplane/pipeline/validate.h"
@@ -81,9 +83,56 @@ bool is_link_scope(Ipv4Address destination) {
   return destination.value() == 0xffffffff || destination.value() >> 8 == 0xe00000;
 }
 
+/// May the sender hear that a packet is broken? Not of one to all of a subnet (RFC 1812 section
+/// 4.3.2.7); nor of a blackhole; nor does an uplink in host mode of what it may not use (RFC 1122
+/// section 3.2.1.3).
+bool may_hear(const PipelineContext& context, const Ingress& ingress, Ipv4Address destination) {
+  const ForwardingTables& tables = context.tables;
+  const GroupId group = tables.ipv4.lookup(destination);
+  if (group == kNoGroup) return !ingress.is_guarded();
+  const NextHopId id = tables.groups.select(group, 0, tables.next_hops);
+  if (id == kNoLiveNextHop) return !ingress.is_guarded();
+  const NextHop hop = tables.next_hops.load(id);
+  switch (hop.kind()) {
+    case NextHopKind::kBroadcast:
+    case NextHopKind::kBlackhole:
+      return false;
+    case NextHopKind::kLocalHost:
+    case NextHopKind::kLocalPort:
+      return true;
+    case NextHopKind::kUnreachable:
+      return !ingress.is_guarded();
+    case NextHopKind::kForward:
+    case NextHopKind::kUnresolved:
+    case NextHopKind::kGlean:
+      break;
+  }
+  const auto zone = static_cast<std::uint8_t>(tables.ports.egress(hop.port()).zone);
+  return zone != ingress.refused_zone;
+}
+
+/// Drops a packet with options that it can't go on with. Sources that its port doesn't admit hear
+/// nothing, and are dropped as such.
+void refuse_options(PipelineContext& context, const Ingress& ingress, rte_mbuf* packet,
+                    std::uint8_t* header, const Ipv4OptionFault& fault) {
+  if (ingress.admission.asks()) {
+    Ipv4Vector alone;
+    alone.destinations[0] = Ipv4Family::destination_column(header);
+    alone.append(packet, header);
+    admit(context, ingress, alone);
+    if (alone.count == 0) return;
+  }
+  if (!may_hear(context, ingress, Ipv4Address{Ipv4Family::destination_column(header)})) {
+    return context.exits.drop(packet, fault.reason);
+  }
+  const auto octet = static_cast<std::uint8_t>(ipv4::kHeaderSize + fault.octet);
+  context.errors.refuse<Ipv4Family>(ingress, packet, header, fault.reason, context.now,
+                                    IcmpDetail::pointer(octet));
+}
+
 /// A packet that is not plain: examines it clause by clause. True if it goes on.
 [[gnu::noinline, gnu::cold]] bool examine_ipv4(PipelineContext& context, const Ingress& ingress,
-                                               rte_mbuf* packet, const std::uint8_t* header) {
+                                               rte_mbuf* packet, std::uint8_t* header) {
   const auto refuse = [&](DropReason reason) {
     context.exits.drop(packet, reason);
     return false;
@@ -106,12 +155,13 @@ bool is_link_scope(Ipv4Address destination) {
   if (const auto fault = destination_fault(destination)) return refuse(*fault);
 
   const unsigned header_length = ipv4::header_length(header);
-  if (const auto reason =
-          refuse_ipv4_options({header + ipv4::kHeaderSize, header_length - ipv4::kHeaderSize})) {
-    return refuse(*reason);
-  }
   trim(packet,
        static_cast<unsigned>(ethernet::kHeaderSize) + load_be16(header + ipv4::kTotalLength));
+  if (const auto fault =
+          refuse_ipv4_options({header + ipv4::kHeaderSize, header_length - ipv4::kHeaderSize})) {
+    refuse_options(context, ingress, packet, header, *fault);
+    return false;
+  }
   return true;
 }
 

@@ -140,7 +140,7 @@ void expect_error(const Bytes& frame, const Outcome::Error& expected, const Byte
   EXPECT_EQ(ones_complement_sum({ip + header, packet.size() - header}, pseudo), 0xffff);
   EXPECT_EQ(ip[header], expected.type);
   EXPECT_EQ(ip[header + 1], expected.code);
-  EXPECT_EQ(load_be32(ip + header + 4), expected.mtu);
+  EXPECT_EQ(load_be32(ip + header + 4), expected.word);
   const std::size_t quoted = std::min(offending.size(), longest - header - 8);
   EXPECT_EQ(Bytes(packet.begin() + static_cast<std::ptrdiff_t>(header + 8), packet.end()),
             Bytes(offending.begin(), offending.begin() + static_cast<std::ptrdiff_t>(quoted)));

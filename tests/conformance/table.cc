@@ -83,7 +83,9 @@ Outcome read_outcome(const std::vector<std::string>& words) {
       const auto [type, code] = pair(next(), '/');
       outcome.error = {static_cast<std::uint8_t>(type), static_cast<std::uint8_t>(code), 0};
     } else if (more.starts_with("mtu=") && outcome.error) {
-      outcome.error->mtu = number(more.substr(4));
+      outcome.error->word = number(more.substr(4));
+    } else if (more.starts_with("at=") && outcome.error) {
+      outcome.error->word = number(more.substr(3)) << 24U;
     } else if (more == "answers") {
       next();  // there is no kernel here
     } else {

@@ -21,7 +21,7 @@ struct Outcome {
   enum class Kind : std::uint8_t { kForward, kHost, kLocal, kTwin, kDrop };
   struct Error {
     std::uint8_t type = 0, code = 0;
-    std::uint32_t mtu = 0;
+    std::uint32_t word = 0;  ///< the four bytes that the type gives a meaning
   };
 
   Kind kind = Kind::kDrop;

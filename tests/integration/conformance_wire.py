@@ -175,7 +175,7 @@ def check_fragments(frames: list[bytes], whole: bytes, mtu: int) -> None:
     demand(len(frames) > 1 and payload == whole[header:], "the fragments do not make the packet")
 
 
-def check_error(frame: bytes, kind: str, mtu: int, offending: bytes) -> None:
+def check_error(frame: bytes, kind: str, detail: int, offending: bytes) -> None:
     version = offending[0] >> 4
     packet = ip_packet(frame)
     demand(packet[0] >> 4 == version, "an error of the other family")
@@ -193,7 +193,7 @@ def check_error(frame: bytes, kind: str, mtu: int, offending: bytes) -> None:
     else:
         pseudo = packet[8:40] + (len(packet) - 40).to_bytes(4, "big") + bytes([0, 0, 0, 58])
         demand(checksum(pseudo + packet[header:]) == 0, "checksum of the message")
-    demand(int.from_bytes(packet[header + 4 : header + 8], "big") == mtu, "the MTU in the error")
+    demand(int.from_bytes(packet[header + 4 : header + 8], "big") == detail, "the MTU or the pointer in the error")
     demand(packet[header + 8 :] == offending[: QUOTED[version]], "the error quotes something else")
 
 
@@ -378,10 +378,11 @@ class Conformance:
                 demand(0 < len(errors) < copies, f"{len(errors)} errors for {copies} packets")
             else:
                 demand(len(errors) == 1, f"{len(errors)} errors")
-            mtu = next((int(word[4:]) for word in expected if word.startswith("mtu=")), 0)
+            detail = next((int(word[4:]) for word in expected if word.startswith("mtu=")), 0)
+            detail |= next((int(word[3:]) for word in expected if word.startswith("at=")), 0) << 24
             for error in errors:
                 self.check_addressed(error, port)
-                check_error(error, expected[expected.index("error") + 1], mtu, ip_packet(frame))
+                check_error(error, expected[expected.index("error") + 1], detail, ip_packet(frame))
         got = {name: frames for name, frames in got.items() if frames}
         demand(not got, f"besides, there came {[(name, f.hex()) for name, fs in got.items() for f in fs[:2]]}")
 
