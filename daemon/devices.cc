@@ -61,18 +61,21 @@ PortOptions port_options(const PortConfig& owner, const Config& config) {
 
 /// The DPDK side of a kernel pair (drivers/exception/kernel_pair.h), which is what twins and the
 /// host interface are made of.
-std::size_t kernel_pair_memory(std::uint16_t mtu, const DataplaneConfig& dataplane) {
-  return Port::memory_bytes(device_options("net_af_packet0", mtu, dataplane));
+std::size_t kernel_pair_memory(std::uint16_t mtu, const DataplaneConfig& dataplane,
+                               MemoryPages pages) {
+  return Port::memory_bytes(device_options("net_af_packet0", mtu, dataplane), pages);
 }
 
 /// What DPDK's memory has to hold: the pools of each port, of its twin and of the host interface,
 /// half as much again for what allocation wastes, and DPDK's own.
-std::size_t memory_wanted(const Config& config) {
+std::size_t memory_wanted(const Config& config, MemoryPages pages) {
   constexpr std::size_t kForDpdkItself = std::size_t{64} << 20;
-  std::size_t pools = kernel_pair_memory(config.host.mtu, config.dataplane);
+  std::size_t pools = kernel_pair_memory(config.host.mtu, config.dataplane, pages);
   for (const PortConfig& port : config.ports) {
-    if (port.device_port == port.id) pools += Port::memory_bytes(port_options(port, config));
-    pools += kernel_pair_memory(port.mtu, config.dataplane);
+    if (port.device_port == port.id) {
+      pools += Port::memory_bytes(port_options(port, config), pages);
+    }
+    pools += kernel_pair_memory(port.mtu, config.dataplane, pages);
   }
   return kForDpdkItself + pools + pools / 2;
 }
@@ -104,7 +107,8 @@ PortZone zone_of(const Config& config, PortId port) {
 Result<std::unique_ptr<Devices>> Devices::open(const Config& config) {
   EalOptions options;
   options.pci_devices = pci_devices(config);
-  options.memory_bytes = memory_wanted(config);
+  options.memory_bytes = memory_wanted(config, MemoryPages::kHuge);
+  options.ordinary_memory_bytes = memory_wanted(config, MemoryPages::kOrdinary);
   auto eal = Eal::start(options);
   if (!eal) return tl::unexpected(eal.error());
   log::info("{}", eal->summary());

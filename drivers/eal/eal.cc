@@ -54,11 +54,13 @@ Result<Eal> Eal::start(const EalOptions& options) {
           fmt::format("{} MB of them free, {} MB needed", free / kMegabyte, to_megabytes(needed));
     }
   }
+  const std::size_t ordinary =
+      options.ordinary_memory_bytes == 0 ? needed : options.ordinary_memory_bytes + kOverhead;
   if (!state->hugepages) {
-    state->memory_bytes = needed;
-    if (needed > total_memory_bytes()) {
+    state->memory_bytes = ordinary;
+    if (ordinary > total_memory_bytes()) {
       return failure(fmt::format("not enough memory: {} MB needed, the machine has {} MB",
-                                 to_megabytes(needed), total_memory_bytes() / kMegabyte),
+                                 to_megabytes(ordinary), total_memory_bytes() / kMegabyte),
                      ENOMEM);
     }
   }
@@ -77,7 +79,7 @@ Result<Eal> Eal::start(const EalOptions& options) {
   } else {
     arguments.emplace_back("--no-huge");
     arguments.emplace_back("--no-shconf");
-    arguments.push_back(fmt::format("-m{}", to_megabytes(needed)));
+    arguments.push_back(fmt::format("-m{}", to_megabytes(ordinary)));
   }
   if (options.pci_devices.empty()) {
     arguments.emplace_back("--no-pci");

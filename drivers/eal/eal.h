@@ -38,14 +38,22 @@ enum class HugepageUse : std::uint8_t {
   kNever,
 };
 
+/// What DPDK's memory is made of.
+enum class MemoryPages : std::uint8_t {
+  kHuge,
+  kOrdinary,
+};
+
 struct EalOptions {
   std::string name = "lastmile";  ///< begins the name of the run-time directory
   /// PCI addresses, each with its driver's arguments behind a comma. They are probed at start: the
   /// arguments can't be given later.
   std::vector<std::string> pci_devices = {};
-  /// What pools, rings and tables will take from DPDK's memory. Ordinary memory is only reserved by
-  /// this figure and taken when touched, so a generous one costs nothing.
+  /// What pools, rings and tables will take from DPDK's memory.
   std::size_t memory_bytes = std::size_t{1} << 30;
+  /// The same in ordinary pages; 0: as much. It is only reserved by this figure and taken when
+  /// touched, so a generous one costs nothing.
+  std::size_t ordinary_memory_bytes = 0;
   HugepageUse hugepages = HugepageUse::kIfFree;
   Privileges privileges = Privileges::kNetworkAdministration;
 };

@@ -6,6 +6,7 @@
 #include <rte_errno.h>
 #include <rte_ethdev.h>
 #include <rte_lcore.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -416,13 +417,20 @@ PortStatistics Port::statistics() const {
   return {stats.imissed + stats.rx_nombuf, stats.ierrors, stats.oerrors};
 }
 
-std::size_t Port::memory_bytes(const PortOptions& options) {
+std::size_t Port::memory_bytes(const PortOptions& options, MemoryPages pages) {
   const auto device = DeviceString::parse(options.device);
   const std::size_t data = device ? buffer_bytes(*device, options.mtu) : 2048;
   // The buffer's own header, its private area and the pool's bookkeeping come on top.
   constexpr std::size_t kPerBuffer = 256 + RTE_PKTMBUF_HEADROOM;
   constexpr std::size_t kRings = std::size_t{2} << 20;
-  return buffer_count(options) * (data + kPerBuffer) + kRings;
+  std::size_t buffer = data + kPerBuffer;
+  if (pages == MemoryPages::kOrdinary) {
+    // DPDK lets no buffer lie across the end of such a page that would fit into one: of 4096 bytes
+    // a buffer of 2432 wastes the rest.
+    const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+    buffer = buffer <= page ? page / (page / buffer) : (buffer + page - 1) / page * page;
+  }
+  return buffer_count(options) * buffer + kRings;
 }
 
 }  // namespace lastmile

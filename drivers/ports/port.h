@@ -14,6 +14,7 @@
 #include "dataplane/net/mac.h"
 #include "dataplane/worker/port.h"
 #include "drivers/driver_error.h"
+#include "drivers/eal/eal.h"
 #include "drivers/ports/device_string.h"
 #include "drivers/ports/packet_pools.h"
 
@@ -120,8 +121,8 @@ class Port {
   /// The device's own counters since start. Control thread.
   [[nodiscard]] PortStatistics statistics() const;
 
-  /// Bytes of DPDK memory that a port with these options needs, for EalOptions::memory_bytes.
-  [[nodiscard]] static std::size_t memory_bytes(const PortOptions& options);
+  /// Bytes of DPDK memory that a port with these options needs, for EalOptions.
+  [[nodiscard]] static std::size_t memory_bytes(const PortOptions& options, MemoryPages pages);
 
  private:
   struct Device {

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <vector>
 
 #include "drivers/eal/eal.h"
 #include "drivers/ports/link_watcher.h"
@@ -266,6 +267,29 @@ TEST(Port, NullDeviceHasAKnownLinkAndNoKernelInterface) {
     EXPECT_EQ(port->link(), Link::kUp);
     EXPECT_EQ(port->facts().link_source, LinkSource::kDriver);
     EXPECT_FALSE(port->facts().kernel);
+  });
+}
+
+TEST(Port, FitsIntoTheMemoryThatItAsksFor) {
+  REQUIRE_ROOT();
+  in_own_world([] {
+    constexpr int kPorts = 8;
+    const auto options = [](int number) {
+      return PortOptions{.name = fmt::format("p{}", number),
+                         .device = fmt::format("net_null{}", number)};
+    };
+    const auto eal = Eal::start(
+        {.name = "lmdrv",
+         .ordinary_memory_bytes = kPorts * Port::memory_bytes(options(0), MemoryPages::kOrdinary),
+         .hugepages = HugepageUse::kNever});
+    ASSERT_TRUE(eal) << eal.error().message;
+    PacketPools pools;
+    std::vector<Port> ports;
+    for (int number = 0; number < kPorts; ++number) {
+      auto port = Port::open(options(number), pools);
+      ASSERT_TRUE(port) << port.error().message;
+      ports.push_back(std::move(*port));
+    }
   });
 }
 
