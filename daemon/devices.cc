@@ -1,11 +1,13 @@
 #include "daemon/devices.h"
 
 #include <fmt/format.h>
+#include <linux/if.h>
 
 #include <algorithm>
 #include <map>
 
 #include "dataplane/net/format.h"
+#include "drivers/kernel/link.h"
 #include "logging/log.h"
 
 namespace lastmile {
@@ -131,6 +133,7 @@ Result<void> Devices::open_ports(const Config& config) {
     if (!device) return tl::unexpected(device.error());
     opened[port.id] = std::move(*device);
   }
+  if (auto done = enter_namespace(config); !done) return done;
   for (const PortConfig& port : config.ports) {
     if (auto done = open_port(config, port, opened.at(port.device_port)); !done) return done;
   }
@@ -155,6 +158,28 @@ Result<std::shared_ptr<OpenDevice>> Devices::open_device(const Config& config,
   if (!offload) return tl::unexpected(offload.error());
   open->offload = std::move(*offload);
   return open;
+}
+
+/// Devices are open, in the namespace that they are in; all that the kernel's stack sees of us is
+/// yet to come.
+Result<void> Devices::enter_namespace(const Config& config) {
+  const std::string& name = config.host.netns;
+  if (name.empty()) return {};
+  auto stay = NamespaceStay::enter(name);
+  if (!stay) return failure("host: netns: " + stay.error().message, stay.error().code);
+  home_ = std::move(*stay).remain();
+  // A new namespace's loopback is down, and with it the way to the machine's own addresses: to
+  // lm0's too, so that no health check would ever pass.
+  auto netlink = Netlink::open();
+  if (!netlink) return tl::unexpected(netlink.error());
+  const auto loopback = find_link(*netlink, "lo");
+  if (!loopback) return tl::unexpected(loopback.error());
+  if (*loopback && !(*loopback)->is_admin_up()) {
+    if (auto done = change_link(*netlink, **loopback, {.set_flags = IFF_UP}); !done) return done;
+  }
+  log::info("network namespace {} has the host interface {} and the ports' twins", name,
+            config.host.interface);
+  return {};
 }
 
 Result<void> Devices::open_port(const Config& config, const PortConfig& wanted,

@@ -12,6 +12,7 @@
 #include "drivers/exception/host_interface.h"
 #include "drivers/exception/interface_guard.h"
 #include "drivers/exception/twin.h"
+#include "drivers/kernel/namespace_stay.h"
 #include "drivers/offload/port_offload.h"
 #include "drivers/ports/port.h"
 
@@ -51,6 +52,12 @@ class Devices {
   [[nodiscard]] std::vector<OpenPort>& ports() { return ports_; }
   [[nodiscard]] const std::vector<OpenPort>& ports() const { return ports_; }
   [[nodiscard]] HostInterface& host() { return *host_; }
+  /// For what belongs to the machine and not to the router's own stack (interfaces under ports,
+  /// listeners of the management network): while the result lives, the thread is in the network
+  /// namespace that lastmiled was started in. Needs CAP_SYS_ADMIN: while the router starts.
+  [[nodiscard]] Result<NamespaceStay> at_home() const {
+    return home_ ? NamespaceStay::enter(home_) : NamespaceStay{};
+  }
   /// Buffers that BFD alone uses, of each worker: whatever floods the ports, it can send.
   [[nodiscard]] rte_mempool* bfd_pool(unsigned worker) const { return bfd_pools_[worker]; }
   [[nodiscard]] const HostInterface& host() const { return *host_; }
@@ -62,6 +69,7 @@ class Devices {
                                                                 const PortConfig& owner);
   [[nodiscard]] Result<void> open_port(const Config& config, const PortConfig& wanted,
                                        std::shared_ptr<OpenDevice> device);
+  [[nodiscard]] Result<void> enter_namespace(const Config& config);
   [[nodiscard]] Result<void> open_host(const Config& config);
   [[nodiscard]] Result<void> make_bfd_pools(const Config& config);
 
@@ -71,6 +79,9 @@ class Devices {
   std::vector<OpenPort> ports_;
   std::optional<HostInterface> host_;
   std::vector<rte_mempool*> bfd_pools_;
+  // The namespace that the control thread left for that of twins, the host interface and BGP's
+  // sockets, if there is one.
+  FileDescriptor home_;
 };
 
 /// Which side of the router a port is on, by the configuration.

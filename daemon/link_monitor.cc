@@ -69,6 +69,9 @@ LinkMonitor::~LinkMonitor() {
 }
 
 Result<std::unique_ptr<LinkMonitor>> LinkMonitor::start(EventLoop& loop, Devices& devices) {
+  // The interfaces under ports are there.
+  const auto home = devices.at_home();
+  if (!home) return tl::unexpected(home.error());
   auto watcher = LinkWatcher::open();
   if (!watcher) return tl::unexpected(watcher.error());
   auto interrupts = LinkInterrupts::open();

@@ -258,6 +258,8 @@ Captures::Outside Router::Parts::captures_outside() {
 
 tl::expected<void, std::string> Router::Parts::serve_metrics() {
   if (config.telemetry.listen.empty()) return {};
+  const auto home = devices->at_home();
+  if (!home) return tl::unexpected(home.error().message);
   MetricsServer::Options options;
   options.listen = config.telemetry.listen;
   options.group = config.control.group;

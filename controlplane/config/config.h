@@ -327,6 +327,8 @@ struct TelemetryConfig {
 
 struct HostConfig {
   std::string interface = "lm0";
+  /// Network namespace of the interface and of the ports' twins; empty: that of the ports.
+  std::string netns;
   std::uint16_t mtu = 1500;  ///< default: the largest MTU of the ports
   /// Longest packet that the machine's own programs send; default: the smallest MTU of the ports if
   /// `mtu` isn't given either.

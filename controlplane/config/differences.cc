@@ -17,7 +17,7 @@ auto facts(const ControlConfig& control) {
   return std::tuple(control.socket, control.group);
 }
 auto facts(const HostConfig& host) {
-  return std::tuple(host.interface, host.mtu, host.default_route_metric);
+  return std::tuple(host.interface, host.netns, host.mtu, host.default_route_metric);
 }
 auto decision(const BgpConfig& bgp) {
   return std::tuple(bgp.enabled, bgp.max_paths, bgp.multipath_relax, bgp.use_link_bandwidth);

@@ -614,6 +614,11 @@ KeysOf<HostConfig> host_keys() {
           .fallback("lm0")
           .help("The kernel interface that carries loopbacks and services, and by which the "
                 "machine's own programs send and receive through the router."),
+      key("netns", &HostConfig::netns, namespace_name())
+          .when_absent("the one that lastmiled runs in")
+          .help("Network namespace, one that `ip netns` lists, of this interface and of the ports' "
+                "kernel twins: BGP, health checks and services run in it, apart from the "
+                "machine's own network (docs/operations.md)."),
       key("mtu", &HostConfig::mtu, number<std::uint16_t>(kSmallestMtu, kLargestMtu))
           .when_absent("the largest of the ports; programs then send no packet that is longer than "
                        "the smallest")

@@ -470,6 +470,13 @@ Type<std::string> interface_name() {
           shape_of_text(kNamePattern)};
 }
 
+Type<std::string> namespace_name() {
+  constexpr std::size_t kMax = 64;
+  return {fmt::format("the name of a network namespace, of at most {} characters", kMax),
+          [](std::string_view text, const Scope&) { return read_name(text, kMax); },
+          shape_of_text(kNamePattern)};
+}
+
 Type<std::string> socket_path() {
   static constexpr std::size_t kMax = sizeof(sockaddr_un::sun_path) - 1;
   return {"an absolute path",

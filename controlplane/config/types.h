@@ -182,6 +182,8 @@ template <class T>
 /// A port's name: with kTwinPrefix in front it must be an interface name of the kernel.
 [[nodiscard]] Type<std::string> port_name();
 [[nodiscard]] Type<std::string> interface_name();
+/// What `ip netns add` gives.
+[[nodiscard]] Type<std::string> namespace_name();
 /// An absolute path that fits a `sockaddr_un`.
 [[nodiscard]] Type<std::string> socket_path();
 /// 127.0.0.1:9464, [::1]:9464, *:9464 (every address) or the absolute path of a Unix socket.

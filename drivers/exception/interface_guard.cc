@@ -41,36 +41,38 @@ void report(const Result<void>& done) {
   if (!done) log::warn("cannot restore: {}", done.error().message);
 }
 
+}  // namespace
+
+InterfaceGuard::Restore::Restore(GuardState saved, Netlink socket)
+    : state(std::move(saved)),
+      netlink(std::move(socket)),
+      offloads(open_offload_socket()),
+      disable_ipv6(OpenSetting::open(state.interface, Family::kIpv6, "disable_ipv6")) {}
+
 /// An error if the interface could not even be looked at: it is as the guard made it.
-Result<void> restore_interface(const GuardState& state) {
-  auto netlink = Netlink::open();
-  if (!netlink) return tl::unexpected(netlink.error());
-  const auto link = find_link(*netlink, state.interface);
+Result<void> InterfaceGuard::Restore::interface() {
+  const auto link = find_link(netlink, state.interface);
   if (!link) return tl::unexpected(link.error());
   const bool same = *link && (*link)->index == state.index;
   if (!same) return {};  // the interface is gone, and what was on it
 
-  report(switch_offloads(state.interface, state.offloads, OffloadState::kOn));
+  report(switch_offloads(offloads, state.interface, state.offloads, OffloadState::kOn));
   LinkChange change;
   if ((*link)->mtu != state.mtu) change.mtu = state.mtu;
   if (!state.took_all_multicast) change.clear_flags |= IFF_ALLMULTI;
   if (!state.was_up) change.clear_flags |= IFF_UP;
-  report(change_link(*netlink, **link, change));
-  if (state.disable_ipv6) {
-    report(write_setting(state.interface, {Family::kIpv6, "disable_ipv6", *state.disable_ipv6}));
-  }
+  report(change_link(netlink, **link, change));
+  if (state.disable_ipv6 && disable_ipv6) report(disable_ipv6->write(*state.disable_ipv6));
   for (const InterfaceAddress& address : state.addresses) {
-    const auto done = add_address(*netlink, **link, address);
+    const auto done = add_address(netlink, **link, address);
     // The kernel makes the link-local address itself.
     if (!done && done.error().code != EEXIST) report(done);
   }
   return {};
 }
 
-}  // namespace
-
 InterfaceGuard::Restore::~Restore() {
-  const auto done = restore_interface(state);
+  const auto done = interface();
   report(done);
   // Otherwise the next instance restores it at its end.
   if (done) forget_state(state);
@@ -94,8 +96,10 @@ Result<InterfaceGuard> InterfaceGuard::create(const std::string& port,
   // A killed instance's file tells what was there before it; what is there now are its leftovers.
   GuardState original = earlier ? std::move(*earlier) : *now;
   original.owner = owner_mark();
+  auto for_restore = Netlink::open();
+  if (!for_restore) return refuse(for_restore.error());
   keep_state(original);
-  auto restore = std::make_unique<Restore>(std::move(original));
+  auto restore = std::make_unique<Restore>(std::move(original), std::move(*for_restore));
 
   // From the first moment on, no frame to the kernel.
   auto filter = IngressFilter::drop_all(interface);

@@ -12,11 +12,15 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "drivers/driver_error.h"
 #include "drivers/exception/guard_state.h"
+#include "drivers/kernel/file_descriptor.h"
 #include "drivers/kernel/ingress_filter.h"
+#include "drivers/kernel/netlink.h"
+#include "drivers/kernel/sysctl.h"
 
 namespace lastmile {
 
@@ -35,13 +39,20 @@ class InterfaceGuard {
   ~InterfaceGuard() = default;
 
  private:
-  // Undoes what was done so far, also when create() gives up half way.
+  // Undoes what was done so far, also when create() gives up half way. All that it needs is open
+  // from the beginning: at the end the thread may be in another network namespace, and may no
+  // longer change where it is.
   struct Restore {
-    explicit Restore(GuardState saved) : state(std::move(saved)) {}
+    Restore(GuardState saved, Netlink socket);
     Restore(const Restore&) = delete;
     Restore& operator=(const Restore&) = delete;
     ~Restore();
+    Result<void> interface();
+
     GuardState state;
+    Netlink netlink;
+    FileDescriptor offloads;
+    std::optional<OpenSetting> disable_ipv6;
   };
 
   InterfaceGuard(std::unique_ptr<Restore> restore, IngressFilter filter)

@@ -46,8 +46,8 @@ class Request {
 
 class Ethtool {
  public:
-  explicit Ethtool(const std::string& interface)
-      : interface_(interface), socket_(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)) {}
+  Ethtool(const std::string& interface, const FileDescriptor& socket)
+      : interface_(interface), socket_(socket) {}
 
   Result<void> run(Request& request, std::string_view what) {
     ifreq target{};
@@ -84,7 +84,7 @@ class Ethtool {
 
  private:
   const std::string& interface_;
-  FileDescriptor socket_;
+  const FileDescriptor& socket_;
 };
 
 std::uint32_t bit(std::size_t feature) {
@@ -94,7 +94,8 @@ std::uint32_t bit(std::size_t feature) {
 }  // namespace
 
 Result<std::vector<std::string>> enabled_offloads(const std::string& interface) {
-  Ethtool ethtool(interface);
+  const FileDescriptor socket = open_offload_socket();
+  Ethtool ethtool(interface, socket);
   const auto names = ethtool.feature_names();
   if (!names) return tl::unexpected(names.error());
   const auto blocks = static_cast<std::uint32_t>((names->size() + 31) / 32);
@@ -115,7 +116,16 @@ Result<std::vector<std::string>> enabled_offloads(const std::string& interface) 
 
 Result<void> switch_offloads(const std::string& interface, const std::vector<std::string>& offloads,
                              OffloadState state) {
-  Ethtool ethtool(interface);
+  return switch_offloads(open_offload_socket(), interface, offloads, state);
+}
+
+FileDescriptor open_offload_socket() {
+  return FileDescriptor(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+}
+
+Result<void> switch_offloads(const FileDescriptor& socket, const std::string& interface,
+                             const std::vector<std::string>& offloads, OffloadState state) {
+  Ethtool ethtool(interface, socket);
   const auto names = ethtool.feature_names();
   if (!names) return tl::unexpected(names.error());
   const auto blocks = static_cast<std::uint32_t>((names->size() + 31) / 32);

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "drivers/driver_error.h"
+#include "drivers/kernel/file_descriptor.h"
 
 namespace lastmile {
 
@@ -21,6 +22,13 @@ namespace lastmile {
 enum class OffloadState : std::uint8_t { kOff, kOn };
 /// Switches all of `offloads` at once; names that the interface does not know are passed over.
 [[nodiscard]] Result<void> switch_offloads(const std::string& interface,
+                                           const std::vector<std::string>& offloads,
+                                           OffloadState state);
+
+/// A socket for it: of the network namespace that the thread is in now, wherever it is later.
+[[nodiscard]] FileDescriptor open_offload_socket();
+[[nodiscard]] Result<void> switch_offloads(const FileDescriptor& socket,
+                                           const std::string& interface,
                                            const std::vector<std::string>& offloads,
                                            OffloadState state);
 

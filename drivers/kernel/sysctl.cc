@@ -42,6 +42,21 @@ Result<void> write_setting(const std::string& interface, const InterfaceSetting&
   return {};
 }
 
+std::optional<OpenSetting> OpenSetting::open(const std::string& interface, Family family,
+                                             std::string_view key) {
+  std::string path = path_of(interface, family, key);
+  FileDescriptor file(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
+  if (!file) return std::nullopt;
+  return OpenSetting(std::move(path), std::move(file));
+}
+
+Result<void> OpenSetting::write(int value) const {
+  const std::string text = std::to_string(value);
+  if (::pwrite(file_.get(), text.data(), text.size(), 0) >= 0) return {};
+  const int code = errno;
+  return failure(fmt::format("cannot write {} to {}: {}", text, path_, std::strerror(code)), code);
+}
+
 Result<void> write_settings(const std::string& interface,
                             std::span<const InterfaceSetting> settings) {
   for (const InterfaceSetting& setting : settings) {

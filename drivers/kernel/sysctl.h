@@ -6,8 +6,10 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "drivers/driver_error.h"
+#include "drivers/kernel/file_descriptor.h"
 
 namespace lastmile {
 
@@ -25,6 +27,21 @@ struct InterfaceSetting {
                                               std::string_view key);
 [[nodiscard]] Result<void> write_setting(const std::string& interface,
                                          const InterfaceSetting& setting);
+/// A setting that is open for writing: of the interface and the network namespace that it was
+/// opened for, wherever the thread is when it writes.
+class OpenSetting {
+ public:
+  /// nullopt where this kernel has no such setting, or it can't be written.
+  [[nodiscard]] static std::optional<OpenSetting> open(const std::string& interface, Family family,
+                                                       std::string_view key);
+  [[nodiscard]] Result<void> write(int value) const;
+
+ private:
+  OpenSetting(std::string path, FileDescriptor file)
+      : path_(std::move(path)), file_(std::move(file)) {}
+  std::string path_;
+  FileDescriptor file_;
+};
 /// Writes all of them; settings that this kernel does not know are passed over.
 [[nodiscard]] Result<void> write_settings(const std::string& interface,
                                           std::span<const InterfaceSetting> settings);

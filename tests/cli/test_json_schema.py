@@ -71,7 +71,7 @@ bgp:
     - {port: up1, remote-asn: external, bfd: fast, passive: on, import: in, export: in}
     - {address: 192.0.2.7, remote-asn: 65001, description: 12}
 dataplane: {workers: 2, cpus: [1, 2]}
-host: {default-route-metric: none}
+host: {netns: edge, default-route-metric: none}
 control:
 """
 

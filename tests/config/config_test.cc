@@ -127,7 +127,7 @@ bgp:
     - {address: 192.168.101.2, remote-asn: internal, allow-own-as: 0, description: the other one}
 dataplane: {workers: 2, cpus: [1, 3], idle: poll, scheduling: realtime, offload: off, max-routes: {ipv4: 4096, ipv6: 2048}}
 control: {socket: /tmp/lm.sock, group: users}
-host: {interface: lm7, mtu: 9000, default-route-metric: none}
+host: {interface: lm7, netns: edge, mtu: 9000, default-route-metric: none}
 )";
 
 constexpr std::string_view kBlock = R"(---
@@ -135,6 +135,7 @@ constexpr std::string_view kBlock = R"(---
 host:
   default-route-metric: none
   interface: "lm7"
+  netns: "edge"
   mtu: 9000
 bgp:
   neighbors:
@@ -275,6 +276,7 @@ TEST_P(Styles, SayTheSame) {
   EXPECT_EQ(config.control.socket, "/tmp/lm.sock");
   EXPECT_EQ(config.control.group, "users");
   EXPECT_EQ(config.host.interface, "lm7");
+  EXPECT_EQ(config.host.netns, "edge");
   EXPECT_EQ(config.host.mtu, 9000);
   EXPECT_FALSE(config.host.default_route_metric);
 }
@@ -475,6 +477,10 @@ TEST(Differences, OnlyWhatNeedsARestartIsNamed) {
       Keys{"ports"});
   EXPECT_EQ(config::restart_needed(running, with("bgp: {max-paths: 2}\nhost: {mtu: 9000}", "d2")),
             (Keys{"ports", "bgp.max-paths, bgp.multipath-relax or bgp.link-bandwidth", "host"}));
+  EXPECT_EQ(
+      config::restart_needed(running, with("bgp: {neighbors: [{port: up1, remote-asn: external}]}\n"
+                                           "host: {netns: edge}")),
+      Keys{"host"});
 }
 
 TEST(Config, ServiceChecks) {

@@ -7,12 +7,14 @@
 #include <csignal>
 #include <cstring>
 #include <filesystem>
+#include <optional>
 
 #include "dataplane/net/format.h"
 #include "drivers/eal/eal.h"
 #include "drivers/exception/host_interface.h"
 #include "drivers/exception/interface_guard.h"
 #include "drivers/exception/twin.h"
+#include "drivers/kernel/namespace_stay.h"
 #include "tests/drivers/isolated.h"
 #include "tests/drivers/wire.h"
 
@@ -233,6 +235,73 @@ TEST(HostInterface, HearsMoreThanItSends) {
     ASSERT_TRUE(host.remove_address(*Ipv6Address::parse("2001:db8:1::1")));
     EXPECT_FALSE(contains(shell("ip route; ip -6 route"), "default"));
   });
+}
+
+TEST(NamespaceStay, TwinsAndTheHostInterfaceAreMadeThere) {
+  REQUIRE_ROOT();
+  const std::string name = fmt::format("lmdrv-stay{}", ::getpid());
+  in_own_world([&name] {
+    World world;
+    ASSERT_EQ(shell("ip netns add " + name), "");
+    const std::string there = "ip netns exec " + name + " ";
+    std::optional<Twin> twin;
+    std::optional<HostInterface> host;
+    {
+      auto stay = World::value(NamespaceStay::enter(name));
+      twin.emplace(world.twin({.port = "up1", .mac = kMac, .mtu = 9000}));
+      host.emplace(world.host());
+      EXPECT_FALSE(is_gone("lm-up1"));
+    }
+    EXPECT_TRUE(is_gone("lm-up1")) << "the thread has returned";
+    // What is done later finds the interfaces, wherever the thread is.
+    ASSERT_TRUE(host->add_address(Ipv4Address(10, 0, 1, 1)));
+    EXPECT_TRUE(contains(shell(there + "ip route get 8.8.8.8"), "dev lm0 src 10.0.1.1"));
+    EXPECT_FALSE(contains(shell("ip route"), "default"));
+    ASSERT_TRUE(twin->set_link(Link::kDown));
+    EXPECT_TRUE(contains(shell(there + "ip link show lm-up1"), "NO-CARRIER"));
+    twin.reset();
+    host.reset();
+    EXPECT_TRUE(contains(shell(there + "ip link show lm-up1"), "does not exist"));
+    EXPECT_TRUE(contains(shell(there + "ip link show lm0"), "does not exist"));
+  });
+  shell("ip netns delete " + name);
+}
+
+TEST(NamespaceStay, AGuardRestoresAtHomeWhatTheThreadHasLeft) {
+  REQUIRE_ROOT();
+  const std::string name = fmt::format("lmdrv-away{}", ::getpid());
+  in_own_world([&name] {
+    shell("ip link add up1 type veth peer name far; ip address add 192.0.2.1/24 dev up1");
+    const std::string before = shell("ip address show up1 | grep inet; ethtool -k up1");
+    ASSERT_EQ(shell("ip netns add " + name), "");
+    auto guard = InterfaceGuard::create("up1", "up1");
+    ASSERT_TRUE(guard) << guard.error().message;
+    EXPECT_NE(shell("ip address show up1 | grep inet; ethtool -k up1"), before);
+    auto stay = World::value(NamespaceStay::enter(name));
+    const FileDescriptor home = std::move(stay).remain();
+    EXPECT_TRUE(is_gone("up1")) << "the thread is away";
+    std::optional<InterfaceGuard> last(std::move(*guard));
+    last.reset();
+    const auto back = World::value(NamespaceStay::enter(home));
+    EXPECT_EQ(shell("ip address show up1 | grep inet; ethtool -k up1"), before);
+    EXPECT_TRUE(contains(shell("cat /proc/sys/net/ipv6/conf/up1/disable_ipv6"), "0"));
+    EXPECT_EQ(shell("nft list tables"), "");
+  });
+  shell("ip netns delete " + name);
+}
+
+TEST(NamespaceStay, WhatIsNoNamespaceIsNamed) {
+  REQUIRE_ROOT();
+  const auto error = [](const std::string& name) {
+    const auto stay = NamespaceStay::enter(name);
+    return stay ? std::string{} : stay.error().message;
+  };
+  EXPECT_EQ(error("lmdrv-nowhere"),
+            "there is no network namespace 'lmdrv-nowhere'; expected one of those that `ip netns` "
+            "lists (ip netns add lmdrv-nowhere)");
+  EXPECT_EQ(error("../../proc/self/ns/net"),
+            "'../../proc/self/ns/net' is not a name for a network namespace");
+  EXPECT_EQ(error(".."), "'..' is not a name for a network namespace");
 }
 
 TEST(HostInterface, MetricInUseIsSaid) {

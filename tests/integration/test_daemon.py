@@ -267,6 +267,13 @@ def test_a_missing_device_is_named(bare):
     assert bare.interfaces() == {"lo", "up1", "far"}
 
 
+def test_a_missing_namespace_is_named(bare):
+    done = bare.run(str(LASTMILED), str(bare.config(bare.config().read_text() + "host: {netns: lm-nowhere}\n")), check=False)
+    assert done.returncode == 1
+    assert "host: netns: there is no network namespace 'lm-nowhere'" in done.stderr, done.stderr
+    assert bare.interfaces() == {"lo", "up1", "far"}
+
+
 def test_without_root_it_says_so(bare):
     config = bare.config()
     done = subprocess.run(
