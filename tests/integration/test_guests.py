@@ -1,8 +1,8 @@
-"""A guest behind a vhost-user port: traffic to and from the fabric, announced while it is there, withdrawn when it is gone.
+"""Guests behind ports over shared memory: traffic to and from the fabric, announced while one is there, withdrawn when it is gone.
 
-    legacy ── leaf1 ─┐
-                     bms1 (Lastmile, mode host) ── vhost-user ── guest (dpdk-testpmd, virtio-user, answers ARP and echo)
-              leaf2 ─┘
+    legacy ── leaf1 ─┐                             ┌─ vhost-user ── guest (dpdk-testpmd, virtio-user, answers ARP and echo)
+                     bms1 (Lastmile, mode host) ───┤
+              leaf2 ─┘                             └─ memif ─────── guest (the same, memif)
 """
 import os
 import re
@@ -16,7 +16,7 @@ from lablib import fabric, frr, lastmile, topology
 from lablib.netns import Lab, wait_for
 
 TESTPMD = shutil.which("dpdk-testpmd")
-GUEST = "198.51.100.7"
+GUEST, MEMIF_GUEST = "198.51.100.7", "198.51.100.8"
 LEAVES = ("leaf1", "leaf2")
 PATIENCE = 60
 
@@ -26,8 +26,8 @@ pytestmark = pytest.mark.skipif(TESTPMD is None, reason="dpdk-testpmd is not ins
 class Guest:
     """A guest that answers ARP and ICMP echo for whatever address it is asked for."""
 
-    def __init__(self, socket, log):
-        self.socket, self.log, self.process = socket, log, None
+    def __init__(self, socket, log, device):
+        self.socket, self.log, self.device, self.process = socket, log, device, None
 
     def start(self):
         # Ordinary memory, which vhost-user can share too; no hugepages of the machine. With a period for statistics it
@@ -35,8 +35,8 @@ class Guest:
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
                 ["nice", "-n", "15", TESTPMD, "--lcores", "0,1@(0-1)", "--no-huge", "-m", "128", "--no-pci", "--no-shconf",
-                 "--no-telemetry", "--file-prefix", f"lmguest{os.getpid()}",
-                 "--vdev", f"net_virtio_user0,path={self.socket},mac=02:00:00:00:00:77,queue_size=256",
+                 "--no-telemetry", "--file-prefix", f"lmguest{os.getpid()}{self.socket.stem}",
+                 "--vdev", self.device.format(socket=self.socket),
                  "--", "--total-num-mbufs=2048", "--forward-mode=icmpecho", "--auto-start", "--stats-period", "30"],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log,
             )  # fmt: skip
@@ -50,42 +50,51 @@ class Guest:
 
 @pytest.fixture(scope="module")
 def guests():
-    """The fabric with one server, whose configuration has a guest; `guest` is not running yet."""
+    """The fabric with one server, whose configuration has two guests; neither is running yet."""
     lab = Lab("lmguest")
     lab.remove()
     node = topology.node("bms1")
-    guest = None
+    guest = memif_guest = None
     try:
         fabric.up(lab)
         folder = lab.folder("bms1")
-        guest = Guest(folder / "vnf1.sock", folder / "guest.log")
+        guest = Guest(folder / "vnf1.sock", folder / "guest.log",
+                      "net_virtio_user0,path={socket},mac=02:00:00:00:00:77,queue_size=256")  # fmt: skip
+        memif_guest = Guest(folder / "vnf2.sock", folder / "memif_guest.log",
+                            "net_memif0,role=client,id=0,socket={socket},socket-abstract=no,mac=02:00:00:00:00:78")  # fmt: skip
         text = lastmile.configuration(node, folder).replace(
-            "ports:\n", f'ports:\n  vnf1: {{device: "net_vhost0,iface={guest.socket}", side: local}}\n'
+            "ports:\n",
+            f'ports:\n  vnf1: {{device: "net_vhost0,iface={guest.socket}", side: local}}\n'
+            f'  vnf2: {{device: "net_memif0,role=server,id=0,socket={memif_guest.socket},socket-abstract=no", side: local}}\n',
         )
-        text += f"routes:\n  - {{prefix: {GUEST}/32, via: [{{port: vnf1, address: {GUEST}}}], announce: true}}\n"
+        text += "routes:\n" + "".join(
+            f"  - {{prefix: {address}/32, via: [{{port: {port}, address: {address}}}], announce: true}}\n"
+            for port, address in (("vnf1", GUEST), ("vnf2", MEMIF_GUEST))
+        )
         (folder / "server.yaml").write_text(text)
         lab.start("bms1", "lastmiled", [str(lastmile.BUILD / "lastmiled"), str(folder / "server.yaml")])
         wait_for("sessions", lambda: lastmile.established(lab, "bms1") == {"up1", "up2"}, PATIENCE)
-        lab.guest = guest
+        lab.guest, lab.memif_guest = guest, memif_guest
         yield lab
     finally:
-        if guest:
-            guest.kill()
+        for one in (guest, memif_guest):
+            if one:
+                one.kill()
         lab.remove()
 
 
-def link(lab):
-    return {p["name"]: p["link"] for p in lastmile.show(lab, "bms1", "ports").get("ports", [])}["vnf1"]
+def link(lab, port="vnf1"):
+    return {p["name"]: p["link"] for p in lastmile.show(lab, "bms1", "ports").get("ports", [])}[port]
 
 
-def heard(lab):
+def heard(lab, guest=GUEST):
     """The leaves that have the guest's address from this server."""
-    return {leaf for leaf in LEAVES if frr.has_route(lab, leaf, f"{GUEST}/32")}
+    return {leaf for leaf in LEAVES if frr.has_route(lab, leaf, f"{guest}/32")}
 
 
-def lost(lab, count=10):
+def lost(lab, count=10, guest=GUEST):
     """Percent of the pings from behind the leaf."""
-    out = lab.run("legacy", "ping", "-n", "-c", str(count), "-i", "0.1", "-W", "2", GUEST, check=False)
+    out = lab.run("legacy", "ping", "-n", "-c", str(count), "-i", "0.1", "-W", "2", guest, check=False)
     told = re.search(r"(\d+)% packet loss", out)
     return int(told[1]) if told else 100
 
@@ -109,6 +118,18 @@ def test_a_guest_is_announced_while_it_is_there(guests):
     # The guest's packets took no default route while it was gone, and nothing went from uplink to uplink.
     route = lastmile.show(lab, "bms1", f"routes {GUEST}/32")["routes"][0]
     assert route["source"] == "static" and route["best"]
+
+
+def test_a_guest_behind_memif(guests):
+    lab = guests
+    assert link(lab, "vnf2") == "down" and heard(lab, MEMIF_GUEST) == set()
+    lab.memif_guest.start()
+    wait_for("both leaves hear of the guest", lambda: heard(lab, MEMIF_GUEST) == set(LEAVES), PATIENCE)
+    wait_for("the guest answers the fabric", lambda: lost(lab, 1, MEMIF_GUEST) == 0, PATIENCE)
+    wait_for("the guest answers every ping", lambda: lost(lab, guest=MEMIF_GUEST) == 0, PATIENCE)
+    lab.memif_guest.kill()
+    wait_for("no leaf has the guest any more", lambda: heard(lab, MEMIF_GUEST) == set(), PATIENCE)
+    assert link(lab, "vnf2") == "down"
 
 
 def test_after_a_kill_the_socket_of_a_guest_is_no_obstacle(bare):
