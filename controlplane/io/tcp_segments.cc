@@ -43,19 +43,25 @@ int copy_info(const nlattr* attribute, void* info) {
 }
 
 int on_message(const nlmsghdr* header, void* data) {
-  auto& found = *static_cast<std::vector<TcpSegments>*>(data);
-  const auto& socket = *static_cast<const inet_diag_msg*>(mnl_nlmsg_get_payload(header));
-  if (ntohs(socket.id.idiag_sport) != kBgpPort && ntohs(socket.id.idiag_dport) != kBgpPort) {
-    return MNL_CB_OK;
+  if (const auto segments = parse_segments(*header)) {
+    static_cast<std::vector<TcpSegments>*>(data)->push_back(*segments);
   }
-  tcp_info info{};
-  mnl_attr_parse(header, sizeof(inet_diag_msg), copy_info, &info);
-  found.push_back({address_of(socket.idiag_family, socket.id.idiag_dst), socket.id.idiag_if,
-                   info.tcpi_advmss, info.tcpi_snd_mss});
   return MNL_CB_OK;
 }
 
 }  // namespace
+
+std::optional<TcpSegments> parse_segments(const nlmsghdr& message) {
+  if (mnl_nlmsg_get_payload_len(&message) < sizeof(inet_diag_msg)) return std::nullopt;
+  const auto& socket = *static_cast<const inet_diag_msg*>(mnl_nlmsg_get_payload(&message));
+  if (ntohs(socket.id.idiag_sport) != kBgpPort && ntohs(socket.id.idiag_dport) != kBgpPort) {
+    return std::nullopt;
+  }
+  tcp_info info{};
+  mnl_attr_parse(&message, sizeof(inet_diag_msg), copy_info, &info);
+  return TcpSegments{address_of(socket.idiag_family, socket.id.idiag_dst), socket.id.idiag_if,
+                     info.tcpi_advmss, info.tcpi_snd_mss};
+}
 
 tl::expected<std::vector<TcpSegments>, std::string> bgp_segments() {
   const std::unique_ptr<mnl_socket, Close> socket{

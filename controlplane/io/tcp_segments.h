@@ -3,12 +3,15 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include <tl/expected.hpp>
 
 #include "dataplane/net/ip.h"
+
+struct nlmsghdr;
 
 namespace lastmile {
 
@@ -18,6 +21,9 @@ struct TcpSegments {
   std::uint32_t ours = 0;    ///< longest that we announced to take
   std::uint32_t theirs = 0;  ///< longest that we send
 };
+
+/// Reads a message of sock_diag (inet_diag_msg); nullopt if it is of no BGP connection.
+[[nodiscard]] std::optional<TcpSegments> parse_segments(const nlmsghdr& message);
 
 /// Of all established connections with TCP port 179 at either end, in the calling thread's network
 /// namespace. The error is one line.

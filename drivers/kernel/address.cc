@@ -41,6 +41,21 @@ void fill(NetlinkMessage& message, const LinkInfo& link, const InterfaceAddress&
 
 }  // namespace
 
+std::optional<PlacedAddress> parse_interface_address(const nlmsghdr& message) {
+  const auto* header = family_header<ifaddrmsg>(message);
+  if (header == nullptr) return std::nullopt;
+  // On a point-to-point interface IFA_ADDRESS is the other side; IFA_LOCAL is ours.
+  std::optional<IpAddress> local;
+  std::optional<IpAddress> any;
+  for_each_attribute(message, sizeof(ifaddrmsg), [&](const nlattr& attribute) {
+    if (mnl_attr_get_type(&attribute) == IFA_LOCAL) local = parse_address(attribute);
+    if (mnl_attr_get_type(&attribute) == IFA_ADDRESS) any = parse_address(attribute);
+  });
+  const auto address = local ? local : any;
+  if (!address) return std::nullopt;
+  return PlacedAddress{header->ifa_index, {*address, header->ifa_prefixlen}};
+}
+
 std::string to_string(const InterfaceAddress& address) {
   return fmt::format("{}/{}", to_string(address.address), address.length);
 }
@@ -48,18 +63,8 @@ std::string to_string(const InterfaceAddress& address) {
 Result<std::vector<InterfaceAddress>> list_addresses(Netlink& netlink, const LinkInfo& link) {
   std::vector<InterfaceAddress> found;
   const auto visit = [&](const nlmsghdr& reply) {
-    const auto* header = static_cast<const ifaddrmsg*>(mnl_nlmsg_get_payload(&reply));
-    if (header->ifa_index != link.index) return;
-    // On a point-to-point interface IFA_ADDRESS is the other side; IFA_LOCAL is ours.
-    std::optional<IpAddress> local;
-    std::optional<IpAddress> any;
-    for_each_attribute(reply, sizeof(ifaddrmsg), [&](const nlattr& attribute) {
-      if (mnl_attr_get_type(&attribute) == IFA_LOCAL) local = parse_address(attribute);
-      if (mnl_attr_get_type(&attribute) == IFA_ADDRESS) any = parse_address(attribute);
-    });
-    if (const auto address = local ? local : any) {
-      found.push_back({*address, header->ifa_prefixlen});
-    }
+    const auto placed = parse_interface_address(reply);
+    if (placed && placed->index == link.index) found.push_back(placed->address);
   };
   const auto done = ask_until_settled([&] {
     found.clear();

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "dataplane/net/ip.h"
@@ -18,6 +19,14 @@ struct InterfaceAddress {
 };
 /// "192.0.2.1/24".
 [[nodiscard]] std::string to_string(const InterfaceAddress& address);
+
+/// An address and the index of the interface that it stands on.
+struct PlacedAddress {
+  unsigned index = 0;
+  InterfaceAddress address;
+};
+/// Reads an RTM_NEWADDR or RTM_DELADDR message; nullopt if there is no address in it.
+[[nodiscard]] std::optional<PlacedAddress> parse_interface_address(const nlmsghdr& message);
 
 /// All addresses of an interface, both families, link-local ones included.
 [[nodiscard]] Result<std::vector<InterfaceAddress>> list_addresses(Netlink& netlink,

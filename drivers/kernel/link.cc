@@ -22,19 +22,20 @@ bool LinkInfo::is_running() const {
 
 LinkInfo parse_link(const nlmsghdr& message) {
   LinkInfo link;
-  const auto* info = static_cast<const ifinfomsg*>(mnl_nlmsg_get_payload(&message));
+  const auto* info = family_header<ifinfomsg>(message);
+  if (info == nullptr) return link;
   link.index = static_cast<unsigned>(info->ifi_index);
   link.flags = info->ifi_flags;
   for_each_attribute(message, sizeof(ifinfomsg), [&](const nlattr& attribute) {
     switch (mnl_attr_get_type(&attribute)) {
       case IFLA_IFNAME:
-        link.name = mnl_attr_get_str(&attribute);
+        link.name = text_of(attribute);
         break;
       case IFLA_IFALIAS:
-        link.alias = mnl_attr_get_str(&attribute);
+        link.alias = text_of(attribute);
         break;
       case IFLA_MTU:
-        link.mtu = mnl_attr_get_u32(&attribute);
+        link.mtu = number_of(attribute);
         break;
       case IFLA_ADDRESS: {
         MacAddress::Bytes bytes{};
@@ -45,7 +46,7 @@ LinkInfo parse_link(const nlmsghdr& message) {
       }
       case IFLA_LINKINFO:
         for_each_nested(attribute, [&](const nlattr& nested) {
-          if (mnl_attr_get_type(&nested) == IFLA_INFO_KIND) link.kind = mnl_attr_get_str(&nested);
+          if (mnl_attr_get_type(&nested) == IFLA_INFO_KIND) link.kind = text_of(nested);
         });
         break;
       default:

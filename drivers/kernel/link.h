@@ -26,7 +26,7 @@ struct LinkInfo {
   [[nodiscard]] bool is_running() const;
 };
 
-/// Reads an RTM_NEWLINK or RTM_DELLINK message.
+/// Reads an RTM_NEWLINK or RTM_DELLINK message; one that is cut short is an interface of index 0.
 [[nodiscard]] LinkInfo parse_link(const nlmsghdr& message);
 
 /// The interface of that name, or nullopt if there is none.

@@ -21,16 +21,26 @@ void* as_context(const Visit& visit) {
   return const_cast<Visit*>(&visit);
 }
 
+// Errors are negative on the wire, and no longer than this; what is neither is none of the
+// kernel's.
+constexpr int kLastErrno = 4095;
+int errno_of(int code) {
+  return code <= 0 && code >= -kLastErrno ? -code : EPROTO;
+}
+
 // The kernel's explanation (NLMSGERR_ATTR_MSG) stands behind the error code and, unless the reply
 // is capped, behind a copy of the request.
-std::string extended_ack(const nlmsghdr& message) {
+std::string extended_ack(const nlmsghdr& message, const nlmsgerr& error) {
   if ((message.nlmsg_flags & NLM_F_ACK_TLVS) == 0) return {};
-  const auto* error = static_cast<const nlmsgerr*>(mnl_nlmsg_get_payload(&message));
   std::size_t offset = sizeof(nlmsgerr);
-  if ((message.nlmsg_flags & NLM_F_CAPPED) == 0) offset += error->msg.nlmsg_len - sizeof(nlmsghdr);
+  if ((message.nlmsg_flags & NLM_F_CAPPED) == 0) {
+    if (error.msg.nlmsg_len < sizeof(nlmsghdr)) return {};
+    offset += error.msg.nlmsg_len - sizeof(nlmsghdr);
+  }
+  if (offset > mnl_nlmsg_get_payload_len(&message)) return {};
   std::string text;
   for_each_attribute(message, offset, [&](const nlattr& attribute) {
-    if (mnl_attr_get_type(&attribute) == NLMSGERR_ATTR_MSG) text = mnl_attr_get_str(&attribute);
+    if (mnl_attr_get_type(&attribute) == NLMSGERR_ATTR_MSG) text = text_of(attribute);
   });
   return text;
 }
@@ -40,7 +50,7 @@ int dump_result(const nlmsghdr& done) {
   if (mnl_nlmsg_get_payload_len(&done) < sizeof(int)) return 0;
   int code = 0;
   std::memcpy(&code, mnl_nlmsg_get_payload(&done), sizeof code);
-  return code < 0 ? -code : 0;
+  return errno_of(code);
 }
 
 }  // namespace
@@ -50,6 +60,26 @@ Result<void> ask_until_settled(const std::function<Result<void>()>& ask) {
   Result<void> done = ask();
   for (int i = 1; i < kAttempts && !done && done.error().code == EINTR; ++i) done = ask();
   return done;
+}
+
+void for_each_message(std::span<const char> datagram, const Netlink::Visitor& visit) {
+  int remaining = static_cast<int>(datagram.size());
+  const auto* message = reinterpret_cast<const nlmsghdr*>(datagram.data());
+  for (; mnl_nlmsg_ok(message, remaining); message = mnl_nlmsg_next(message, &remaining)) {
+    visit(*message);
+  }
+}
+
+std::string text_of(const nlattr& attribute) {
+  const auto* text = static_cast<const char*>(mnl_attr_get_payload(&attribute));
+  return {text, ::strnlen(text, mnl_attr_get_payload_len(&attribute))};
+}
+
+std::uint32_t number_of(const nlattr& attribute) {
+  std::uint32_t number = 0;
+  if (mnl_attr_get_payload_len(&attribute) < sizeof number) return 0;
+  std::memcpy(&number, mnl_attr_get_payload(&attribute), sizeof number);
+  return number;
 }
 
 void for_each_attribute(const nlmsghdr& message, std::size_t header_size,
@@ -100,7 +130,7 @@ Result<void> Netlink::query(NetlinkMessage& message, std::string_view what, cons
   if ((raw->nlmsg_flags & NLM_F_DUMP) != NLM_F_DUMP) raw->nlmsg_flags |= NLM_F_ACK;
   if (mnl_socket_sendto(socket_.get(), raw, raw->nlmsg_len) < 0) return refuse(errno, {});
 
-  bool changed_meanwhile = false;
+  NetlinkReplies replies{sequence_, visit};
   alignas(nlmsghdr) std::array<char, 32768> buffer;
   while (true) {
     const ssize_t received = mnl_socket_recvfrom(socket_.get(), buffer.data(), buffer.size());
@@ -108,25 +138,32 @@ Result<void> Netlink::query(NetlinkMessage& message, std::string_view what, cons
       if (errno == EINTR) continue;
       return refuse(errno, {});
     }
-    int remaining = static_cast<int>(received);
-    const auto* reply = reinterpret_cast<const nlmsghdr*>(buffer.data());
-    for (; mnl_nlmsg_ok(reply, remaining); reply = mnl_nlmsg_next(reply, &remaining)) {
-      if (reply->nlmsg_seq != sequence_) continue;  // an answer that an earlier failure left behind
-      changed_meanwhile |= (reply->nlmsg_flags & NLM_F_DUMP_INTR) != 0;
-      if (reply->nlmsg_type == NLMSG_DONE) {
-        const int code = dump_result(*reply);
-        if (code != 0) return refuse(code, {});
-        return changed_meanwhile ? refuse(EINTR, "it changed meanwhile") : Result<void>{};
-      }
-      if (reply->nlmsg_type != NLMSG_ERROR) {
-        visit(*reply);
-        continue;
-      }
-      const auto* error = static_cast<const nlmsgerr*>(mnl_nlmsg_get_payload(reply));
-      if (error->error == 0) return {};
-      return refuse(-error->error, extended_ack(*reply));
-    }
+    const auto verdict = replies.read({buffer.data(), static_cast<std::size_t>(received)});
+    if (!verdict) continue;
+    if (verdict->code == 0) return {};
+    return refuse(verdict->code, verdict->explanation);
   }
+}
+
+std::optional<NetlinkReplies::Verdict> NetlinkReplies::read(std::span<const char> datagram) {
+  std::optional<Verdict> verdict;
+  for_each_message(datagram, [&](const nlmsghdr& reply) {
+    if (verdict || reply.nlmsg_seq != sequence_) return;
+    changed_meanwhile_ |= (reply.nlmsg_flags & NLM_F_DUMP_INTR) != 0;
+    if (reply.nlmsg_type == NLMSG_DONE) {
+      const int code = dump_result(reply);
+      verdict = code == 0 && changed_meanwhile_ ? Verdict{EINTR, "it changed meanwhile"}
+                                                : Verdict{code, {}};
+    } else if (reply.nlmsg_type != NLMSG_ERROR) {
+      visit_(reply);
+    } else if (const auto* error = family_header<nlmsgerr>(reply); error == nullptr) {
+      verdict = Verdict{EPROTO, {}};
+    } else {
+      verdict = Verdict{errno_of(error->error), {}};
+      if (verdict->code != 0) verdict->explanation = extended_ack(reply, *error);
+    }
+  });
+  return verdict;
 }
 
 }  // namespace lastmile

@@ -16,6 +16,8 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -90,6 +92,43 @@ class Netlink {
 /// Repeats a dump (Netlink::query) while its objects change under it, some times at most. `ask`
 /// begins anew each time.
 [[nodiscard]] Result<void> ask_until_settled(const std::function<Result<void>()>& ask);
+
+/// What the kernel says to one request, read from the datagrams that it comes in. Messages that are
+/// cut short or inconsistent say nothing.
+class NetlinkReplies {
+ public:
+  /// How a request ended.
+  struct Verdict {
+    int code = 0;             ///< errno; 0: it was granted
+    std::string explanation;  ///< the kernel's own words, if it has any
+  };
+
+  NetlinkReplies(std::uint32_t sequence, const Netlink::Visitor& visit)
+      : sequence_(sequence), visit_(visit) {}
+
+  /// Shows objects to the visitor; nullopt: the end is still to come. `datagram` is aligned as a
+  /// message is.
+  [[nodiscard]] std::optional<Verdict> read(std::span<const char> datagram);
+
+ private:
+  const std::uint32_t sequence_;  ///< of the request; other messages are leftovers
+  const Netlink::Visitor& visit_;
+  bool changed_meanwhile_ = false;
+};
+
+/// Runs `visit` for each message of a datagram.
+void for_each_message(std::span<const char> datagram, const Netlink::Visitor& visit);
+
+/// The family header (ifinfomsg, ...) of a message; null if the message is too short to have one.
+template <class Header>
+[[nodiscard]] const Header* family_header(const nlmsghdr& message) {
+  if (mnl_nlmsg_get_payload_len(&message) < sizeof(Header)) return nullptr;
+  return static_cast<const Header*>(mnl_nlmsg_get_payload(&message));
+}
+/// An attribute as text, which ends at its first NUL or with the attribute.
+[[nodiscard]] std::string text_of(const nlattr& attribute);
+/// An attribute as a number; 0 if it is too short for one.
+[[nodiscard]] std::uint32_t number_of(const nlattr& attribute);
 
 /// Runs `visit` for each attribute behind a family header of `header_size` bytes.
 void for_each_attribute(const nlmsghdr& message, std::size_t header_size,

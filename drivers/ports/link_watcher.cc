@@ -13,6 +13,13 @@
 namespace lastmile {
 namespace {
 
+bool is_of_a_link(const nlmsghdr& message) {
+  if (message.nlmsg_type != RTM_NEWLINK && message.nlmsg_type != RTM_DELLINK) return false;
+  // Bridges announce their ports' deletion from the bridge as messages of their own family.
+  const auto* info = family_header<ifinfomsg>(message);
+  return info != nullptr && info->ifi_family == AF_UNSPEC;
+}
+
 LinkEvent event_from(const nlmsghdr& message) {
   const LinkInfo link = parse_link(message);
   const bool deleted = message.nlmsg_type == RTM_DELLINK;
@@ -46,14 +53,10 @@ Result<void> LinkWatcher::read(const Callback& callback) {
       overrun = true;
       continue;
     }
-    int remaining = static_cast<int>(received);
-    const auto* message = reinterpret_cast<const nlmsghdr*>(buffer.data());
-    for (; mnl_nlmsg_ok(message, remaining); message = mnl_nlmsg_next(message, &remaining)) {
-      if (message->nlmsg_type != RTM_NEWLINK && message->nlmsg_type != RTM_DELLINK) continue;
-      // Bridges announce their ports' deletion from the bridge as messages of their own family.
-      const auto* info = static_cast<const ifinfomsg*>(mnl_nlmsg_get_payload(message));
-      if (info->ifi_family == AF_UNSPEC) callback(event_from(*message));
-    }
+    for_each_message({buffer.data(), static_cast<std::size_t>(received)},
+                     [&](const nlmsghdr& message) {
+                       if (is_of_a_link(message)) callback(event_from(message));
+                     });
   }
 }
 
