@@ -39,6 +39,10 @@ Verdict decode_next_hop(Octets value, UpdateDraft& draft) {
   draft.next_hop = Ipv4Address::from_wire(value.first<4>());
   return {};
 }
+bool can_be_next_hop(const Ipv4Address& address) {
+  constexpr std::uint32_t kReserved = 0xf;  // 240.0.0.0/4, and with it the broadcast address
+  return !address.is_multicast() && !address.is_loopback() && address.value() >> 28 != kReserved;
+}
 bool encode_next_hop(const EncodeSource& source, OctetWriter& out) {
   if (source.next_hop == nullptr) return false;
   out.u32(source.next_hop->value());

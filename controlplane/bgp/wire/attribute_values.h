@@ -44,6 +44,10 @@ bool encode_as4_aggregator(const EncodeSource& source, OctetWriter& out);
 /// Puts AS_PATH and AS4_PATH, AGGREGATOR and AS4_AGGREGATOR back together (RFC 6793 section 4.2.3).
 void merge_four_octet(UpdateDraft& draft);
 
+/// Whether the address can be a host's (RFC 4271 section 6.3). 0.0.0.0 is what some peers send for
+/// "me".
+[[nodiscard]] bool can_be_next_hop(const Ipv4Address& address);
+
 // mp_nlri.cc
 Verdict decode_mp_reach(Octets value, UpdateDraft& draft);
 Verdict decode_mp_unreach(Octets value, UpdateDraft& draft);

@@ -37,7 +37,7 @@ bool decode_next_hop_field(Octets field, NextHop& next_hop) {
   OctetReader in(field);
   if (field.size() == 4) {
     const Ipv4Address address = Ipv4Address::from_wire(in.take<4>());
-    if (address.is_multicast() || address.is_loopback()) return false;
+    if (!can_be_next_hop(address)) return false;
     if (!address.is_unspecified()) next_hop.v4 = address;
     return true;
   }

@@ -185,10 +185,8 @@ void UpdateDecoder::add_classic_reach(std::vector<Nlri<Ipv4Address>> nlri) {
   Update::Reach reach{Family::kIpv4Unicast, {}, std::move(nlri)};
   if (draft_.next_hop && !draft_.next_hop->is_unspecified()) reach.next_hop.v4 = draft_.next_hop;
   draft_.update.reach.insert(draft_.update.reach.begin(), std::move(reach));
-  // "Syntactically correct" means a valid host address (RFC 4271 section 6.3); 0.0.0.0 is what some
-  // peers send for "me".
-  if (draft_.next_hop && (draft_.next_hop->is_multicast() || draft_.next_hop->is_loopback() ||
-                          draft_.next_hop->value() >> 28 == 0xf)) {
+  // "Syntactically correct" means a valid host address.
+  if (draft_.next_hop && !can_be_next_hop(*draft_.next_hop)) {
     const AttributeDescriptor& row =
         *find_attribute(static_cast<std::uint8_t>(AttributeCode::kNextHop));
     fault(row, row.malformed, "next hop is no host", "RFC 4271 section 6.3", row.subcode, {});
