@@ -97,6 +97,17 @@ class FieldReader {
     return 0;
   }
   void spoil() { good_ = false; }
+  /// A time or a length of time that can be true, in units of `Span`.
+  template <class Span>
+  Span span() {
+    constexpr auto kLongest = std::chrono::duration_cast<Span>(std::chrono::hours{24 * 36525});
+    const std::uint64_t count = number();
+    if (count <= static_cast<std::uint64_t>(kLongest.count())) {
+      return Span{static_cast<typename Span::rep>(count)};
+    }
+    good_ = false;
+    return Span{};
+  }
 
   [[nodiscard]] bool good() const { return good_; }
   [[nodiscard]] bool empty() const { return in_.empty(); }
@@ -248,9 +259,9 @@ void FieldReader::one(T& value) {
   } else if constexpr (std::is_enum_v<T> || std::unsigned_integral<T>) {
     value = static_cast<T>(number());
   } else if constexpr (OneOf<T, TimePoint, bfd::Instant>) {
-    value = T{typename T::duration{static_cast<typename T::rep>(number())}};
+    value = T{span<typename T::duration>()};
   } else if constexpr (detail::IsDuration<T>::value) {
-    value = T{static_cast<typename T::rep>(number())};
+    value = span<T>();
   } else if constexpr (std::same_as<T, Ipv4Address>) {
     std::array<std::uint8_t, 4> wire{};
     bytes(wire.data(), wire.size());

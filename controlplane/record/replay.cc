@@ -157,6 +157,16 @@ class NoBfd final : public BfdPlane {
   bfd::SessionStatus status_{};
 };
 
+/// The port that an event is about, if it names one.
+std::optional<PortId> port_of(const Event& event) {
+  return std::visit(
+      [](const auto& what) -> std::optional<PortId> {
+        if constexpr (requires { PortId{what.port}; }) return what.port;
+        return std::nullopt;
+      },
+      event.what);
+}
+
 class Replay {
  public:
   Replay(FrameReader frames, Replayed& result) : frames_(std::move(frames)), result_(result) {}
@@ -240,6 +250,9 @@ class Replay {
       case FrameKind::kEvent: {
         Event event;
         if (!fields_of(event.at, event.what)) return;
+        if (const auto port = port_of(event); port && port->value() >= config_->ports.size()) {
+          return fail("a port without configuration");
+        }
         now_ = event.at;
         return input([&] { control_->handle(event); });
       }
