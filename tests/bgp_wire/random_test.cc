@@ -2,54 +2,13 @@
 // the bytes does any harm.
 #include <gtest/gtest.h>
 
-#include <map>
-#include <tuple>
-
+#include "tests/bgp_wire/merged.h"
 #include "tests/bgp_wire/random_messages.h"
 
 namespace lastmile::bgp::test {
 namespace {
 
 constexpr std::uint32_t kSeed = 65001;
-
-// An UPDATE that was cut into several, or that several were, in a form that can be compared.
-struct Merged {
-  std::map<Family, std::vector<NlriList>> unreach;
-  std::map<Family, std::vector<std::pair<NextHop, NlriList>>> reach;
-  std::vector<PathAttributes> attributes;
-  friend bool operator==(const Merged&, const Merged&) = default;
-};
-
-void join(NlriList& to, const NlriList& more) {
-  std::visit(
-      [&](auto& list) {
-        const auto& other = std::get<std::decay_t<decltype(list)>>(more);
-        list.insert(list.end(), other.begin(), other.end());
-      },
-      to);
-}
-
-void merge(const Update& update, Merged& to) {
-  for (const Update::Unreach& unreach : update.unreach) {
-    auto& lists = to.unreach[unreach.family];
-    if (lists.empty()) {
-      lists.push_back(unreach.nlri);
-    } else {
-      join(lists.back(), unreach.nlri);
-    }
-  }
-  for (const Update::Reach& reach : update.reach) {
-    auto& lists = to.reach[reach.family];
-    if (!lists.empty() && lists.back().first == reach.next_hop) {
-      join(lists.back().second, reach.nlri);
-    } else {
-      lists.emplace_back(reach.next_hop, reach.nlri);
-    }
-    if (to.attributes.empty() || to.attributes.back() != update.attributes) {
-      to.attributes.push_back(update.attributes);
-    }
-  }
-}
 
 Merged merged_stream(const Bytes& stream, const CodecContext& context) {
   Merged merged;

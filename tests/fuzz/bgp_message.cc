@@ -6,6 +6,7 @@
 
 #include "controlplane/bgp/wire/message.h"
 #include "controlplane/bgp/wire/notification.h"
+#include "tests/bgp_wire/merged.h"
 #include "tests/fuzz/require.h"
 
 namespace {
@@ -25,28 +26,66 @@ CodecContext context_of(std::uint8_t choice) {
   return context;
 }
 
-// What we make of a message, we must be able to send, and to read again.
-void check_sendable(const Message& message, const CodecContext& context) {
-  std::vector<std::uint8_t> octets;
-  if (const auto* update = std::get_if<Update>(&message)) {
-    (void)hash_value(update->attributes);
-    octets = encode(*update, context);
-  } else if (const auto* open = std::get_if<Open>(&message)) {
-    const auto again = decode(encode(*open), context);
-    require(again.has_value() && std::get<Open>(*again) == *open);
-  } else if (const auto* error = std::get_if<Notification>(&message)) {
-    (void)to_string(*error);
-    octets = encode(*error);
-  }
+// What a stream of our own says, which is without fault, and the stream that we make of it.
+struct ReadBack {
+  test::Merged said;
+  std::vector<std::uint8_t> again;
+};
+
+ReadBack read_back(std::span<const std::uint8_t> octets, const CodecContext& context) {
+  ReadBack result;
   MessageReader reader;
   reader.append(octets);
   std::size_t length = 0;
   while (const auto next = reader.next(context)) {
     require(next->has_value());
-    if (const auto* update = std::get_if<Update>(&**next)) require(update->faults.empty());
+    const auto& update = std::get<Update>(**next);
+    require(update.faults.empty());
+    test::merge(update, result.said);
+    const auto encoded = encode(update, context);
+    result.again.insert(result.again.end(), encoded.begin(), encoded.end());
     ++length;
   }
   require(length <= octets.size() / kHeaderSize);
+  return result;
+}
+
+// Decoded, encoded, decoded: nothing is lost and nothing comes to it.
+void check_update(const Update& update, const CodecContext& context) {
+  (void)hash_value(update.attributes);
+  test::Merged first;
+  test::merge(update, first);
+  const ReadBack second = read_back(encode(update, context), context);
+  require(read_back(second.again, context).said == second.said);
+  // An AS path that a two-octet speaker passed on is put together once; then it stays as it is.
+  if (!context.four_octet_asn || second.said == first) return;
+  // Attributes that fill a message are too many with ours about it; those routes are withdrawn
+  // (RFC 4271 section 9.2). In a longer message there is room.
+  CodecContext longer = context;
+  longer.extended_message = true;
+  const auto octets = encode(update, longer);
+  require(!context.extended_message && octets.size() > kMaxMessageSize);
+  require(read_back(octets, longer).said == first);
+}
+
+// What we make of a message, we must be able to send, and to read again.
+void check_sendable(const Message& message, const CodecContext& context) {
+  if (const auto* update = std::get_if<Update>(&message)) {
+    check_update(*update, context);
+  } else if (const auto* open = std::get_if<Open>(&message)) {
+    const auto again = decode(encode(*open), context);
+    require(again.has_value() && std::get<Open>(*again) == *open);
+  } else if (const auto* error = std::get_if<Notification>(&message)) {
+    (void)to_string(*error);
+    const auto again = decode(encode(*error), context);
+    require(again.has_value());
+    Notification cut = *error;  // to what any peer takes
+    cut.data.resize(std::min(cut.data.size(), kMaxMessageSize - kHeaderSize - 2));
+    require(std::get<Notification>(*again) == cut);
+  } else if (const auto* refresh = std::get_if<RouteRefresh>(&message)) {
+    const auto again = decode(encode(*refresh), context);
+    require(again.has_value() && std::get<RouteRefresh>(*again) == *refresh);
+  }
 }
 
 }  // namespace
