@@ -80,6 +80,7 @@ class FakeTransport final : public Transport {
     bool closed = false;  ///< by the manager
     Bytes sent;
     std::size_t queued = 0;
+    bool stuck = false;  ///< its peer takes nothing
   };
 
   ConnectionId connect(const Endpoint& remote, const ConnectOptions& options) override {
@@ -105,7 +106,7 @@ class FakeTransport final : public Transport {
     Record& record = records.at(id);
     EXPECT_FALSE(record.closed) << "sent on a closed connection";
     record.sent.insert(record.sent.end(), bytes.begin(), bytes.end());
-    if (stuck) record.queued += bytes.size();
+    if (stuck || record.stuck) record.queued += bytes.size();
   }
   std::size_t queued(ConnectionId id) const override { return records.at(id).queued; }
   void close(ConnectionId id) override {

@@ -10,7 +10,7 @@
 
 #include "controlplane/io/asio_timers.h"
 #include "controlplane/io/asio_transport.h"
-#include "tests/bgp_session/harness.h"
+#include "tests/bgp_session/two_routers.h"
 
 namespace lastmile {
 namespace {
@@ -19,7 +19,9 @@ using namespace std::chrono_literals;
 using bgp::Bytes;
 
 const IpAddress kLoopback = Ipv4Address{127, 0, 0, 1};
-constexpr Duration kPatience = 10s;
+using bgp::kPatience;
+using bgp::Router;
+using bgp::TwoRouters;
 
 /// Runs the loop until `done`, which is asked after each event; false if patience ends first.
 class Loop {
@@ -307,55 +309,6 @@ TEST(LoopTest, DeliverLaterDoesNotNest) {
 }
 
 // --- two routers ------------------------------------------------------------------------------
-
-/// A session manager with everything real around it.
-struct Router {
-  Router(bgp::Asn asn, Ipv4Address id, const IpAddress& own) : speaker{asn, id, "", ""} {
-    loop.set_handler([this](Event&& event) { manager->handle(event); });
-    port = transport.listen(own, 0).value();
-  }
-  void start(const IpAddress& own, const IpAddress& remote, std::uint16_t remote_port) {
-    bgp::PeerSettings settings;
-    settings.name = to_string(remote);
-    settings.address = remote;
-    settings.source = own;
-    settings.tcp_port = remote_port;
-    manager.emplace(speaker, std::vector{settings}, transport, timers, speaker.asn.value());
-    manager->start(observer, loop.now());
-  }
-  bgp::SessionState state() const { return manager->state(bgp::PeerId{0}); }
-
-  bgp::Speaker speaker;
-  EventLoop loop;
-  AsioTimers timers{loop};
-  AsioTransport transport{loop, {}};
-  bgp::Recorder observer;
-  std::optional<bgp::SessionManager> manager;
-  std::uint16_t port = 0;
-};
-
-struct TwoRouters {
-  TwoRouters(const IpAddress& address_a, const IpAddress& address_b)
-      : a(bgp::Asn{65001}, {1, 1, 1, 1}, address_a), b(bgp::Asn{65002}, {2, 2, 2, 2}, address_b) {
-    log::set_level(log::Level::kOff);
-    a.start(address_a, address_b, b.port);
-    b.start(address_b, address_a, a.port);
-  }
-  template <class Condition>
-  bool until(Condition condition) {
-    const auto give_up = ControlClock::now() + kPatience;
-    while (!condition() && ControlClock::now() < give_up) {
-      a.loop.run_for(1ms);
-      b.loop.run_for(1ms);
-    }
-    return condition();
-  }
-  bool both_up() const {
-    return a.state() == bgp::SessionState::kEstablished &&
-           b.state() == bgp::SessionState::kEstablished;
-  }
-  Router a, b;
-};
 
 TEST(TwoRoutersTest, EstablishExchangeAndStop) {
   TwoRouters net(Ipv4Address{127, 0, 0, 2}, Ipv4Address{127, 0, 0, 3});

@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <iterator>
 
 #include "tests/bgp_wire/octets_fixture.h"
@@ -217,6 +218,48 @@ TEST_P(Incidents, CostWhatTheRfcSays) {
   if (c.outcome != Cost::kAccept) return;
   const std::string again = to_hex(encode(got, context));
   EXPECT_NE(again.find(c.passed_on), std::string::npos) << again.substr(0, 400);
+}
+
+// The "grave flaws" of August 2023: in a dozen implementations there was some attribute whose
+// broken form, passed on by speakers that don't look at it, ended sessions far away. So: every
+// attribute there may be, in every form that its sender can give it, as an optional one. Two hold
+// NLRI, which is lost with them; for those RFC 7606 section 3 (j) leaves nothing but a reset.
+TEST(GraveFlawsAugust2023, NoBrokenAttributeEndsTheSession) {
+  constexpr std::uint8_t kMpReach = 14, kMpUnreach = 15;
+  using Octet = std::uint8_t;
+  constexpr std::array<Octet, 4> kFlags{0x80, 0xa0, 0xc0, 0xe0};
+  constexpr std::array<Octet, 4> kFills{0x00, 0x01, 0x41, 0xff};
+  constexpr std::array<Octet, 14> kLengths{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 13, 24, 255};
+  for (const bool four_octet : {true, false}) {
+    CodecContext context;
+    context.four_octet_asn = four_octet;
+    const Bytes others = hex(four_octet ? kBase : kBase2);
+    for (unsigned code = 0; code <= 0xff; ++code) {
+      if (code == kMpReach || code == kMpUnreach) continue;
+      for (const Octet flags : kFlags) {
+        for (const Octet fill : kFills) {
+          for (const Octet length : kLengths) {
+            Bytes attributes{flags, static_cast<Octet>(code), length};
+            attributes.insert(attributes.end(), length, fill);
+            attributes.insert(attributes.end(), others.begin(), others.end());
+            const Bytes bytes = update({}, attributes, hex("10 0a01"));
+            const auto decoded = decode(exact_copy(bytes, bytes.size()), context);
+            ASSERT_TRUE(decoded.has_value())
+                << "attribute " << code << ", flags " << unsigned{flags} << ", " << unsigned{length}
+                << " octets of " << unsigned{fill} << ": " << to_string(decoded.error());
+            // What goes on to the next speaker is sound, or is not sent at all.
+            const Update& got = std::get<Update>(*decoded);
+            MessageReader reader;
+            reader.append(encode(got, context));
+            while (const auto next = reader.next(context)) {
+              ASSERT_TRUE(next->has_value()) << "attribute " << code;
+              ASSERT_TRUE(std::get<Update>(**next).faults.empty()) << "attribute " << code;
+            }
+          }
+        }
+      }
+    }
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Table, Incidents, testing::ValuesIn(incidents()),
