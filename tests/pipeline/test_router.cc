@@ -68,7 +68,7 @@ void RouterTest::restart(TransitPolicy transit, const OwnAddresses& own) {
                  .own_ipv4 = own.ipv4,
                  .own_ipv6 = own.ipv6};
   config.captures = captures_;
-  config.bfd = {.channel = &bfd_, .pool = packet_pool()};
+  config.bfd = {.channel = &bfd_, .pool = bfd_pool_};
   loop_.reset();
   loop_ = std::make_unique<WorkerLoop>(config, tables_, kCyclesPerSecond, counters_, events_);
 }

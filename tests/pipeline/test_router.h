@@ -107,6 +107,7 @@ class RouterTest : public ::testing::Test {
   WorkerCounters counters_;
   EventRing events_;
   bfd::Channel bfd_;
+  rte_mempool* bfd_pool_ = packet_pool();   ///< from the next restart on
   const CaptureBoard* captures_ = nullptr;  ///< from the next restart on
   RcuReader reader_;
   std::unique_ptr<WorkerLoop> loop_;
