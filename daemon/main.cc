@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <new>
 #include <string>
 
 #include "cli/option_manual.h"
@@ -177,6 +178,9 @@ int main(int argc, char** argv) {
       return kUsage;
     }
     return run(arguments);
+  } catch (const std::bad_alloc&) {
+    std::fputs("lastmiled: not enough memory\n", stderr);
+    return kFailed;
   } catch (const std::exception& error) {
     std::fprintf(stderr, "lastmiled: %s\n", error.what());
     return kFailed;

@@ -421,9 +421,9 @@ Router::~Router() = default;
 
 tl::expected<std::unique_ptr<Router>, std::string> Router::build(Config config,
                                                                  const Options& options) {
-  auto devices = Devices::open(config);
-  if (!devices) return tl::unexpected(devices.error().message);
   try {
+    auto devices = Devices::open(config);
+    if (!devices) return tl::unexpected(devices.error().message);
     auto parts = std::make_unique<Parts>(std::move(config), std::move(*devices));
     if (auto wired = parts->wire(options); !wired) return tl::unexpected(wired.error());
     return std::unique_ptr<Router>{new Router{std::move(parts)}};
@@ -431,7 +431,7 @@ tl::expected<std::unique_ptr<Router>, std::string> Router::build(Config config,
     return tl::unexpected(std::string{"cannot start: "} + error.what());
   } catch (const std::bad_alloc&) {
     return tl::unexpected(
-        std::string{"not enough memory for the forwarding tables; lower "
+        std::string{"not enough memory; the forwarding tables take most of it: lower "
                     "dataplane.max-routes"});
   }
 }
