@@ -57,34 +57,65 @@ def test_fish(typed, expected):
     assert shell("fish", "--no-config", "-c", script, typed) == expected
 
 
-@pytest.mark.skipif(not shutil.which("zsh") or not shutil.which("tmux"), reason="zsh or tmux is not installed")
-def test_zsh():
-    """zsh completes only where somebody types, so somebody does."""
-    server = "lmzsh-" + uuid.uuid4().hex[:6]
+class Terminal:
+    """A shell as somebody sits before it: some complete only where somebody types."""
 
-    def tmux(*arguments: str) -> str:
+    def __init__(self, command: str):
+        self.server = "lmtab-" + uuid.uuid4().hex[:6]
+        self.tmux("new-session", "-d", "-x", "100", "-y", "20", command)
+
+    def tmux(self, *arguments: str) -> str:
         return subprocess.run(
-            ["tmux", "-L", server, "-f", "/dev/null", *arguments],
+            ["tmux", "-L", self.server, "-f", "/dev/null", *arguments],
             env=ENVIRONMENT, capture_output=True, text=True, timeout=60, check=True,
         ).stdout  # fmt: skip
 
-    def wait_for(text: str) -> str:
+    def type(self, *keys: str) -> None:
+        self.tmux("send-keys", *keys)
+
+    def wait_for(self, text: str) -> str:
         screen = ""
         for _ in range(300):
-            screen = tmux("capture-pane", "-p")
+            screen = self.tmux("capture-pane", "-p")
             if text in screen:
                 return screen
             time.sleep(0.1)
         raise AssertionError(f"{text!r} does not appear:\n{screen}")
 
-    tmux("new-session", "-d", "-x", "100", "-y", "20", "zsh -f")
-    try:
-        tmux("send-keys", "PS1=; autoload -U compinit; compinit -u -D; source <(lastmile completion zsh); echo rea''dy", "Enter")
-        wait_for("\nready")
-        tmux("send-keys", "lastmile show ro", "Tab")
-        wait_for("lastmile show routes")
-        tmux("send-keys", "C-u", "lastmile policy test --origin ", "Tab")
-        screen = wait_for("incomplete")
-        assert "egp" in screen and "igp" in screen
-    finally:
-        tmux("kill-server")
+
+@pytest.fixture
+def terminal():
+    opened = []
+
+    def open_one(command: str) -> Terminal:
+        opened.append(Terminal(command))
+        return opened[-1]
+
+    yield open_one
+    for one in opened:
+        one.tmux("kill-server")
+
+
+@pytest.mark.skipif(not shutil.which("tmux"), reason="tmux is not installed")
+def test_bash_in_a_terminal(terminal):
+    """As docs/commands.md says for ~/.bashrc: the key itself, with what readline makes of the answers."""
+    bash = terminal("bash --norc -i")
+    bash.type("PS1=; source <(lastmile completion bash); echo rea''dy", "Enter")
+    bash.wait_for("\nready")
+    bash.type("lastmile show ro", "Tab", "10.0.2.2")
+    bash.wait_for("lastmile show routes 10.0.2.2")  # one answer: it is there, with a space
+    bash.type("C-u", "lastmile policy test --origin ", "Tab", "Tab")
+    screen = bash.wait_for("incomplete")
+    assert "egp" in screen and "igp" in screen
+
+
+@pytest.mark.skipif(not shutil.which("zsh") or not shutil.which("tmux"), reason="zsh or tmux is not installed")
+def test_zsh(terminal):
+    zsh = terminal("zsh -f")
+    zsh.type("PS1=; autoload -U compinit; compinit -u -D; source <(lastmile completion zsh); echo rea''dy", "Enter")
+    zsh.wait_for("\nready")
+    zsh.type("lastmile show ro", "Tab")
+    zsh.wait_for("lastmile show routes")
+    zsh.type("C-u", "lastmile policy test --origin ", "Tab")
+    screen = zsh.wait_for("incomplete")
+    assert "egp" in screen and "igp" in screen
