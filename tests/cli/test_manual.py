@@ -50,6 +50,24 @@ def test_the_command_s_page_has_every_verb_and_option():
         assert option in text
 
 
+def test_docs_have_every_verb_and_option_and_no_others():
+    usage = run([BUILD / "lastmile", "--help"])
+    verbs = [re.split(r"  +", line.strip())[0] for line in usage.split("Verbs:\n")[1].splitlines() if line.strip()]
+    called = {re.match(r"[a-z]+( [a-z]+)?(?![a-z|])", verb)[0] for verb in verbs}
+    assert {"show bgp", "drain", "policy test", "capture"} <= called
+    text = (ROOT / "docs/commands.md").read_text()
+    titles = " ".join(re.findall(r"^## (.*)$", text, re.MULTILINE))
+    assert not [call for call in called if not re.search(rf"\b{call}\b", titles)]
+    options = set(re.findall(r"--[a-z][a-z-]+", usage))
+    documented = "".join(page.read_text() for page in (ROOT / "docs").glob("*.md"))
+    assert not [o for o in options - {"--help", "--version"} if not re.search(rf"{o}\b(?!-)", documented)]
+    # What stands behind `lastmile` in a line of code is a verb, whatever follows.
+    names = {verb.split()[0] for verb in called}
+    for page in [*(ROOT / "docs").glob("*.md"), ROOT / "README.md"]:
+        for call in re.findall(r"(?:^ {4}|`|\$ |# )(?:sudo )?(?:build/)?lastmile ((?:show )?[a-z]+)", page.read_text(), re.MULTILINE):
+            assert call in called | {"show"} or call.split()[0] in names - {"show"}, f"{page.name}: lastmile {call}"
+
+
 def test_the_daemon_s_page_has_every_option():
     text = rendered("lastmiled(8)")
     usage = run([BUILD / "lastmiled", "--help"])
