@@ -1,4 +1,4 @@
-"""A real Prometheus beside a router of the lab, and questions to it."""
+"""A real Prometheus beside routers of the lab, and questions to it."""
 from __future__ import annotations
 
 import json
@@ -12,7 +12,8 @@ global: {{scrape_interval: 1s, evaluation_interval: 1s}}
 rule_files: [{rules}]
 scrape_configs:
   - job_name: lastmile
-    static_configs: [{{targets: ["{target}"], labels: {{instance: {node}}}}}]
+    static_configs:
+{targets}
 """
 
 # Runs in the router's namespace: one process for all questions.
@@ -33,9 +34,11 @@ class Prometheus:
     def __init__(self, lab: Lab, node: str):
         self.lab, self.node = lab, node
 
-    def start(self, folder: Path, target: str, rules: Path) -> None:
-        """Scrapes `target` (HOST:PORT in the node) every second; its files are in `folder`."""
-        (folder / "prometheus.yml").write_text(CONFIG.format(rules=rules, target=target, node=self.node))
+    def start(self, folder: Path, targets: dict[str, str], rules: Path) -> None:
+        """Scrapes every second: `targets` has HOST:PORT, as reached from the node, by the router's name. Its files are in
+        `folder`."""
+        lines = [f'      - {{targets: ["{place}"], labels: {{instance: {name}}}}}' for name, place in targets.items()]
+        (folder / "prometheus.yml").write_text(CONFIG.format(rules=rules, targets="\n".join(lines)))
         self.lab.start(
             self.node, "prometheus",
             ["prometheus", f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/data",
