@@ -146,6 +146,38 @@ std::string_view owner_of(std::string_view option) {
   return "policy test";
 }
 
+/// What to say of words that begin no verb.
+std::string unknown_verb(const std::vector<std::string>& words) {
+  std::vector<std::string> known;
+  std::vector<std::string> begun;  // those that the first word begins
+  for (const Verb& candidate : kVerbs) {
+    known.emplace_back(candidate.words);
+    if (candidate.words.starts_with(words[0] + ' ')) begun.emplace_back(candidate.words);
+  }
+  if (words.size() == 1 && !begun.empty()) {
+    return fmt::format("\"{}\" is half a verb; expected {}{}", words[0],
+                       begun.size() == 1 ? "" : "one of: ", fmt::join(begun, ", "));
+  }
+  std::string said = words[0];
+  if (words.size() > 1) said += ' ' + words[1];
+  auto meant = nearest(said, known);
+  if (!meant && words.size() == 1) meant = nearest("show " + said, known);
+  if (meant) return fmt::format("unknown verb \"{}\"; did you mean \"{}\"?", said, *meant);
+  return fmt::format("unknown verb \"{}\"; expected one of: {}", said,
+                     fmt::join(begun.empty() ? known : begun, ", "));
+}
+
+/// What to say of an option that there is not.
+std::string unknown_option(const CLI::App& app, const std::string& said) {
+  std::vector<std::string> known;
+  for (const CLI::Option* option : app.get_options()) {
+    for (const std::string& name : option->get_lnames()) known.push_back("--" + name);
+  }
+  const auto meant = nearest(said, known);
+  return meant ? fmt::format("unknown option \"{}\"; did you mean \"{}\"?", said, *meant)
+               : fmt::format("unknown option \"{}\" (see --help)", said);
+}
+
 std::variant<Invocation, UsageError> with_verb(Invocation invocation,
                                                const std::vector<std::string>& words) {
   const auto usage = [](std::string message) { return UsageError{std::move(message)}; };
@@ -162,17 +194,7 @@ std::variant<Invocation, UsageError> with_verb(Invocation invocation,
     verb = found;
     used = length;
   }
-  if (verb == nullptr) {
-    std::vector<std::string> known;
-    for (const Verb& candidate : kVerbs) known.emplace_back(candidate.words);
-    std::string said = words[0];
-    if (words.size() > 1) said += ' ' + words[1];
-    auto meant = nearest(said, known);
-    if (!meant && words.size() == 1) meant = nearest("show " + said, known);
-    return usage(meant ? fmt::format("unknown verb \"{}\"; did you mean \"{}\"?", said, *meant)
-                       : fmt::format("unknown verb \"{}\"; expected one of: {}", said,
-                                     fmt::join(known, ", ")));
-  }
+  if (verb == nullptr) return usage(unknown_verb(words));
   invocation.verb = verb->words;
   const std::size_t extra = words.size() - used;
   if (extra > most_words(verb->argument)) {
@@ -297,12 +319,17 @@ std::variant<Invocation, HelpText, UsageError> parse_arguments(
     return HelpText{line.app.help()};
   } catch (const CLI::CallForVersion&) {
     return HelpText{"lastmile " LASTMILE_VERSION "\n"};
+  } catch (const CLI::ExtrasError& error) {
+    const std::vector<std::string> extras = line.app.remaining();
+    if (!extras.empty()) return UsageError{unknown_option(line.app, extras.front())};
+    return UsageError{error.what()};
   } catch (const CLI::Error& error) {
     std::string text = error.what();
     std::replace(text.begin(), text.end(), '\n', ' ');
     return UsageError{text + " (see --help)"};
   }
   if (line.man) return HelpText{manual(line)};
+  if (!line.words.empty() && line.words.front() == "help") return HelpText{line.app.help()};
   const auto in_milliseconds = [](double seconds) {
     return std::chrono::milliseconds{static_cast<std::int64_t>(seconds * 1000)};
   };

@@ -2,6 +2,8 @@
 // answer that is not as promised throws nlohmann::json::exception; the caller says so in one line.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 
 #include <nlohmann/json.hpp>
@@ -30,8 +32,15 @@ using Json = nlohmann::ordered_json;
 [[nodiscard]] std::string render_service(const Json& data);
 [[nodiscard]] std::string render_drain(const Json& data);
 [[nodiscard]] std::string render_doctor(const Json& data);
-/// A line.
-[[nodiscard]] std::string render_event(const Json& event);
+/// What happened, a line for each event, with the time since the one before it: how long a failover
+/// took is read, not calculated. What comes more than a minute later is another story and has none.
+class EventStory {
+ public:
+  [[nodiscard]] std::string line(const Json& event);
+
+ private:
+  std::optional<std::int64_t> before_;  ///< microseconds since 1970
+};
 
 /// The paths of one prefix with all that is known of them.
 [[nodiscard]] std::string render_route_details(const Json& data);

@@ -22,6 +22,17 @@ std::string last_check(const Json& last) {
                      last.at("detail").get_ref<const std::string&>());
 }
 
+constexpr std::int64_t kPerSecond = 1'000'000;  // microseconds
+
+/// "+173 us", "+1.501 ms", "+2.345 s"; nothing for what is no step of the same story.
+std::string time_step(std::int64_t microseconds) {
+  if (microseconds < 0 || microseconds >= 60 * kPerSecond) return "";
+  if (microseconds < 1000) return fmt::format("+{} us", microseconds);
+  const auto value = static_cast<double>(microseconds);
+  if (microseconds < kPerSecond) return fmt::format("+{:.4g} ms", value / 1e3);
+  return fmt::format("+{:.4g} s", value / 1e6);
+}
+
 }  // namespace
 
 std::string render_services(const Json& data) {
@@ -81,12 +92,14 @@ std::string render_doctor(const Json& data) {
   return text;
 }
 
-std::string render_event(const Json& event) {
+std::string EventStory::line(const Json& event) {
   const auto at = event.at("time_us").get<std::int64_t>();
-  constexpr std::int64_t kPerSecond = 1'000'000;
+  const std::string after = before_ ? time_step(at - *before_) : "";
+  before_ = at;
   const std::time_t seconds = at / kPerSecond;
-  return fmt::format("{:%Y-%m-%d %H:%M:%S}.{:06}  {:<9}  {:<8}  {}\n", fmt::localtime(seconds),
-                     at % kPerSecond, event.at("kind").get_ref<const std::string&>(),
+  return fmt::format("{:%Y-%m-%d %H:%M:%S}.{:06}  {:>9}  {:<9}  {:<8}  {}\n",
+                     fmt::localtime(seconds), at % kPerSecond, after,
+                     event.at("kind").get_ref<const std::string&>(),
                      event.at("subject").get_ref<const std::string&>(),
                      event.at("text").get_ref<const std::string&>());
 }

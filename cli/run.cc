@@ -211,23 +211,24 @@ Result events(Client& client, const Invocation& invocation, std::ostream& out) {
   for (const auto& [name, value] : invocation.options) {
     if (name == "since") args["since"] = value;
   }
-  std::vector<Json> story;
+  std::vector<Json> found;
+  EventStory story;
   while (true) {
     const auto data = client.ask("events", args);
     if (!data) return tl::unexpected(data.error());
-    for (const Json& event : data->at("events")) story.push_back(event);
+    for (const Json& event : data->at("events")) found.push_back(event);
     args["after"] = data->at("last");
     if (data->at("more").get<bool>()) continue;
     // What a worker saw comes a moment after it happened.
-    std::stable_sort(story.begin(), story.end(), [](const Json& a, const Json& b) {
+    std::stable_sort(found.begin(), found.end(), [](const Json& a, const Json& b) {
       return a.at("time_us").get<std::int64_t>() < b.at("time_us").get<std::int64_t>();
     });
-    for (const Json& event : story) {
-      out << (invocation.json ? event.dump() + "\n" : render_event(event));
+    for (const Json& event : found) {
+      out << (invocation.json ? event.dump() + "\n" : story.line(event));
     }
     out.flush();
     if (!follow || !out) return {};
-    story.clear();
+    found.clear();
     args.erase("since");
     std::this_thread::sleep_for(kLookAgain);
   }

@@ -322,12 +322,13 @@ CommandResult Router::Parts::reload(const std::string& path) {
     }
   }
   if (!errors.empty()) return Json{{"applied", false}, {"errors", errors}};
+  // Before what follows from it: the journal tells causes first.
+  journal.record(loop.now(), JournalKind::kCommand, "", "the configuration is reloaded");
   if (recorder) recorder->config(source);
   control->apply(drain->lay_over(*wanted), loop.now());
   config = std::move(*wanted);
   drain->reloaded(loop.now());
   log::told("{}: reloaded", path);
-  journal.record(loop.now(), JournalKind::kCommand, "", "the configuration was reloaded");
   return Json{{"applied", true}, {"errors", errors}};
 }
 

@@ -94,6 +94,18 @@ TEST(Arguments, ErrorsNameTheNearestVerb) {
   EXPECT_EQ(bad({"shwo", "bgp"}), "unknown verb \"shwo bgp\"; did you mean \"show bgp\"?");
   EXPECT_EQ(bad({"show", "route"}), "unknown verb \"show route\"; did you mean \"show routes\"?");
   EXPECT_EQ(bad({"ports"}), "unknown verb \"ports\"; did you mean \"show ports\"?");
+  EXPECT_EQ(bad({"policy"}), "\"policy\" is half a verb; expected policy test");
+  EXPECT_EQ(bad({"show"}),
+            "\"show\" is half a verb; expected one of: show ports, show offload, show bgp, "
+            "show routes, show fib, show neighbors, show nexthops, show workers, show bfd, "
+            "show drops, show control, show services, show drain");
+  EXPECT_EQ(bad({"show", "quagmire"})
+                .find("unknown verb \"show quagmire\"; expected one of: show ports, "),
+            0U);
+  EXPECT_EQ(bad({"show", "quagmire"}).find("undrain"), std::string::npos);
+  EXPECT_EQ(bad({"show", "routes", "--limt", "3"}),
+            "unknown option \"--limt\"; did you mean \"--limit\"?");
+  EXPECT_EQ(bad({"show", "bgp", "--quagmire"}), "unknown option \"--quagmire\" (see --help)");
   EXPECT_EQ(bad({"verison"}), "unknown verb \"verison\"; did you mean \"version\"?");
   EXPECT_EQ(
       bad({"dance"}),
@@ -137,6 +149,8 @@ TEST(Arguments, OfCaptureWIsWhereToWriteTo) {
 }
 
 TEST(Arguments, HelpListsEveryVerb) {
+  const auto asked = parse_arguments({"help"}, nullptr);
+  EXPECT_TRUE(std::holds_alternative<HelpText>(asked));
   const auto parsed = parse_arguments({"--help"}, nullptr);
   const auto* help = std::get_if<HelpText>(&parsed);
   ASSERT_NE(help, nullptr);

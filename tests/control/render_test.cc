@@ -82,6 +82,29 @@ TEST(Render, ServicesDrainAndDoctor) {
             "up1: the link of up1 is down\n    next: look at the cable\n");
 }
 
+TEST(Render, AStoryTellsTheTimeBetweenItsEvents) {
+  using cli::Json;
+  cli::EventStory story;
+  const auto told = [&](std::int64_t at, const char* kind, const char* subject) {
+    // Behind the date and the minutes, which are those of the time zone.
+    return story.line({{"time_us", at}, {"kind", kind}, {"subject", subject}, {"text", "text"}})
+        .substr(17);
+  };
+  EXPECT_EQ(told(1'000'000'000'103'218, "detection", "up1"),
+            "40.103218             detection  up1       text\n");
+  EXPECT_EQ(told(1'000'000'000'103'391, "bgp", "up1"),
+            "40.103391    +173 us  bgp        up1       text\n");
+  EXPECT_EQ(told(1'000'000'000'104'892, "routes", ""),
+            "40.104892  +1.501 ms  routes               text\n");
+  EXPECT_EQ(told(1'000'000'010'104'892, "bgp", "up1"),
+            "50.104892      +10 s  bgp        up1       text\n");
+  // A minute later, or before: no step of the same story.
+  EXPECT_EQ(told(1'000'000'070'104'892, "drain", "up1"),
+            "50.104892             drain      up1       text\n");
+  EXPECT_EQ(told(1'000'000'069'104'892, "drain", "up1"),
+            "49.104892             drain      up1       text\n");
+}
+
 TEST(Render, EmptyAnswersSaySo) {
   using cli::Json;
   EXPECT_EQ(cli::render_services({{"services", Json::array()}}), "no services\n");
