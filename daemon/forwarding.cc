@@ -174,6 +174,12 @@ unsigned priority_worker(PortId port, unsigned workers) {
   return port.value() % workers;
 }
 
+std::vector<WorkerSnapshot> snapshots(const Forwarding& forwarding) {
+  std::vector<WorkerSnapshot> result;
+  for (const auto& worker : forwarding.workers()) result.push_back(snapshot(worker->counters(), 0));
+  return result;
+}
+
 Forwarding::Forwarding(const Config& config, const Devices& devices)
     : tables_(limits(config.dataplane)),
       client_(tables_, channel_),

@@ -51,6 +51,9 @@ class Forwarding {
   std::vector<std::unique_ptr<Worker>> workers_;
 };
 
+/// What the workers have counted, but for the next hops, of which there may be 65,536. Any thread.
+[[nodiscard]] std::vector<WorkerSnapshot> snapshots(const Forwarding& forwarding);
+
 /// Which worker polls the priority queue of a port: ports take turns.
 [[nodiscard]] unsigned priority_worker(PortId port, unsigned workers);
 

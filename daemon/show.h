@@ -53,8 +53,6 @@ class Show final : public ShowSource {
 
  private:
   [[nodiscard]] std::string port_name(PortId port) const;
-  [[nodiscard]] RouteView view(const rib::RouteView& route) const;
-  [[nodiscard]] RouteView view(const rib::AdvertisedView& route) const;
   [[nodiscard]] std::optional<bgp::PeerId> peer_named(const std::string& name) const;
   [[nodiscard]] RoutePage advertised(const RouteQuery& query, bgp::PeerId peer) const;
   [[nodiscard]] std::vector<std::string> receives(const WorkerConfig& worker) const;

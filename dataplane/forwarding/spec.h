@@ -28,6 +28,12 @@ enum class NextHopKind : std::uint8_t {
   kBroadcast,    ///< all hosts of a connected subnet: drop silently, counted (RFC 2644)
 };
 
+/// Does a next hop of this kind lead to a port?
+[[nodiscard]] constexpr bool has_port(NextHopKind kind) {
+  return kind == NextHopKind::kForward || kind == NextHopKind::kUnresolved ||
+         kind == NextHopKind::kGlean || kind == NextHopKind::kLocalPort;
+}
+
 /// A next hop as the control plane knows it. `destination` matters for kForward only.
 struct NextHopSpec {
   NextHopKind kind = NextHopKind::kBlackhole;
