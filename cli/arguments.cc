@@ -32,6 +32,8 @@ constexpr std::array kVerbs{
     Verb{"service", "NAME down|up|auto", "takes a service down or up, or leaves it to its check"},
     Verb{"drain", "[NEIGHBOR]...", "traffic leaves by a neighbor, or all; then sessions end"},
     Verb{"undrain", "[NEIGHBOR]...", "back into service"},
+    Verb{"trace", "[SRC] DST",
+         "where a flow would go, and why (--proto, --sport, --dport, --port)"},
     Verb{"doctor", "", "why a session is not up, and what to do about it"},
     Verb{"events", "", "what happened, with times (--follow, --since)"},
     Verb{"capture", "PORT|any|drops [FILTER]...",
@@ -77,6 +79,10 @@ struct VerbOption {
   const char* short_name = "";  ///< "-c,"
 };
 constexpr std::array kVerbOptions{
+    VerbOption{"trace", "proto", "udp|tcp|icmp|sctp", "protocol, or its number (udp)"},
+    VerbOption{"trace", "sport", "N", "source port (0)"},
+    VerbOption{"trace", "dport", "N", "destination port (0)"},
+    VerbOption{"trace", "port", "PORT", "where it comes in; else from the machine's own programs"},
     VerbOption{"drain", "patience", "DURATION", "longest wait for traffic to leave (60s)"},
     VerbOption{"drain", "quiet", "N", "packets a second that count as none (10)"},
     VerbOption{"drain", "message", "TEXT", "what the neighbors' operators read (RFC 9003)"},
@@ -209,6 +215,9 @@ std::variant<Invocation, UsageError> with_verb(Invocation invocation,
   }
   if (invocation.side && invocation.verb != "show routes") {
     return usage(fmt::format("--{} is for \"show routes\" only", invocation.side->first));
+  }
+  if (invocation.verb == "trace" && extra == 0) {
+    return usage("\"trace\" wants a destination: trace 10.0.2.2, or trace 10.0.1.1 10.0.2.2");
   }
   if (invocation.verb == "policy test" && extra == 0) {
     return usage("\"policy test\" wants the name of a policy");

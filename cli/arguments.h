@@ -48,7 +48,8 @@ struct UsageError {
 /// The groups of options that belong to one verb, named for it.
 inline constexpr const char* kRoutesGroup = "show routes";
 inline constexpr const char* kPolicyGroup = "policy test";
-inline constexpr std::array kVerbGroups{kRoutesGroup, kPolicyGroup, "drain", "events", "capture"};
+inline constexpr std::array kVerbGroups{kRoutesGroup, kPolicyGroup, "trace",
+                                        "drain",      "events",     "capture"};
 
 /// `arguments` without the program's name. `socket_from_environment`: LASTMILE_SOCKET, or null.
 [[nodiscard]] std::variant<Invocation, HelpText, UsageError> parse_arguments(

@@ -162,6 +162,9 @@ class Completer {
     } else if (type == "NEIGHBOR") {
       for (const std::string& name : names_(NameKind::kNeighbor, typed_.socket))
         add(front + name, "BGP neighbor");
+    } else if (type == "PORT") {
+      for (const std::string& name : names_(NameKind::kPort, typed_.socket))
+        add(front + name, "port");
     } else if (type.find('|') != std::string::npos) {
       for (const std::string& word : split(type, '|')) add(front + word, option.get_description());
     }

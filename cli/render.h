@@ -27,6 +27,7 @@ using Json = nlohmann::ordered_json;
 [[nodiscard]] std::string render_metrics(const Json& data);
 [[nodiscard]] std::string render_version(const Json& data);
 [[nodiscard]] std::string render_policy_test(const Json& data);
+[[nodiscard]] std::string render_trace(const Json& data);
 [[nodiscard]] std::string render_services(const Json& data);
 /// One service, after it was taken down or up.
 [[nodiscard]] std::string render_service(const Json& data);

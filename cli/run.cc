@@ -46,6 +46,7 @@ constexpr std::array kRenderers{
     Renderer{"metrics", render_metrics},
     Renderer{"version", render_version},
     Renderer{"policy test", render_policy_test},
+    Renderer{"trace", render_trace},
     Renderer{"show services", render_services},
     Renderer{"service", render_service},
     Renderer{"show drain", render_drain},
@@ -82,6 +83,10 @@ Json arguments_of(const Invocation& invocation) {
   if (invocation.verb == "service") {
     args["name"] = invocation.words[0];
     args["state"] = invocation.words[1];
+  }
+  if (invocation.verb == "trace") {
+    args["destination"] = invocation.words.back();
+    if (invocation.words.size() > 1) args["source"] = invocation.words.front();
   }
   if (invocation.verb == "undrain" && !invocation.words.empty()) {
     args["neighbors"] = invocation.words;

@@ -22,6 +22,7 @@
 #include "controlplane/control/policy_command.h"
 #include "controlplane/control/respond.h"
 #include "controlplane/control/service_command.h"
+#include "controlplane/control/trace_command.h"
 #include "controlplane/control_plane.h"
 #include "controlplane/io/asio_timers.h"
 #include "controlplane/io/asio_transport.h"
@@ -37,6 +38,7 @@
 #include "daemon/doctor_facts.h"
 #include "daemon/dpdk_telemetry.h"
 #include "daemon/drain_wiring.h"
+#include "daemon/flow_tracing.h"
 #include "daemon/forwarding.h"
 #include "daemon/link_monitor.h"
 #include "daemon/service_manager.h"
@@ -121,6 +123,7 @@ struct Router::Parts {
   std::optional<Drain> drain;
   std::unique_ptr<LinkMonitor> links;
   std::optional<Show> show;
+  std::optional<FlowTracing> tracing;
   std::optional<Captures> captures;
   CommandTable commands;
   std::unique_ptr<ControlServer> server;
@@ -180,6 +183,7 @@ tl::expected<void, std::string> Router::Parts::wire(const Options& options) {
   threads.emplace(ThreadWatch::Outside{loop, forwarding, journal, manager});
   show.emplace(Show::Sources{config, options.config_path, *devices, forwarding, *control, *links,
                              *neighborhood, loop.slices(), *threads});
+  tracing.emplace(FlowTracing::Sources{config, *devices, forwarding, *control});
   add_commands();
   commands.add({"reload",
                 "reads the configuration again and takes up what differs",
@@ -233,6 +237,8 @@ void Router::Parts::add_commands() {
     }
     return prepared;
   });
+  add_trace_command(commands,
+                    [this](const TraceRequest& request) { return tracing->trace(request); });
   add_doctor_command(commands, [this] {
     return doctor_facts({config, *devices, *control, *links, *neighborhood, *drain});
   });

@@ -130,6 +130,7 @@ NextHopView NextHopTracker::view(HopId id, std::uint16_t weight) const {
   }
   view.address = hop.target;
   view.mac = hop.mac;
+  view.id = hop.next_hop;
   return view;
 }
 

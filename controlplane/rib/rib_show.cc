@@ -137,6 +137,7 @@ void Rib::State::append_views(const FamilyRib<Address>& family, const RouteRecor
       view.why = explain(candidates, decision, candidate);
     }
     view.installed = record.forwarding != kNotForwarded;
+    if (view.installed) view.group = core.groups.group(record.forwarding);
     view.forwarding = view.installed && ((record.flags & kConfirmed) != 0 || all_applied);
     if (const FibError* error = family.fib_error(record.prefix)) view.fib_error = to_string(*error);
     view.advertised_to = exporter.told(record.prefix, name_of(path, source));

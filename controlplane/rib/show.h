@@ -35,6 +35,7 @@ struct NextHopView {
   std::optional<MacAddress> mac;     ///< once resolved
   std::uint16_t weight = 1;
   bool alive = true;
+  NextHopId id{};  ///< in the forwarding tables
 };
 
 /// One path to one prefix.
@@ -57,6 +58,7 @@ struct RouteView {
   bool installed = false;                ///< the prefix was given to the forwarding tables
   bool forwarding = false;               ///< … and workers are known to see it
   std::string fib_error;                 ///< the forwarding tables refused the prefix
+  GroupId group{};                       ///< that the prefix was given with; kNoGroup: none
   /// Of the best path: who has been told of it; of others: who hears of several (RFC 7911).
   std::vector<bgp::PeerId> advertised_to;
 };

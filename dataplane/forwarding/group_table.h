@@ -91,6 +91,11 @@ class GroupTable {
     std::span<const NextHopId> buckets;  ///< a power of two of them; empty for an unused identifier
     std::span<const NextHopId> members;
     std::span<const NextHopId> backups;
+
+    /// Which of the buckets, if there are any, `select` looks into first.
+    [[nodiscard]] std::size_t bucket_of(std::uint32_t hash) const {
+      return hash & (buckets.size() - 1);
+    }
   };
   [[nodiscard]] View view(GroupId id) const;
 

@@ -69,6 +69,12 @@ TEST(Completion, CapturesAreOfPorts) {
   EXPECT_EQ(completed({"capture", "up1", "--sn"}), (Words{"--snap"}));
 }
 
+TEST(Completion, TracesComeInByPorts) {
+  EXPECT_EQ(completed({"trace", "10.0.2.2", "--port", ""}), (Words{"up1", "lan"}));
+  EXPECT_EQ(completed({"trace", "--proto", "t"}), (Words{"tcp"}));
+  EXPECT_EQ(completed({"trace", "--sp"}), (Words{"--sport"}));
+}
+
 TEST(Completion, KnowsThreeShells) {
   for (const char* shell : {"bash", "zsh", "fish"}) {
     EXPECT_TRUE(completion_script(shell).has_value()) << shell;

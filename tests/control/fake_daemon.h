@@ -13,7 +13,9 @@
 #include "controlplane/control/command_table.h"
 #include "controlplane/control/control_server.h"
 #include "controlplane/control/respond.h"
+#include "controlplane/control/trace_command.h"
 #include "tests/control/fixtures.h"
+#include "tests/control/trace_fixture.h"
 
 namespace lastmile::test {
 
@@ -22,6 +24,7 @@ class FakeDaemon {
   explicit FakeDaemon(unsigned more_routes = 0, ControlServer::Options options = {})
       : source_(more_routes) {
     add_show_commands(table_, source_);
+    add_trace_command(table_, fixed_trace);
     table_.add({"break", "an answer that nobody expects", {}, [](const Json&) -> CommandResult {
                   return Json{{"nothing", "of use"}};
                 }});

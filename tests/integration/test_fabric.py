@@ -78,6 +78,81 @@ def test_jumbo_frames_pass_and_larger_ones_are_refused(lab):
     lab.run("bms1", "ping", "-c2", "-i0.2", "-M", "do", "-s", "8972", "-I", "10.0.1.1", "10.0.2.2")
 
 
+def trace(lab, *words) -> dict:
+    return json.loads(lastmile.command(lab, "bms1", "trace", *words, "--json"))
+
+
+def test_a_flow_leaves_where_trace_says(lab, tmp_path):
+    """Sixteen flows over two uplinks, each on the wire that was named for it, with the header that was named."""
+    flows = range(40000, 40016)
+    destination = "203.0.113.7"  # by the default route
+    wires, watchers = {"up1": "leaf1", "up2": "leaf2"}, []
+    wait_for("the default route has two next hops", lambda: len(lastmile.next_hops(lab, "bms1", "0.0.0.0/0")) == 2)
+    for leaf in wires.values():
+        watcher = subprocess.Popen(
+            [*lab.in_node(leaf), "tcpdump", "-U", "-i", "bms1", "-w", str(tmp_path / leaf), f"udp and dst host {destination}"],
+            stderr=subprocess.PIPE,
+            text=True,
+        )  # fmt: skip
+        watchers.append(watcher)
+        while "listening" not in (line := watcher.stderr.readline()):
+            assert line, "tcpdump did not start"
+
+    def seen(leaf) -> dict[int, tuple[str, str]]:
+        """Source port to MAC addresses."""
+        fields = [word for name in ("udp.srcport", "eth.src", "eth.dst") for word in ("-e", name)]
+        done = subprocess.run(["tshark", "-r", tmp_path / leaf, "-T", "fields", *fields], capture_output=True, text=True)
+        return {int(port): (source, to) for port, source, to in map(str.split, done.stdout.splitlines())}
+
+    try:
+        named = {p: trace(lab, "10.0.1.1", destination, "--sport", str(p), "--dport", "53") for p in flows}
+        send = f"""
+import socket
+for port in range({flows.start}, {flows.stop}):
+    flow = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    flow.bind(("10.0.1.1", port))
+    flow.sendto(b"x", ("{destination}", 53))
+"""
+        lab.run("bms1", "/usr/bin/python3", "-c", send)
+        wait_for("all flows are on a wire", lambda: sum(len(seen(leaf)) for leaf in wires.values()) == len(flows))
+    finally:
+        for watcher in watchers:
+            watcher.send_signal(signal.SIGINT)
+            watcher.wait(timeout=10)
+    for port, leaf in wires.items():
+        mine = {p: t["rewrite"] for p, t in named.items() if t["verdict"] == "forwarded" and t["egress"] == port}
+        assert mine, f"no flow by {port}"
+        assert seen(leaf) == {p: (rewrite["source"], rewrite["destination"]) for p, rewrite in mine.items()}
+    of_leaf1 = next(t for t in named.values() if t["egress"] == "up1")
+    assert of_leaf1["prefix"] == "0.0.0.0/0"
+    assert of_leaf1["path"]["neighbor"] == "up1"
+    assert of_leaf1["path"]["as_path"] == "65001 65201"
+    assert of_leaf1["current"]
+    assert of_leaf1["mtu"] == topology.FABRIC_MTU
+    chosen = [m for m in of_leaf1["group"]["members"] if m["chosen"]]
+    assert [m["address"] for m in chosen] == [h["address"] for h in of_leaf1["path"]["next_hops"]]
+    assert {m["port"] for m in of_leaf1["group"]["members"] if not m["backup"]} == set(wires)
+
+
+def test_trace_says_what_happens_instead(lab):
+    """To ourselves, to nobody, from an uplink to an uplink, and questions that can't be answered."""
+    own = trace(lab, "10.0.2.2", "10.0.1.1", "--port", "up1", "--proto", "icmp")
+    assert (own["verdict"], own["egress"], own["punt_class"], own["path"]["source"]) == ("delivered", "lm0", "icmp", "local")
+    transit = trace(lab, "10.0.2.2", "203.0.113.7", "--port", "up1")
+    assert (transit["verdict"], transit["drop"]["reason"], transit["drop"]["icmp"]) == ("dropped", "transit-refused", None)
+    ipv6 = trace(lab, "2001:db8:9::1", "2001:db8:ffff::1", "--proto", "tcp", "--dport", "80")
+    assert (ipv6["verdict"], ipv6["drop"]["reason"], ipv6["prefix"]) == ("dropped", "no-route", None)
+    assert lastmile.command(lab, "bms1", "trace", "203.0.113.7").startswith("udp 10.0.1.1:0 -> 203.0.113.7:0, from ")
+    binary, socket = str(lastmile.BUILD / "lastmile"), str(lab.folder("bms1") / "lastmile.sock")
+    for words, complaint in [
+        (["10.0.1.1", "2001:db8::1"], "10.0.1.1 and 2001:db8::1 are of different families; expected two of one"),
+        (["10.0.2.2", "--port", "up3"], 'no port "up3"; did you mean "up1"?'),
+        (["2001:db8::1"], "the router has no address of its own for a flow to 2001:db8::1; expected a source, too"),
+    ]:
+        done = subprocess.run([*lab.in_node("bms1"), binary, "--socket", socket, "trace", *words], capture_output=True, text=True)
+        assert (done.returncode, done.stderr) == (1, f"lastmile: {complaint}\n")
+
+
 def test_fragments_pass_as_they_are(lab):
     """Datagrams longer than every MTU, in fragments of 9000 and of 1500 bytes, through one router and two."""
     before = drops(lab, "bms1"), drops(lab, "bms2")

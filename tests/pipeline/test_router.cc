@@ -70,7 +70,8 @@ void RouterTest::restart(TransitPolicy transit, const OwnAddresses& own) {
   config.captures = captures_;
   config.bfd = {.channel = &bfd_, .pool = bfd_pool_};
   loop_.reset();
-  loop_ = std::make_unique<WorkerLoop>(config, tables_, kCyclesPerSecond, counters_, events_);
+  config_ = config;
+  loop_ = std::make_unique<WorkerLoop>(config_, tables_, kCyclesPerSecond, counters_, events_);
 }
 
 NextHopId RouterTest::next_hop(NextHopKind kind, PortId port, const MacAddress& neighbor) {

@@ -110,6 +110,7 @@ class RouterTest : public ::testing::Test {
   rte_mempool* bfd_pool_ = packet_pool();   ///< from the next restart on
   const CaptureBoard* captures_ = nullptr;  ///< from the next restart on
   RcuReader reader_;
+  WorkerConfig config_;  ///< of the worker that runs
   std::unique_ptr<WorkerLoop> loop_;
   std::uint64_t now_ = 1'000'000;
 
