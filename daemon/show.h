@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -15,6 +16,7 @@
 #include "daemon/devices.h"
 #include "daemon/forwarding.h"
 #include "daemon/link_monitor.h"
+#include "daemon/route_listings.h"
 #include "daemon/thread_watch.h"
 #include "dataplane/worker/counters.h"
 
@@ -55,12 +57,16 @@ class Show final : public ShowSource {
   [[nodiscard]] std::string port_name(PortId port) const;
   [[nodiscard]] std::optional<bgp::PeerId> peer_named(const std::string& name) const;
   [[nodiscard]] RoutePage advertised(const RouteQuery& query, bgp::PeerId peer) const;
+  /// Calls `add` for the prefixes of the page that the query asks for, in order.
+  void turn_page(RoutePage& page, const RouteQuery& query, const rib::PrefixListing::Of& of,
+                 const std::function<void(const IpPrefix&)>& add) const;
   [[nodiscard]] std::vector<std::string> receives(const WorkerConfig& worker) const;
   [[nodiscard]] std::string neighbors_at(PortId port, const MacAddress& mac) const;
 
   Sources from_;
   TimePoint started_;
   mutable LoadIntervals intervals_;
+  mutable RouteListings listings_;
 };
 
 }  // namespace lastmile

@@ -1,8 +1,6 @@
 // What `show routes` sees.
-#include <algorithm>
-#include <charconv>
-#include <string_view>
-#include <tuple>
+#include <functional>
+#include <string>
 
 #include "daemon/route_view.h"
 #include "daemon/show.h"
@@ -10,22 +8,11 @@
 namespace lastmile {
 namespace {
 
-// A page's cursor is "FAMILY:INDEX" of the RIB's walk; opaque to everybody else.
-std::string cursor_text(const rib::RouteCursor& cursor) {
-  if (cursor.done) return "";
-  return fmt::format("{}:{}", static_cast<unsigned>(cursor.family), cursor.index);
-}
-
-rib::RouteCursor cursor_of(std::string_view text) {
-  rib::RouteCursor cursor;
-  const std::size_t colon = text.find(':');
-  if (colon == std::string_view::npos) return cursor;
-  unsigned family = 0;
-  std::from_chars(text.data(), text.data() + colon, family);
-  std::from_chars(text.data() + colon + 1, text.data() + text.size(), cursor.index);
-  cursor.family = family == 0 ? bgp::Family::kIpv4Unicast : bgp::Family::kIpv6Unicast;
-  return cursor;
-}
+/// Prefixes of a listing that a page may look at, and not show, before it ends: their paths have
+/// gone, or are others.
+constexpr unsigned kMostLookedAt = 1024;
+/// So many prefixes are found and listed in one go.
+constexpr std::size_t kFew = 1024;
 
 std::uint32_t prefixes_known(const rib::RibSummary& summary) {
   std::uint32_t sum = 0;
@@ -52,17 +39,35 @@ RoutePage Show::advertised(const RouteQuery& query, bgp::PeerId peer) const {
     for (const auto& route : rib.advertised(peer, asked)) page.routes.push_back(route_view(route));
     return page;
   }
-  rib::RouteCursor cursor = cursor_of(query.cursor);
-  rib.walk_advertised(cursor, query.limit, peer, [&](const rib::AdvertisedView& route) {
-    page.routes.push_back(route_view(route));
+  turn_page(page, query, peer, [&](const IpPrefix& prefix) {
+    for (const auto& route : rib.advertised(peer, {.prefix = prefix, .address = {}, .peer = {}})) {
+      page.routes.push_back(route_view(route));
+    }
   });
-  page.next = cursor_text(cursor);
-  if (query.cursor.empty() && page.next.empty()) {
-    std::ranges::sort(page.routes, [](const RouteView& a, const RouteView& b) {
-      return std::tie(a.prefix, a.path_id) < std::tie(b.prefix, b.path_id);
-    });
-  }
   return page;
+}
+
+/// The tables have no order, so first it is made (rib/prefix_listing.h): the pages that come
+/// meanwhile are empty.
+void Show::turn_page(RoutePage& page, const RouteQuery& query, const rib::PrefixListing::Of& of,
+                     const std::function<void(const IpPrefix&)>& add) const {
+  RouteListings::Reading& reading = listings_.resume(query.cursor, of, ControlClock::now());
+  rib::PrefixListing& listing = reading.listing;
+  const bool was_whole = listing.whole();
+  if (!was_whole) from_.control.rib().gather(listing);
+  if (was_whole || (listing.whole() && listing.size() <= kFew)) {
+    unsigned shown = 0;
+    for (unsigned looked_at = 0; shown < query.limit && looked_at < kMostLookedAt; ++looked_at) {
+      const auto prefix = listing.next();
+      if (!prefix) return listings_.end(reading);
+      const std::size_t before = page.routes.size();
+      add(*prefix);
+      if (page.routes.size() != before) ++shown;
+      reading.last = prefix;
+    }
+  }
+  ++reading.page;
+  page.next = RouteListings::cursor_of(reading);
 }
 
 RoutePage Show::routes(const RouteQuery& query) const {
@@ -96,14 +101,17 @@ RoutePage Show::routes(const RouteQuery& query) const {
   if (const auto* prefix = std::get_if<IpPrefix>(&query.what)) asked.prefix = *prefix;
   if (const auto* address = std::get_if<IpAddress>(&query.what)) asked.address = *address;
   const bool all = std::holds_alternative<std::monostate>(query.what);
-  // A table that fits on a page comes sorted; a larger one in its own order, page by page.
-  if (!all || (query.cursor.empty() && prefixes_known(rib.summary()) <= query.limit)) {
+  const auto add_asked = [&] {
     for (const rib::RouteView& route : rib.routes(asked, now)) add(route);
+  };
+  if (!all || (query.cursor.empty() && prefixes_known(rib.summary()) <= query.limit)) {
+    add_asked();
     return page;
   }
-  rib::RouteCursor cursor = cursor_of(query.cursor);
-  rib.walk(cursor, query.limit, filter, now, add);
-  page.next = cursor_text(cursor);
+  turn_page(page, query, filter, [&](const IpPrefix& prefix) {
+    asked.prefix = prefix;
+    add_asked();
+  });
   return page;
 }
 

@@ -24,6 +24,7 @@
 #include "controlplane/event/event.h"
 #include "controlplane/rib/forwarding_plane.h"
 #include "controlplane/rib/path.h"
+#include "controlplane/rib/prefix_listing.h"
 #include "controlplane/rib/show.h"
 
 namespace lastmile::rib {
@@ -97,6 +98,8 @@ class Rib final : public bgp::SessionObserver {
   /// At most `limit` paths, sorted by prefix, best path first.
   [[nodiscard]] std::vector<RouteView> routes(const RouteQuery& query, TimePoint now,
                                               std::size_t limit = SIZE_MAX) const;
+  /// Goes on with finding the prefixes that a listing is of, by one slice.
+  void gather(PrefixListing& listing) const;
   /// Visits the paths of at most `prefixes` prefixes in table order and moves `cursor` on, for
   /// tables too large for one slice. Prefixes that come or go between calls may be missed; none is
   /// seen twice unless it was removed and added again. Where the filter passes over most of the

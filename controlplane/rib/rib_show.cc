@@ -67,12 +67,6 @@ bool Rib::State::passes(const Path& path, const PathFilter& filter) const {
 }
 
 template <class Address>
-bool Rib::State::passes(const RouteRecord<Address>& record, const PathFilter& filter) const {
-  return std::ranges::any_of(record.paths.paths(const_cast<PathArena&>(core.arena)),
-                             [&](const Path& path) { return passes(path, filter); });
-}
-
-template <class Address>
 void Rib::State::append_views(const FamilyRib<Address>& family, const RouteRecord<Address>& record,
                               const PathFilter& filter, TimePoint now,
                               std::vector<RouteView>& views) const {

@@ -194,8 +194,14 @@ struct Rib::State {
                     const PathFilter& filter, TimePoint now, std::vector<RouteView>& views) const;
   /// Whether append_views() would append anything.
   template <class Address>
-  [[nodiscard]] bool passes(const RouteRecord<Address>& record, const PathFilter& filter) const;
+  [[nodiscard]] bool passes(const RouteRecord<Address>& record, const PathFilter& filter) const {
+    return std::ranges::any_of(record.paths.paths(const_cast<PathArena&>(core.arena)),
+                               [&](const Path& path) { return passes(path, filter); });
+  }
   [[nodiscard]] bool passes(const Path& path, const PathFilter& filter) const;
+  /// Finds prefixes among at most `limit` records, and counts it down; true at the table's end.
+  template <class Address>
+  [[nodiscard]] bool gather(PrefixListing& listing, std::size_t& limit) const;
   template <class Address>
   [[nodiscard]] AdvertisedView advertised_view(const Prefix<Address>& prefix,
                                                const Exporter::Told& told) const;

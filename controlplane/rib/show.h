@@ -68,6 +68,8 @@ struct PathFilter {
   enum class Paths : std::uint8_t { kAll, kAccepted };
   std::optional<bgp::PeerId> peer;  ///< nullopt: of everybody
   Paths paths = Paths::kAll;
+
+  friend bool operator==(const PathFilter&, const PathFilter&) = default;
 };
 
 /// Which routes to show. With nothing set: all.
