@@ -27,6 +27,7 @@ constexpr std::array kVerbs{
     Verb{"show bfd", "", "BFD sessions, echo and round-trip times"},
     Verb{"show drops", "", "dropped packets by reason"},
     Verb{"show control", "", "the control thread: its longest slices, its memory"},
+    Verb{"show privileges", "", "user and capabilities that the router runs with"},
     Verb{"show services", "", "services, their health and whether they are announced"},
     Verb{"show drain", "", "what is drained, and whether traffic has left"},
     Verb{"service", "NAME down|up|auto", "takes a service down or up, or leaves it to its check"},

@@ -32,6 +32,7 @@ using Json = nlohmann::ordered_json;
 /// One service, after it was taken down or up.
 [[nodiscard]] std::string render_service(const Json& data);
 [[nodiscard]] std::string render_drain(const Json& data);
+[[nodiscard]] std::string render_privileges(const Json& data);
 [[nodiscard]] std::string render_doctor(const Json& data);
 /// What happened, a line for each event, with the time since the one before it: how long a failover
 /// took is read, not calculated. What comes more than a minute later is another story and has none.

@@ -62,6 +62,31 @@ std::string render_service(const Json& data) {
                      data.at("reason").get_ref<const std::string&>());
 }
 
+std::string render_privileges(const Json& data) {
+  const auto names = [](const Json& list) {
+    std::string text;
+    for (const Json& name : list) text += (text.empty() ? "" : ", ") + name.get<std::string>();
+    return text.empty() ? std::string{"none"} : text;
+  };
+  std::string out = fmt::format(
+      "user {} ({}), {}, system calls {}\n", data.at("user").get<std::string>(),
+      data.at("uid").get<unsigned>(),
+      data.at("no_new_privileges").get<bool>() ? "no new privileges" : "can gain privileges",
+      data.at("filtered").get<bool>() ? "filtered" : "not filtered");
+  for (const Json& kept : data.at("why")) {
+    out += fmt::format("{}: {}\n", kept.at("capability").get<std::string>(),
+                       kept.at("why").get<std::string>());
+  }
+  TextTable table{{{"THREAD"}, {"UID", Align::kRight}, {"CAPABILITIES"}}};
+  constexpr std::size_t kAll = 30;
+  for (const Json& thread : data.at("threads")) {
+    const Json& held = thread.at("capabilities");
+    table.add({thread.at("name"), std::to_string(thread.at("uid").get<unsigned>()),
+               held.size() > kAll ? fmt::format("root's: {} of them", held.size()) : names(held)});
+  }
+  return out + table.text();
+}
+
 std::string render_drain(const Json& data) {
   const Json& drained = data.at("drained");
   if (drained.empty()) return "nothing is drained\n";

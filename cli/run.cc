@@ -43,6 +43,7 @@ constexpr std::array kRenderers{
     Renderer{"show workers", render_workers},
     Renderer{"show drops", render_drops},
     Renderer{"show control", render_control},
+    Renderer{"show privileges", render_privileges},
     Renderer{"metrics", render_metrics},
     Renderer{"version", render_version},
     Renderer{"policy test", render_policy_test},

@@ -61,6 +61,8 @@ class Devices {
   /// Buffers that BFD alone uses, of each worker: whatever floods the ports, it can send.
   [[nodiscard]] rte_mempool* bfd_pool(unsigned worker) const { return bfd_pools_[worker]; }
   [[nodiscard]] const HostInterface& host() const { return *host_; }
+  /// DPDK's, of this instance (drivers/eal/runtime_directory.h).
+  [[nodiscard]] const std::string& runtime_directory() const { return eal_.runtime_directory(); }
 
  private:
   explicit Devices(Eal eal) : eal_(std::move(eal)) {}

@@ -41,6 +41,7 @@
 #include "daemon/flow_tracing.h"
 #include "daemon/forwarding.h"
 #include "daemon/link_monitor.h"
+#include "daemon/privileges_wiring.h"
 #include "daemon/service_manager.h"
 #include "daemon/show.h"
 #include "daemon/sign_of_life.h"
@@ -210,6 +211,8 @@ tl::expected<void, std::string> Router::Parts::wire(const Options& options) {
     log::info("signal {}: ending all sessions", signal);
     loop.stop();
   });
+  // All is open, and nothing from outside has been looked at yet.
+  if (auto left = leave_root(config, options.config_path, *devices); !left) return left;
   if (auto started = forwarding.start(); !started) return started;
   watch_data_plane();
   watch_neighborhood();
@@ -228,6 +231,7 @@ void Router::Parts::add_commands() {
   add_metrics_command(commands, *show);
   add_policy_commands(commands, config);
   add_event_commands(commands, journal, clock);
+  add_privileges_command(commands);
   add_drain_commands(commands, *drain, clock);
   captures.emplace(captures_outside());
   add_capture_command(commands, [this](const CaptureRequest& request) {

@@ -53,7 +53,9 @@ SignOfLife::~SignOfLife() {
 }
 
 void SignOfLife::give() {
-  if (fd_ < 0) fd_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  if (fd_ < 0) {
+    fd_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+  }
   // As long as ever, so that one write replaces the last one whole.
   const std::string text = fmt::format("{} {} {:020}\n", kWord, boot(), since_boot().count());
   const bool written =

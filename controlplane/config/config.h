@@ -312,6 +312,22 @@ struct ControlConfig {
   std::string group;  ///< empty: root only
 };
 
+/// What becomes of system calls that a router has no use for (docs/security.md).
+enum class SystemCalls : std::uint8_t {
+  kFiltered,  ///< they fail, and the kernel logs it
+  kLogged,    ///< the kernel logs them
+  kAny,
+};
+
+/// Whom the router becomes if there is such a user and the configuration names no other.
+inline constexpr const char* kDefaultUser = "lastmile";
+
+/// What the process may do once it has started.
+struct SystemConfig {
+  std::string user;  ///< whom it becomes; empty: "lastmile" if there is such a user
+  SystemCalls system_calls = SystemCalls::kFiltered;
+};
+
 /// Where metrics are served over HTTP: an address and a port, or a Unix socket.
 struct MetricsListener {
   std::string socket;  ///< absolute path; empty: TCP
@@ -351,6 +367,7 @@ struct Config {
   ControlConfig control;
   HostConfig host;
   TelemetryConfig telemetry;
+  SystemConfig system;
 };
 
 /// What is wrong with a configuration and where; lines and columns start at 1, 0 when the fault has

@@ -19,6 +19,9 @@ auto facts(const ControlConfig& control) {
 auto facts(const HostConfig& host) {
   return std::tuple(host.interface, host.netns, host.mtu, host.default_route_metric);
 }
+auto facts(const SystemConfig& system) {
+  return std::tuple(system.user, system.system_calls);
+}
 auto decision(const BgpConfig& bgp) {
   return std::tuple(bgp.enabled, bgp.max_paths, bgp.multipath_relax, bgp.use_link_bandwidth);
 }
@@ -58,6 +61,7 @@ std::vector<std::string> restart_needed(const Config& running, const Config& wan
   check(facts(running.control) == facts(wanted.control), "control");
   check(facts(running.host) == facts(wanted.host), "host");
   check(running.telemetry.listen == wanted.telemetry.listen, "telemetry");
+  check(facts(running.system) == facts(wanted.system), "system");
   return keys;
 }
 

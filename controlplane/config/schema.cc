@@ -640,8 +640,25 @@ KeysOf<TelemetryConfig> telemetry_keys() {
   };
 }
 
-// Ports and BFD profiles stand before all that refers to them: the reader goes through the table in
-// its order.
+KeysOf<SystemConfig> system_keys() {
+  return {
+      key("user", &SystemConfig::user, text("the name of a user", 32))
+          .when_absent("lastmile if there is such a user, else whoever started it")
+          .help("Whom the router becomes when everything is open, with a few capabilities and no "
+                "way back. This user has to be able to read the configuration and the files with "
+                "secrets, or reload can't. Health checks run programs as this user, too."),
+      key("system-calls", &SystemConfig::system_calls,
+          one_of<SystemCalls>({{"filtered", SystemCalls::kFiltered},
+                               {"logged", SystemCalls::kLogged},
+                               {"any", SystemCalls::kAny}}))
+          .fallback("filtered")
+          .help("Calls that a router has no use for. filtered: they fail, and the kernel logs it; "
+                "logged: the kernel logs them; any: all are allowed."),
+  };
+}
+
+// Ports, BFD profiles and the user who reads secrets stand before all that refers to them: the
+// reader goes through the table in its order.
 KeysOf<Config> top_keys() {
   return {
       section("router", &Config::router, router_keys()).help("Who we are."),
@@ -653,6 +670,8 @@ KeysOf<Config> top_keys() {
           .required()
           .help("The NICs, each under a name of your choice."),
       services_key(),
+      section("system", &Config::system, system_keys())
+          .help("What the process may do once it has started (docs/security.md)."),
       section("bfd", &Config::bfd, bfd_keys()).help("Fast detection of dead neighbors (RFC 5880)."),
       sections("routes", &Config::routes, 65536, route_keys()).help("Static routes."),
       prefix_lists_key(),

@@ -123,9 +123,12 @@ tl::expected<SocketFile, std::string> SocketFile::claim(const std::string& path,
   if (temporary.size() >= sizeof(sockaddr_un::sun_path)) temporary = path;
   ::unlink(temporary.c_str());
   const Address address{temporary};
-  if (::bind(listener.get(), address.get(), sizeof address.value) != 0) {
-    return failed(path, "can't be bound");
-  }
+  // Its mode from the beginning: to a name in a folder that is not ours alone nothing is done later
+  // that would follow a link.
+  const mode_t before = ::umask(group.empty() ? 0177 : 0117);
+  const bool bound = ::bind(listener.get(), address.get(), sizeof address.value) == 0;
+  ::umask(before);  // leaves errno alone
+  if (!bound) return failed(path, "can't be bound");
   const auto give_up = [&temporary](tl::unexpected<std::string> error) {
     ::unlink(temporary.c_str());
     return error;
@@ -133,13 +136,12 @@ tl::expected<SocketFile, std::string> SocketFile::claim(const std::string& path,
   if (!group.empty()) {
     const auto gid = group_id(path, group);
     if (!gid) return give_up(tl::unexpected(gid.error()));
-    if (::chown(temporary.c_str(), static_cast<uid_t>(-1), *gid) != 0) {
+    if (::lchown(temporary.c_str(), static_cast<uid_t>(-1), *gid) != 0) {
       return give_up(failed(path, fmt::format("can't be given to group \"{}\"", group)));
     }
   }
   struct stat status {};
-  if (::chmod(temporary.c_str(), group.empty() ? 0600 : 0660) != 0 ||
-      ::listen(listener.get(), SOMAXCONN) != 0 || ::stat(temporary.c_str(), &status) != 0 ||
+  if (::listen(listener.get(), SOMAXCONN) != 0 || ::lstat(temporary.c_str(), &status) != 0 ||
       ::rename(temporary.c_str(), path.c_str()) != 0) {
     return give_up(failed(path, "can't be set up"));
   }

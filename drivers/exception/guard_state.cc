@@ -1,8 +1,10 @@
 #include "drivers/exception/guard_state.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <linux/if.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <filesystem>
@@ -70,6 +72,17 @@ GuardState from_json(const json& object) {
   return state;
 }
 
+/// The folder belongs to the user that earlier instances ran as (daemon/privileges.h), and this one
+/// may still be root: it writes to a file that it has made itself, never to what a name leads to.
+bool write_anew(const fs::path& path, const std::string& text) {
+  std::error_code ignored;
+  fs::remove(path, ignored);
+  constexpr mode_t kMode = 0644;
+  const FileDescriptor file(
+      ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, kMode));
+  return file && ::write(file.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size());
+}
+
 }  // namespace
 
 Result<GuardState> observe_interface(Netlink& netlink, const std::string& interface) {
@@ -98,11 +111,9 @@ void keep_state(const GuardState& state) {
   fs::create_directories(kDirectory, error);
   const fs::path path = file_for(state.network, state.index);
   const fs::path fresh = path.string() + ".new";
-  std::ofstream file(fresh);
-  file << to_json(state).dump(2) << '\n';
-  file.close();
-  if (file) fs::rename(fresh, path, error);
-  if (!file || error) {
+  const bool written = write_anew(fresh, to_json(state).dump(2) + '\n');
+  if (written) fs::rename(fresh, path, error);
+  if (!written || error) {
     log::warn("cannot write {}: interface '{}' won't be restored after a crash", path.string(),
               state.interface);
   }

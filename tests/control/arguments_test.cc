@@ -111,8 +111,8 @@ TEST(Arguments, ErrorsNameTheNearestVerb) {
       bad({"dance"}),
       "unknown verb \"dance\"; expected one of: show ports, show offload, show bgp, show routes, "
       "show fib, show neighbors, show nexthops, show workers, show bfd, show drops, show control, "
-      "show services, show drain, service, drain, undrain, trace, doctor, events, capture, top, "
-      "metrics, "
+      "show privileges, show services, show drain, service, drain, undrain, trace, doctor, events, "
+      "capture, top, metrics, "
       "policy test, reload, version, completion");
   EXPECT_EQ(bad({"show", "bgp", "up1"}),
             "\"up1\" is too much for \"show bgp\"; expected nothing after it");

@@ -1,0 +1,205 @@
+#include "daemon/privileges.h"
+
+#include <fmt/format.h>
+#include <grp.h>
+#include <linux/capability.h>
+#include <linux/prctl.h>
+#include <pwd.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <optional>
+#include <utility>
+
+#include "daemon/leak_sanitizer.h"
+#include "daemon/system_calls.h"
+
+namespace lastmile {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Account {
+  std::string name;
+  uid_t user;
+  gid_t group;
+};
+
+std::optional<Account> account_named(const std::string& name) {
+  std::array<char, 16384> buffer{};
+  passwd entry{};
+  passwd* found = nullptr;
+  if (::getpwnam_r(name.c_str(), &entry, buffer.data(), buffer.size(), &found) != 0 ||
+      found == nullptr) {
+    return std::nullopt;
+  }
+  return Account{name, found->pw_uid, found->pw_gid};
+}
+
+tl::unexpected<std::string> cannot_drop(std::string_view what) {
+  return tl::unexpected(fmt::format("cannot drop privileges: {}: {}", what, std::strerror(errno)));
+}
+
+/// A worker may go before other threads without a capability for it, as far as dataplane.scheduling
+/// wants (dataplane/worker/idle.h).
+void allow_scheduling() {
+  constexpr rlim_t kNice = 20 - -10;
+  for (const auto& [resource, wanted] :
+       {std::pair{RLIMIT_NICE, kNice}, std::pair{RLIMIT_RTPRIO, rlim_t{1}}}) {
+    rlimit limit{};
+    if (::getrlimit(resource, &limit) != 0 || limit.rlim_cur >= wanted) continue;
+    limit.rlim_cur = wanted;
+    limit.rlim_max = std::max(limit.rlim_max, wanted);
+    // Refused: the workers say so themselves, if it matters.
+    static_cast<void>(::setrlimit(resource, &limit));
+  }
+}
+
+/// What a program could gain when it is run. Programs gain nothing here anyway ("no new
+/// privileges"): where this is refused for want of CAP_SETPCAP nothing is lost.
+void empty_bounding_set() {
+  for (unsigned long number = 0; ::prctl(PR_CAPBSET_READ, number, 0, 0, 0) >= 0; ++number) {
+    ::prctl(PR_CAPBSET_DROP, number, 0, 0, 0);
+  }
+}
+
+tl::expected<void, std::string> keep_only(CapabilitySet kept) {
+  ::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+  std::array<__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3> sets{};
+  if (::syscall(SYS_capget, &header, sets.data()) != 0) return cannot_drop("capabilities");
+  for (std::size_t word = 0; word < sets.size(); ++word) {
+    auto& set = sets.at(word);
+    // One that the process was started without can't be kept.
+    set.permitted &= static_cast<std::uint32_t>(kept >> (32 * word));
+    set.effective = set.permitted;
+    set.inheritable = 0;
+  }
+  if (::syscall(SYS_capset, &header, sets.data()) != 0) return cannot_drop("capabilities");
+  return {};
+}
+
+tl::expected<void, std::string> become(const Account& account) {
+  if (::prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) != 0) return cannot_drop("capabilities can't be kept");
+  // The C library does these for all threads of the process.
+  if (::setresgid(account.group, account.group, account.group) != 0 ||
+      ::initgroups(account.name.c_str(), account.group) != 0) {
+    return cannot_drop(fmt::format("groups of user {}", account.name));
+  }
+  if (::setresuid(account.user, account.user, account.user) != 0) {
+    return cannot_drop(fmt::format("to user {}", account.name));
+  }
+  ::prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0);
+  // Who was root leaves no core behind that others of the new user could read, and none of them
+  // may look into its memory: the kernel sees to both, and LeakSanitizer can't do with it.
+  if (kLeakSanitizer) ::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+  return {};
+}
+
+/// Whom to become; nothing: nobody else, and `why` says why.
+tl::expected<std::optional<Account>, std::string> successor(const SystemConfig& system,
+                                                            std::string& why) {
+  const std::string name = system.user.empty() ? kDefaultUser : system.user;
+  auto account = account_named(name);
+  if (!account && !system.user.empty()) {
+    return tl::unexpected(
+        fmt::format("there is no user \"{}\"; make it (useradd --system --user-group {}) or change "
+                    "\"user\" in \"system\"",
+                    name, name));
+  }
+  if (::geteuid() != 0) {
+    if (account && !system.user.empty() && account->user != ::geteuid()) {
+      return tl::unexpected(
+          fmt::format("cannot become user {}: started as user {}; start it as root, or as {}", name,
+                      ::geteuid(), name));
+    }
+    why = fmt::format("it was started as user {}", ::geteuid());
+    return std::nullopt;
+  }
+  if (!account) {
+    why = fmt::format("there is no user \"{}\" to become (useradd --system --user-group {})", name,
+                      name);
+    return std::nullopt;
+  }
+  if (account->user == 0) {
+    why = "system.user says root";
+    return std::nullopt;
+  }
+  return account;
+}
+
+std::string said_of(SystemCalls use) {
+  switch (use) {
+    case SystemCalls::kFiltered:
+      return "system calls are filtered";
+    case SystemCalls::kLogged:
+      return "system calls that a filter would refuse are logged by the kernel";
+    case SystemCalls::kAny:
+      break;
+  }
+  return "system calls are not filtered";
+}
+
+/// What can't be given stays: then it is not removed at the end, and in nobody's way.
+void give(const std::string& path, uid_t user, gid_t group) {
+  if (::lchown(path.c_str(), user, group) != 0) return;
+}
+
+}  // namespace
+
+void hand_over(const std::string& folder, const NewOwner& owner) {
+  struct stat status {};
+  std::error_code ignored;
+  if (::lstat(folder.c_str(), &status) != 0 || status.st_uid != owner.from) return;
+  if (!S_ISDIR(status.st_mode)) return;
+  // What is inside first: as long as the folder is not theirs nobody exchanges it meanwhile.
+  for (const auto& entry : fs::directory_iterator{folder, ignored}) {
+    if (fs::is_directory(entry.symlink_status(ignored))) {
+      hand_over(entry.path(), owner);
+      continue;
+    }
+    if (::lstat(entry.path().c_str(), &status) != 0 || status.st_uid != owner.from) continue;
+    // A socket's group says who may use it.
+    give(entry.path(), owner.user, S_ISSOCK(status.st_mode) ? status.st_gid : owner.group);
+  }
+  give(folder, owner.user, owner.group);
+}
+
+tl::expected<std::string, std::string> drop_privileges(const PrivilegeOptions& options) {
+  std::string why;
+  const auto account = successor(options.system, why);
+  if (!account) return tl::unexpected(account.error());
+  std::string done;
+  if (*account) {
+    const CapabilitySet kept = capabilities_needed(options.devices);
+    for (const std::string& folder : options.hand_over) {
+      hand_over(folder, {.from = 0, .user = (*account)->user, .group = (*account)->group});
+    }
+    allow_scheduling();
+    empty_bounding_set();
+    if (auto changed = become(**account); !changed) return tl::unexpected(changed.error());
+    if (auto left = keep_only(kept); !left) return tl::unexpected(left.error());
+    if (::setuid(0) == 0) return tl::unexpected<std::string>("the way back to root is still open");
+    done = fmt::format("runs as user {} ({}) with {} and no other capability", (*account)->name,
+                       (*account)->user, fmt::join(capability_names(kept), ", "));
+  } else {
+    done = fmt::format("keeps the user and the capabilities that it has: {}", why);
+  }
+  if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return cannot_drop("no new privileges");
+  if (options.system.system_calls != SystemCalls::kAny) {
+    if (auto set = filter_system_calls(options.system.system_calls, options.devices); !set) {
+      return tl::unexpected(set.error());
+    }
+  }
+  return fmt::format("{}; {}", done, said_of(options.system.system_calls));
+}
+
+}  // namespace lastmile
