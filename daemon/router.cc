@@ -193,6 +193,7 @@ tl::expected<void, std::string> Router::Parts::wire(const Options& options) {
   ControlServer::Options socket;
   socket.socket = config.control.socket;
   socket.group = config.control.group;
+  socket.read_group = config.control.read_group;
   auto listening =
       ControlServer::open(loop.context(), socket, [this](const Event& event) { handle(event); });
   if (!listening) return tl::unexpected(listening.error());
@@ -361,7 +362,9 @@ void Router::Parts::handle(const Event& event) {
 }
 
 void Router::Parts::answer(const CommandReceived& command) {
-  CommandTable::Answer answer = commands.dispatch_or_stream(command.request);
+  CommandTable::Answer answer = commands.dispatch_or_stream(
+      command.request,
+      [&](std::string_view verb) { return server->refusal(command.command, verb); });
   if (auto* response = std::get_if<std::string>(&answer)) {
     return server->reply(command.command, std::move(*response));
   }

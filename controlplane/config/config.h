@@ -309,7 +309,8 @@ struct DataplaneConfig {
 
 struct ControlConfig {
   std::string socket = "/run/lastmile/lastmile.sock";
-  std::string group;  ///< empty: root only
+  std::string group;       ///< may do anything; empty: root only
+  std::string read_group;  ///< may look; empty: nobody beside those
 };
 
 /// What becomes of system calls that a router has no use for (docs/security.md).

@@ -14,7 +14,7 @@ auto facts(const DataplaneConfig& dataplane) {
                     dataplane.max_routes_ipv4, dataplane.max_routes_ipv6);
 }
 auto facts(const ControlConfig& control) {
-  return std::tuple(control.socket, control.group);
+  return std::tuple(control.socket, control.group, control.read_group);
 }
 auto facts(const HostConfig& host) {
   return std::tuple(host.interface, host.netns, host.mtu, host.default_route_metric);

@@ -604,7 +604,12 @@ KeysOf<ControlConfig> control_keys() {
           .help("Where `lastmile` asks its questions. A second instance needs one of its own."),
       key("group", &ControlConfig::group, text("the name of a group", 32))
           .when_absent("root only")
-          .help("Its members may use the socket."),
+          .help("Its members may use the socket, and all of `lastmile`."),
+      key("read-group", &ControlConfig::read_group, text("the name of a group", 32))
+          .when_absent("nobody beside group and root")
+          .help("Its members may look (show, doctor, events, ...) and change nothing; packets "
+                "(capture) are not for them either. Anybody may connect to the socket then: the "
+                "router asks the kernel who it is."),
   };
 }
 

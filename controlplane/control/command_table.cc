@@ -41,10 +41,14 @@ std::string CommandTable::dispatch(std::string_view request) const {
   return error_response("the answer is a stream, which goes over the control socket only");
 }
 
-CommandTable::Answer CommandTable::dispatch_or_stream(std::string_view request) const {
+CommandTable::Answer CommandTable::dispatch_or_stream(std::string_view request,
+                                                      const Refusal& refusal) const {
   try {
     const auto call = read(request);
     if (!call) return error_response(call.error());
+    if (refusal) {
+      if (const auto why = refusal(call->command.verb)) return error_response(*why);
+    }
     if (call->command.stream) {
       auto stream = call->command.stream(call->args);
       if (!stream) return error_response(stream.error());

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -51,8 +52,12 @@ class CommandTable {
 
   /// A response, or a stream that wants the connection.
   using Answer = std::variant<std::string, TakeOver>;
-  /// The same for who can give a connection away; to others streams are refused.
-  [[nodiscard]] Answer dispatch_or_stream(std::string_view request) const;
+  /// Why a verb is refused to whoever asks; nullopt: it is not.
+  using Refusal = std::function<std::optional<std::string>(std::string_view verb)>;
+  /// The same for who can give a connection away; to others streams are refused. Of a verb that
+  /// `refusal` refuses nothing is run.
+  [[nodiscard]] Answer dispatch_or_stream(std::string_view request,
+                                          const Refusal& refusal = nullptr) const;
 
   [[nodiscard]] const std::vector<Command>& commands() const { return commands_; }
 

@@ -1,6 +1,7 @@
 #include "controlplane/control/control_server.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
@@ -9,8 +10,10 @@
 #include <boost/asio/write.hpp>
 #include <map>
 #include <set>
+#include <tuple>
 #include <utility>
 
+#include "controlplane/control/access.h"
 #include "controlplane/control/command_table.h"
 #include "controlplane/control/socket_file.h"
 
@@ -24,9 +27,10 @@ using Stream = asio::local::stream_protocol;
 // close() every handler finds the server closed and does nothing.
 class ControlServer::Impl : public std::enable_shared_from_this<Impl> {
  public:
-  Impl(asio::io_context& io, Options options, Handler handler, SocketFile file)
+  Impl(asio::io_context& io, Options options, AccessRules rules, Handler handler, SocketFile file)
       : io_(io),
         options_(std::move(options)),
+        rules_(std::move(rules)),
         handler_(std::move(handler)),
         file_(std::make_unique<SocketFile>(std::move(file))),
         acceptor_(io, Stream{}, file_->release()),
@@ -35,6 +39,7 @@ class ControlServer::Impl : public std::enable_shared_from_this<Impl> {
   void accept();
   void reply(CommandId command, std::string response);
   Descriptor give_away(CommandId command);
+  [[nodiscard]] std::optional<std::string> refusal(CommandId command, std::string_view verb) const;
   void close();
   [[nodiscard]] std::size_t clients() const { return clients_.size(); }
 
@@ -48,6 +53,7 @@ class ControlServer::Impl : public std::enable_shared_from_this<Impl> {
 
   asio::io_context& io_;
   Options options_;
+  AccessRules rules_;
   Handler handler_;
   std::unique_ptr<SocketFile> file_;
   Stream::acceptor acceptor_;
@@ -61,8 +67,11 @@ class ControlServer::Impl : public std::enable_shared_from_this<Impl> {
 /// A connection: reads a request, waits for its response, writes it, and so on.
 class ControlServer::Impl::Client : public std::enable_shared_from_this<Client> {
  public:
-  Client(Impl& server, Stream::socket socket)
-      : server_(server), socket_(std::move(socket)), deadline_(server.io_) {}
+  Client(Impl& server, Stream::socket socket, Peer peer)
+      : server_(server),
+        socket_(std::move(socket)),
+        peer_(std::move(peer)),
+        deadline_(server.io_) {}
 
   void read();
   void write(std::string response);
@@ -71,6 +80,7 @@ class ControlServer::Impl::Client : public std::enable_shared_from_this<Client> 
   /// Closed for the server, and the connection lives on.
   Descriptor give_away();
   void close();
+  [[nodiscard]] const Peer& peer() const { return peer_; }
 
  private:
   void received(std::size_t length);
@@ -78,6 +88,7 @@ class ControlServer::Impl::Client : public std::enable_shared_from_this<Client> 
 
   Impl& server_;  // outlives us: close() is called before it goes, and handlers check closed_
   Stream::socket socket_;
+  const Peer peer_;
   asio::steady_timer deadline_;
   std::string input_;
   std::string output_;
@@ -168,8 +179,16 @@ void ControlServer::Impl::accept() {
 
 void ControlServer::Impl::accepted(Stream::socket socket) {
   const bool crowded = clients_.size() >= options_.max_clients;
-  const auto client = std::make_shared<Client>(*this, std::move(socket));
+  auto peer = peer_of(socket.native_handle());
+  const auto client =
+      std::make_shared<Client>(*this, std::move(socket), peer ? std::move(*peer) : Peer{});
   clients_.insert(client);
+  if (!peer) {
+    return client->refuse(fmt::format("the kernel does not say who you are: {}", peer.error()));
+  }
+  if (access_of(client->peer(), rules_) == Access::kNone) {
+    return client->refuse(lastmile::refusal(client->peer(), rules_));
+  }
   if (crowded) return client->refuse("too many clients; try again later");
   client->read();
 }
@@ -191,6 +210,15 @@ Descriptor ControlServer::Impl::give_away(CommandId command) {
   return client ? client->give_away() : Descriptor{};
 }
 
+std::optional<std::string> ControlServer::Impl::refusal(CommandId command,
+                                                        std::string_view verb) const {
+  const auto waiting = waiting_.find(command);
+  if (waiting == waiting_.end()) return std::nullopt;
+  const Peer& peer = waiting->second->peer();
+  if (access_of(peer, rules_) >= access_needed(verb)) return std::nullopt;
+  return lastmile::refusal(peer, rules_, verb);
+}
+
 void ControlServer::Impl::close() {
   closed_ = true;
   error_code ignored;
@@ -206,9 +234,21 @@ void ControlServer::Impl::close() {
 tl::expected<std::unique_ptr<ControlServer>, std::string> ControlServer::open(asio::io_context& io,
                                                                               Options options,
                                                                               Handler handler) {
-  auto file = SocketFile::claim(options.socket, options.group);
+  AccessRules rules{::geteuid(), options.group, options.read_group, {}, {}};
+  for (const auto& [name, key, number] :
+       {std::tuple{&options.group, "group", &rules.group_id},
+        std::tuple{&options.read_group, "read-group", &rules.read_group_id}}) {
+    if (name->empty()) continue;
+    const auto found = group_id(options.socket, *name, key);
+    if (!found) return tl::unexpected(found.error());
+    *number = *found;
+  }
+  // A file has one group.
+  const auto door = options.read_group.empty() ? SocketDoor::kGroup : SocketDoor::kEveryone;
+  auto file = SocketFile::claim(options.socket, options.group, door);
   if (!file) return tl::unexpected(std::move(file.error()));
-  auto impl = std::make_shared<Impl>(io, std::move(options), std::move(handler), std::move(*file));
+  auto impl = std::make_shared<Impl>(io, std::move(options), std::move(rules), std::move(handler),
+                                     std::move(*file));
   impl->accept();
   return std::unique_ptr<ControlServer>{new ControlServer{std::move(impl)}};
 }
@@ -220,6 +260,10 @@ ControlServer::~ControlServer() {
 
 void ControlServer::reply(CommandId command, std::string response) {
   impl_->reply(command, std::move(response));
+}
+
+std::optional<std::string> ControlServer::refusal(CommandId command, std::string_view verb) const {
+  return impl_->refusal(command, verb);
 }
 
 Descriptor ControlServer::give_away(CommandId command) {

@@ -7,6 +7,9 @@
 //   ...
 //   server->reply(command, table.dispatch(request));   // as the answer to CommandReceived
 //
+// Who may not use the router at all is told so and disconnected; of the others the server knows
+// whether they may only look (access.h), and whoever answers asks it: refusal().
+//
 // Nobody can hold up anybody else: every read and write is asynchronous, a client has one request
 // in the works at a time, and its buffers and its patience are bounded (Options). A client that
 // breaks a rule is told so in a response and disconnected.
@@ -16,7 +19,9 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 
 #include <tl/expected.hpp>
 
@@ -34,7 +39,8 @@ class ControlServer final : public Replies {
  public:
   struct Options {
     std::string socket;
-    std::string group;  ///< may connect; empty: only the owner
+    std::string group;            ///< may do anything; empty: only root and the owner
+    std::string read_group = {};  ///< may look; empty: nobody beside those
     std::size_t max_clients = 64;
     std::size_t max_request = 64 * 1024;  ///< bytes, with the end of the line
     /// A client that sends no whole request for so long is disconnected ...
@@ -56,6 +62,9 @@ class ControlServer final : public Replies {
 
   /// Sends a response (one line, without its end) to whoever asked; nobody, if they have gone.
   void reply(CommandId command, std::string response) override;
+
+  /// Why whoever asked may not use the verb; nullopt: they may, or they have gone.
+  [[nodiscard]] std::optional<std::string> refusal(CommandId command, std::string_view verb) const;
 
   /// Gives the connection of whoever asked away, instead of a reply: from now on it is none of the
   /// server's. It does not block. Empty if they have gone.

@@ -60,20 +60,6 @@ tl::expected<void, std::string> lock(int directory, const std::string& path) {
   return failed(path, "its directory stays locked");
 }
 
-tl::expected<gid_t, std::string> group_id(const std::string& path, const std::string& name) {
-  std::vector<char> buffer(16384);
-  group entry{};
-  group* found = nullptr;
-  if (::getgrnam_r(name.c_str(), &entry, buffer.data(), buffer.size(), &found) != 0 ||
-      found == nullptr) {
-    return tl::unexpected(fmt::format(
-        "control socket {}: there is no group \"{}\"; make it (groupadd --system {}) or change "
-        "\"group\" in \"control\"",
-        path, name, name));
-  }
-  return found->gr_gid;
-}
-
 /// What stands at the path now: nothing, or a socket that nobody serves any more.
 tl::expected<void, std::string> expect_free(const std::string& path) {
   struct stat status {};
@@ -98,8 +84,23 @@ tl::expected<void, std::string> expect_free(const std::string& path) {
 
 }  // namespace
 
+tl::expected<gid_t, std::string> group_id(const std::string& path, const std::string& name,
+                                          const std::string& key) {
+  std::vector<char> buffer(16384);
+  group entry{};
+  group* found = nullptr;
+  if (::getgrnam_r(name.c_str(), &entry, buffer.data(), buffer.size(), &found) != 0 ||
+      found == nullptr) {
+    return tl::unexpected(fmt::format(
+        "control socket {}: there is no group \"{}\"; make it (groupadd --system {}) or change "
+        "\"{}\" in \"control\"",
+        path, name, name, key));
+  }
+  return found->gr_gid;
+}
+
 tl::expected<SocketFile, std::string> SocketFile::claim(const std::string& path,
-                                                        const std::string& group) {
+                                                        const std::string& group, SocketDoor door) {
   if (path.size() >= sizeof(sockaddr_un::sun_path)) {
     return tl::unexpected(fmt::format("control socket {}: the path is longer than {} bytes", path,
                                       sizeof(sockaddr_un::sun_path) - 1));
@@ -125,7 +126,8 @@ tl::expected<SocketFile, std::string> SocketFile::claim(const std::string& path,
   const Address address{temporary};
   // Its mode from the beginning: to a name in a folder that is not ours alone nothing is done later
   // that would follow a link.
-  const mode_t before = ::umask(group.empty() ? 0177 : 0117);
+  const mode_t kept_out = door == SocketDoor::kEveryone ? 0111 : group.empty() ? 0177 : 0117;
+  const mode_t before = ::umask(kept_out);
   const bool bound = ::bind(listener.get(), address.get(), sizeof address.value) == 0;
   ::umask(before);  // leaves errno alone
   if (!bound) return failed(path, "can't be bound");

@@ -9,6 +9,7 @@
 #include <stdexcept>
 #include <string>
 #include <thread>
+#include <variant>
 
 #include "controlplane/control/command_table.h"
 #include "controlplane/control/control_server.h"
@@ -31,7 +32,11 @@ class FakeDaemon {
     options.socket = socket();
     auto server = ControlServer::open(io_, std::move(options), [this](Event event) {
       const auto& request = std::get<CommandReceived>(event.what);
-      if (!silent_) server_->reply(request.command, table_.dispatch(request.request));
+      if (silent_) return;
+      const auto answer = table_.dispatch_or_stream(request.request, [&](std::string_view verb) {
+        return server_->refusal(request.command, verb);
+      });
+      server_->reply(request.command, std::get<std::string>(answer));
     });
     if (!server) throw std::runtime_error(server.error());
     server_ = std::move(*server);
