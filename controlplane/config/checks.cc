@@ -518,7 +518,7 @@ class Checker {
       return;
     }
     const std::size_t longest = profile.auth == BfdAuth::kSimple ? 16 : 20;
-    const auto content = reader_.scope().read_secret(profile.auth_key_file);
+    const auto content = reader_.scope().secret(profile.auth_key_file);
     if (content) profile.auth_key = content->substr(0, content->find('\n'));
     if (!content) {
       complain(path + ".auth-key-file",

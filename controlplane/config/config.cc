@@ -128,6 +128,7 @@ tl::expected<Config, std::vector<ConfigError>> parse(std::string_view text, cons
         name, *garbage, "not a text file; expected YAML in UTF-8, no control characters"));
   }
   Config config;
+  scope.system = &config.system;
   config::Reader reader{name, config, std::move(scope)};
   try {
     const std::string file{text};
@@ -210,8 +211,9 @@ tl::expected<Config, std::vector<ConfigError>> load_config(const std::string& pa
   if (!text) return tl::unexpected(text.error());
   source.text = std::move(*text);
   config::Scope scope;
-  scope.read_secret = [&secrets = source.secrets](const std::string& secret) {
-    auto content = config::read_secret_file(secret);
+  scope.read_secret = [&secrets = source.secrets](const std::string& secret,
+                                                  const std::string& user) {
+    auto content = config::read_secret_file(secret, user);
     if (content) secrets[secret] = *content;
     return content;
   };
@@ -220,8 +222,8 @@ tl::expected<Config, std::vector<ConfigError>> load_config(const std::string& pa
 
 tl::expected<Config, std::vector<ConfigError>> parse_config(const ConfigSource& source) {
   config::Scope scope;
-  scope.read_secret =
-      [&source](const std::string& path) -> tl::expected<std::string, config::Fault> {
+  scope.read_secret = [&source](const std::string& path,
+                                const std::string&) -> tl::expected<std::string, config::Fault> {
     const auto known = source.secrets.find(path);
     if (known == source.secrets.end()) {
       return tl::unexpected(config::Fault{"is not in the recording", "expected what it held"});

@@ -1,11 +1,15 @@
 // Passwords stand in files of their own, so that the configuration can be shown and shared.
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <pwd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
+#include <vector>
 
 #include "controlplane/config/types.h"
 
@@ -23,10 +27,32 @@ tl::unexpected<Fault> cannot(const char* what) {
                "expected a file with a secret");
 }
 
+/// Users and groups that may have secrets: root's, of this process, and of the router.
+struct Keepers {
+  std::vector<uid_t> users{0, ::geteuid()};
+  std::vector<gid_t> groups{0, ::getegid()};
+
+  explicit Keepers(const std::string& user) {
+    std::array<char, 16384> buffer{};
+    passwd entry{};
+    passwd* found = nullptr;
+    ::getpwnam_r(user.empty() ? kDefaultUser : user.c_str(), &entry, buffer.data(), buffer.size(),
+                 &found);
+    if (found == nullptr) return;
+    users.push_back(found->pw_uid);
+    groups.push_back(found->pw_gid);
+  }
+};
+
+template <class Id>
+bool is_one_of(const std::vector<Id>& ids, Id id) {
+  return std::find(ids.begin(), ids.end(), id) != ids.end();
+}
+
 /// Who could know or change what is in it?
-tl::expected<void, Fault> check_secrecy(const struct stat& file) {
+tl::expected<void, Fault> check_secrecy(const struct stat& file, const Keepers& keepers) {
   if (!S_ISREG(file.st_mode)) return fault("is no regular file", "expected a file with a secret");
-  if (file.st_uid != 0 && file.st_uid != ::geteuid()) {
+  if (!is_one_of(keepers.users, file.st_uid)) {
     return fault(fmt::format("belongs to user {}", file.st_uid),
                  "expected a file of root, or of the user that the router runs as");
   }
@@ -35,11 +61,16 @@ tl::expected<void, Fault> check_secrecy(const struct stat& file) {
                              file.st_mode & 07777U),
                  "expected mode 0600, or 0640 with the router's group");
   }
+  if ((file.st_mode & S_IRGRP) != 0 && !is_one_of(keepers.groups, file.st_gid)) {
+    return fault(fmt::format("has mode {:04o} and group {}, whose members can know the secret",
+                             file.st_mode & 07777U, file.st_gid),
+                 "expected mode 0600, or 0640 with the router's group");
+  }
   return {};
 }
 
-tl::expected<std::string, Fault> password(const std::string& path, const ReadSecretFile& read) {
-  auto content = read(path);
+tl::expected<std::string, Fault> password(const std::string& path, const Scope& scope) {
+  auto content = scope.secret(path);
   if (!content) return tl::unexpected(content.error());
   std::string& secret = *content;
   if (secret.ends_with('\n')) secret.pop_back();
@@ -62,13 +93,14 @@ struct OpenFile {
 
 }  // namespace
 
-tl::expected<std::string, Fault> read_secret_file(const std::string& path) {
+tl::expected<std::string, Fault> read_secret_file(const std::string& path,
+                                                  const std::string& user) {
   // Without waiting: a pipe or a device is refused before anybody writes to it.
   const OpenFile file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)};
   if (file.fd < 0) return cannot("opened");
   struct stat status {};
   if (::fstat(file.fd, &status) != 0) return cannot("looked at");
-  if (auto kept = check_secrecy(status); !kept) return tl::unexpected(kept.error());
+  if (auto kept = check_secrecy(status, Keepers{user}); !kept) return tl::unexpected(kept.error());
   char buffer[256];  // enough to say how long a key is that is too long
   const ssize_t length = ::read(file.fd, buffer, sizeof buffer);
   if (length < 0) return cannot("read");
@@ -77,7 +109,7 @@ tl::expected<std::string, Fault> read_secret_file(const std::string& path) {
 
 Type<std::string> secret_file() {
   return {"the path of a file with a password", [](std::string_view text, const Scope& scope) {
-            return password(std::string{text}, scope.read_secret);
+            return password(std::string{text}, scope);
           }};
 }
 

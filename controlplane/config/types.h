@@ -29,19 +29,27 @@ struct Fault {
 };
 
 /// The first bytes of a file with a secret, more than any secret has. It is a secret only in a
-/// regular file of root or of the user that reads it, closed to all others and for the group to
-/// read at most: else the Fault says what is wrong with it.
-using ReadSecretFile = std::function<tl::expected<std::string, Fault>(const std::string& path)>;
-[[nodiscard]] tl::expected<std::string, Fault> read_secret_file(const std::string& path);
+/// regular file of root, of the user that reads it or of the one that the router runs as (`user`,
+/// as in SystemConfig), closed to all others and for a group of these users to read at most: else
+/// the Fault says what is wrong with it.
+using ReadSecretFile = std::function<tl::expected<std::string, Fault>(const std::string& path,
+                                                                      const std::string& user)>;
+[[nodiscard]] tl::expected<std::string, Fault> read_secret_file(const std::string& path,
+                                                                const std::string& user);
 
 /// What sections that were read before have defined and later ones refer to.
 struct Scope {
   ReadSecretFile read_secret = read_secret_file;
+  const SystemConfig* system = nullptr;   ///< as far as it has been read
   std::vector<std::string> ports;         ///< by PortId
   std::vector<std::string> bfd_profiles;  ///< by index in BfdConfig::profiles
   const std::vector<BgpGroupConfig>* groups = nullptr;
   const std::vector<PrefixListConfig>* prefix_lists = nullptr;
   const std::vector<policy::Rules>* policies = nullptr;
+
+  [[nodiscard]] tl::expected<std::string, Fault> secret(const std::string& path) const {
+    return read_secret(path, system != nullptr ? system->user : std::string{});
+  }
 };
 
 /// What a value's text looks like, as far as a JSON schema can say it: for editors. What `read`

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <gtest/gtest.h>
+#include <pwd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -29,12 +30,12 @@ class SecretFile : public testing::Test {
     std::ofstream{path_} << text;
     ::chmod(path_.c_str(), mode);
   }
-  [[nodiscard]] auto as_password() const {
+  [[nodiscard]] auto as_password(const std::string& more = {}) const {
     return parse_config(fmt::format("loopbacks: [10.0.1.1/32]\nrouter: {{asn: 64512}}\n"
                                     "ports: {{lan: {{device: d, addresses: [192.0.2.1/24]}}}}\n"
                                     "bgp: {{neighbors: [{{address: 192.0.2.2, remote-asn: 65000, "
-                                    "password-file: {}}}]}}\n",
-                                    path_.string()),
+                                    "password-file: {}}}]}}\n{}",
+                                    path_.string(), more),
                         "f");
   }
   [[nodiscard]] auto as_key() const {
@@ -82,6 +83,30 @@ TEST_F(SecretFile, OpenToOthersIsRefused) {
         mode);
     EXPECT_EQ(password_error(), expected(fault));
     EXPECT_EQ(error_of(as_key()), fmt::format("f:4:49: {} {}", path_.string(), fault));
+  }
+}
+
+TEST_F(SecretFile, OfAnotherGroupIsRefusedToIt) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root can give files away";
+  put("s3cret", 0640);
+  ASSERT_EQ(::chown(path_.c_str(), 0, 4711), 0);
+  EXPECT_EQ(password_error(), expected("has mode 0640 and group 4711, whose members can know the "
+                                       "secret; expected mode 0600, or 0640 with the router's "
+                                       "group"));
+  put("s3cret", 0600);
+  EXPECT_TRUE(as_password());
+}
+
+TEST_F(SecretFile, MayBelongToTheUserThatTheRouterBecomes) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root can give files away";
+  const passwd* user = ::getpwnam("daemon");
+  ASSERT_NE(user, nullptr);
+  put("s3cret", 0640);
+  for (const uid_t owner : {uid_t{0}, user->pw_uid}) {
+    ASSERT_EQ(::chown(path_.c_str(), owner, user->pw_gid), 0);
+    EXPECT_FALSE(as_password());
+    EXPECT_TRUE(as_password("system: {user: daemon}\n"));
+    EXPECT_FALSE(as_password("system: {user: bin}\n"));
   }
 }
 
