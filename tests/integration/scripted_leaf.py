@@ -215,6 +215,15 @@ class Connection:
             say("update", **read_update(body))
 
 
+TCP_MD5SIG = 14  # linux/tcp.h
+
+
+def signature(address: str, scope: int, password: str) -> bytes:
+    """struct tcp_md5sig: a sockaddr_storage, flags, prefix length, key length, interface, key."""
+    peer = struct.pack("=HHI16sI", socket.AF_INET6, 0, 0, socket.inet_pton(socket.AF_INET6, address), scope)
+    return struct.pack("=128sBBHi80s", peer, 0, 0, len(password), 0, password.encode())
+
+
 class Leaf:
     def __init__(self, arguments):
         self.arguments = arguments
@@ -268,6 +277,8 @@ class Leaf:
         self.dialed = time.monotonic()
         sock = socket.socket(socket.AF_INET6)
         sock.setblocking(False)
+        if self.arguments.password:
+            sock.setsockopt(socket.IPPROTO_TCP, TCP_MD5SIG, signature(self.neighbor, self.scope, self.arguments.password))
         sock.connect_ex((self.neighbor, 179, 0, self.scope))
         self.add(Connection(self, sock, ours=True))
 
@@ -337,6 +348,7 @@ def main() -> None:
     arguments.add_argument("--id", required=True)
     arguments.add_argument("--opens", choices=["active", "passive", "both"], default="both")
     arguments.add_argument("--without-extended-next-hop", action="store_true", help="leave out the capability of RFC 8950")
+    arguments.add_argument("--password", default="", help="sign connections that it opens (TCP MD5, RFC 2385)")
     arguments.add_argument("--deaf", action="store_true", help="a router that speaks no BGP")
     Leaf(arguments.parse_args()).run()
 
