@@ -1,7 +1,7 @@
 #include "daemon/devices.h"
 
 #include <fmt/format.h>
-#include <linux/if.h>
+#include <net/if.h>
 
 #include <algorithm>
 #include <map>

@@ -14,8 +14,8 @@
 #include <vector>
 
 #include "controlplane/bgp/wire/message.h"
-#include "dataplane/net/hash_index.h"
 #include "controlplane/rib/path.h"
+#include "dataplane/net/hash_index.h"
 
 namespace lastmile::rib {
 
