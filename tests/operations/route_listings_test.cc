@@ -10,7 +10,7 @@ using Reading = RouteListings::Reading;
 
 const rib::PrefixListing::Of kAll = rib::PathFilter{};
 const rib::PrefixListing::Of kAnother = bgp::PeerId{1};
-constexpr TimePoint kNow{std::chrono::hours{1}};
+constexpr TimePoint kBeginning{std::chrono::hours{1}};
 
 /// As if the RIB had found these.
 void fill(Reading& reading) {
@@ -29,12 +29,12 @@ std::string turn(Reading& reading) {
 
 TEST(RouteListings, GoOnWhereThePageEnded) {
   RouteListings listings;
-  Reading& first = listings.resume("", kAll, kNow);
+  Reading& first = listings.resume("", kAll, kBeginning);
   fill(first);
   const std::string one = turn(first);
-  Reading& second = listings.resume("", kAll, kNow);
+  Reading& second = listings.resume("", kAll, kBeginning);
   EXPECT_NE(&second, &first) << "another reader";
-  EXPECT_EQ(&listings.resume(one, kAll, kNow), &first);
+  EXPECT_EQ(&listings.resume(one, kAll, kBeginning), &first);
   const std::string two = turn(first);
   EXPECT_NE(one, two);
   EXPECT_EQ(to_string(*first.last), "2.0.0.0/8");
@@ -45,15 +45,15 @@ TEST(RouteListings, GoOnWhereThePageEnded) {
 
 TEST(RouteListings, WhoHasLostTheirsGoesOnBehindTheLastPrefix) {
   RouteListings listings;
-  Reading& first = listings.resume("", kAll, kNow);
+  Reading& first = listings.resume("", kAll, kBeginning);
   fill(first);
   turn(first);
   const std::string cursor = turn(first);
   for (std::size_t i = 0; i < RouteListings::kMost; ++i) {
-    listings.resume("", kAll, kNow + std::chrono::seconds{1 + i});
+    listings.resume("", kAll, kBeginning + std::chrono::seconds{1 + i});
   }
   EXPECT_EQ(listings.size(), RouteListings::kMost);
-  Reading& again = listings.resume(cursor, kAll, kNow + std::chrono::seconds{9});
+  Reading& again = listings.resume(cursor, kAll, kBeginning + std::chrono::seconds{9});
   EXPECT_EQ(listings.size(), RouteListings::kMost);
   fill(again);
   EXPECT_EQ(to_string(*again.listing.next()), "3.0.0.0/8");
@@ -61,28 +61,28 @@ TEST(RouteListings, WhoHasLostTheirsGoesOnBehindTheLastPrefix) {
 
 TEST(RouteListings, APageIsNotReadTwiceFromOneListing) {
   RouteListings listings;
-  Reading& first = listings.resume("", kAll, kNow);
+  Reading& first = listings.resume("", kAll, kBeginning);
   fill(first);
   const std::string cursor = turn(first);
   turn(first);
-  Reading& again = listings.resume(cursor, kAll, kNow);
+  Reading& again = listings.resume(cursor, kAll, kBeginning);
   ASSERT_NE(&again, &first);
   fill(again);
   EXPECT_EQ(to_string(*again.listing.next()), "2.0.0.0/8");
-  EXPECT_NE(&listings.resume(cursor, kAnother, kNow), &again) << "of something else";
+  EXPECT_NE(&listings.resume(cursor, kAnother, kBeginning), &again) << "of something else";
 }
 
 TEST(RouteListings, WhatNobodyReadsIsForgotten) {
   RouteListings listings;
-  listings.resume("", kAll, kNow);
-  listings.resume("", kAll, kNow + RouteListings::kPatience + std::chrono::seconds{1});
+  listings.resume("", kAll, kBeginning);
+  listings.resume("", kAll, kBeginning + RouteListings::kPatience + std::chrono::seconds{1});
   EXPECT_EQ(listings.size(), 1U);
 }
 
 TEST(RouteListings, NonsenseBeginsAtTheStart) {
   RouteListings listings;
   for (const char* cursor : {"0:17", "1", "x y z", "1 2 10.0.0.1/8", "-1 -1 -1"}) {
-    Reading& reading = listings.resume(cursor, kAll, kNow);
+    Reading& reading = listings.resume(cursor, kAll, kBeginning);
     fill(reading);
     EXPECT_EQ(to_string(*reading.listing.next()), "1.0.0.0/8") << cursor;
   }
