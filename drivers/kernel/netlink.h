@@ -20,6 +20,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "drivers/driver_error.h"
 
@@ -103,8 +104,8 @@ class NetlinkReplies {
     std::string explanation;  ///< the kernel's own words, if it has any
   };
 
-  NetlinkReplies(std::uint32_t sequence, const Netlink::Visitor& visit)
-      : sequence_(sequence), visit_(visit) {}
+  NetlinkReplies(std::uint32_t sequence, Netlink::Visitor visit)
+      : sequence_(sequence), visit_(std::move(visit)) {}
 
   /// Shows objects to the visitor; nullopt: the end is still to come. `datagram` is aligned as a
   /// message is.
@@ -112,7 +113,7 @@ class NetlinkReplies {
 
  private:
   const std::uint32_t sequence_;  ///< of the request; other messages are leftovers
-  const Netlink::Visitor& visit_;
+  const Netlink::Visitor visit_;
   bool changed_meanwhile_ = false;
 };
 

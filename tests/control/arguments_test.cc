@@ -98,7 +98,7 @@ TEST(Arguments, ErrorsNameTheNearestVerb) {
   EXPECT_EQ(bad({"show"}),
             "\"show\" is half a verb; expected one of: show ports, show offload, show bgp, "
             "show routes, show fib, show neighbors, show nexthops, show workers, show bfd, "
-            "show drops, show control, show services, show drain");
+            "show drops, show control, show privileges, show services, show drain");
   EXPECT_EQ(bad({"show", "quagmire"})
                 .find("unknown verb \"show quagmire\"; expected one of: show ports, "),
             0U);
