@@ -66,6 +66,8 @@ void for_each_message(std::span<const char> datagram, const Netlink::Visitor& vi
   int remaining = static_cast<int>(datagram.size());
   const auto* message = reinterpret_cast<const nlmsghdr*>(datagram.data());
   for (; mnl_nlmsg_ok(message, remaining); message = mnl_nlmsg_next(message, &remaining)) {
+    // libmnl compares lengths as signed numbers: one above 2^31 would be good, and never end.
+    if (message->nlmsg_len > static_cast<unsigned>(remaining)) break;
     visit(*message);
   }
 }
