@@ -134,11 +134,15 @@ def test_a_failover_reads_as_one_story(lab):
         ),
         PATIENCE,
     )
-    last = events(lab, "bms1")[-1]["time_us"]
-    with fault.silent_loss(lab, "leaf1", "bms1"):
-        wait_for("the session on up1 is down", lambda: lastmile.established(lab, "bms1") == {"up2"}, PATIENCE)
-        story = [e for e in events(lab, "bms1") if e["time_us"] > last]
-    wait_for("up1 is back", lambda: lastmile.established(lab, "bms1") == {"up1", "up2"}, PATIENCE)
+    for _ in range(3):
+        last = events(lab, "bms1")[-1]["time_us"]
+        with fault.silent_loss(lab, "leaf1", "bms1"):
+            wait_for("the session on up1 is down", lambda: lastmile.established(lab, "bms1") == {"up2"}, PATIENCE)
+            story = [e for e in events(lab, "bms1") if e["time_us"] > last]
+        wait_for("up1 is back", lambda: lastmile.established(lab, "bms1") == {"up1", "up2"}, PATIENCE)
+        # A busy machine can be silent itself, just before we are: another story, which was under way already.
+        if any(event["kind"] == "detection" for event in story):
+            break
     lastmile.reload(lab, node)
     times = [event["time_us"] for event in story]
     assert times == sorted(times)
