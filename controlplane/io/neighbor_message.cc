@@ -5,11 +5,11 @@
 #include <linux/rtnetlink.h>
 #include <sys/socket.h>
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstdint>
 #include <cstring>
+
+#include "dataplane/net/netlink_datagram.h"
 
 namespace lastmile {
 namespace {
@@ -72,23 +72,10 @@ int read_neighbor(const nlmsghdr* header, void* data) {
   return MNL_CB_OK;
 }
 
-/// The messages up to the first whose length can't be: libmnl compares lengths as signed numbers,
-/// so that one above 2^31 would be read for ever.
-std::span<const char> sound_part(std::span<const char> datagram) {
-  std::size_t end = 0;
-  while (datagram.size() - end >= sizeof(nlmsghdr)) {
-    std::uint32_t length = 0;  // the first field of a message
-    std::memcpy(&length, datagram.data() + end, sizeof length);
-    if (length < sizeof(nlmsghdr) || length > datagram.size() - end) break;
-    end = std::min(end + std::size_t{MNL_ALIGN(length)}, datagram.size());
-  }
-  return datagram.first(end);
-}
-
 }  // namespace
 
 NeighborDatagram read_neighbors(std::span<const char> datagram, const NeighborReader& reader) {
-  const std::span<const char> sound = sound_part(datagram);
+  const std::span<const char> sound = sound_messages(datagram);
   // Sequence and port are not checked: events and answers to a request come the same way.
   const int read = mnl_cb_run(sound.data(), sound.size(), 0, 0, read_neighbor,
                               const_cast<NeighborReader*>(&reader));

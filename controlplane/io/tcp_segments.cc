@@ -14,6 +14,8 @@
 #include <memory>
 #include <system_error>
 
+#include "dataplane/net/netlink_datagram.h"
+
 namespace lastmile {
 namespace {
 
@@ -91,8 +93,9 @@ tl::expected<std::vector<TcpSegments>, std::string> bgp_segments() {
     while (more > MNL_CB_STOP) {
       const ssize_t got = mnl_socket_recvfrom(socket.get(), buffer.data(), buffer.size());
       if (got < 0) return tl::unexpected(failure("sock_diag"));
-      more = mnl_cb_run(buffer.data(), static_cast<std::size_t>(got), sequence,
-                        mnl_socket_get_portid(socket.get()), on_message, &found);
+      const auto sound = sound_messages({buffer.data(), static_cast<std::size_t>(got)});
+      more = mnl_cb_run(sound.data(), sound.size(), sequence, mnl_socket_get_portid(socket.get()),
+                        on_message, &found);
       if (more < 0) return tl::unexpected(failure("sock_diag"));
     }
   }

@@ -7,6 +7,8 @@
 #include <cstring>
 #include <vector>
 
+#include "dataplane/net/netlink_datagram.h"
+
 namespace lastmile {
 namespace {
 
@@ -63,11 +65,10 @@ Result<void> ask_until_settled(const std::function<Result<void>()>& ask) {
 }
 
 void for_each_message(std::span<const char> datagram, const Netlink::Visitor& visit) {
-  int remaining = static_cast<int>(datagram.size());
-  const auto* message = reinterpret_cast<const nlmsghdr*>(datagram.data());
+  const std::span<const char> sound = sound_messages(datagram);
+  int remaining = static_cast<int>(sound.size());
+  const auto* message = reinterpret_cast<const nlmsghdr*>(sound.data());
   for (; mnl_nlmsg_ok(message, remaining); message = mnl_nlmsg_next(message, &remaining)) {
-    // libmnl compares lengths as signed numbers: one above 2^31 would be good, and never end.
-    if (message->nlmsg_len > static_cast<unsigned>(remaining)) break;
     visit(*message);
   }
 }
