@@ -4,7 +4,6 @@
 #include <grp.h>
 #include <linux/capability.h>
 #include <linux/prctl.h>
-#include <pwd.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -19,6 +18,7 @@
 #include <optional>
 #include <utility>
 
+#include "controlplane/config/account.h"
 #include "daemon/leak_sanitizer.h"
 #include "daemon/system_calls.h"
 
@@ -26,23 +26,6 @@ namespace lastmile {
 namespace {
 
 namespace fs = std::filesystem;
-
-struct Account {
-  std::string name;
-  uid_t user;
-  gid_t group;
-};
-
-std::optional<Account> account_named(const std::string& name) {
-  std::array<char, 16384> buffer{};
-  passwd entry{};
-  passwd* found = nullptr;
-  if (::getpwnam_r(name.c_str(), &entry, buffer.data(), buffer.size(), &found) != 0 ||
-      found == nullptr) {
-    return std::nullopt;
-  }
-  return Account{name, found->pw_uid, found->pw_gid};
-}
 
 tl::unexpected<std::string> cannot_drop(std::string_view what) {
   return tl::unexpected(fmt::format("cannot drop privileges: {}: {}", what, std::strerror(errno)));

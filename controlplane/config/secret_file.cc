@@ -1,16 +1,15 @@
 // Passwords stand in files of their own, so that the configuration can be shown and shared.
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <pwd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <cstring>
 #include <vector>
 
+#include "controlplane/config/account.h"
 #include "controlplane/config/types.h"
 
 namespace lastmile::config {
@@ -33,14 +32,10 @@ struct Keepers {
   std::vector<gid_t> groups{0, ::getegid()};
 
   explicit Keepers(const std::string& user) {
-    std::array<char, 16384> buffer{};
-    passwd entry{};
-    passwd* found = nullptr;
-    ::getpwnam_r(user.empty() ? kDefaultUser : user.c_str(), &entry, buffer.data(), buffer.size(),
-                 &found);
-    if (found == nullptr) return;
-    users.push_back(found->pw_uid);
-    groups.push_back(found->pw_gid);
+    const auto account = account_named(user.empty() ? kDefaultUser : user);
+    if (!account) return;
+    users.push_back(account->user);
+    groups.push_back(account->group);
   }
 };
 
