@@ -10,21 +10,21 @@ namespace lastmile {
 namespace {
 
 // What a waiting operation is found by; null if by nothing.
-const IpPrefix* key_of(const FibAction& action, const IpPrefix* /*type*/) {
+template <class Key>
+const Key* key_of(const FibAction& action);
+
+template <>
+const IpPrefix* key_of(const FibAction& action) {
   if (const auto* set = std::get_if<SetRoute>(&action)) return &set->prefix;
   if (const auto* remove = std::get_if<RemoveRoute>(&action)) return &remove->prefix;
   return nullptr;
 }
 
-const NextHopId* key_of(const FibAction& action, const NextHopId* /*type*/) {
+template <>
+const NextHopId* key_of(const FibAction& action) {
   if (const auto* add = std::get_if<AddNextHop>(&action)) return &add->id;
   if (const auto* change = std::get_if<ChangeNextHop>(&action)) return &change->id;
   return nullptr;
-}
-
-template <class Key>
-const Key* key_of(const FibAction& action) {
-  return key_of(action, static_cast<const Key*>(nullptr));
 }
 
 std::uint64_t mixed_hash(const IpPrefix& prefix) {
