@@ -6,21 +6,8 @@
 namespace lastmile::rib::test {
 namespace {
 
-Config answers_config() {
-  Config config = fabric_config();
-  config.router.mode = RouterMode::kTransit;
-  policy::Rules all;
-  all.name = "all";
-  all.otherwise = policy::Action::kAccept;
-  config.policies = {all};
-  for (BgpNeighborConfig& neighbor : config.bgp.neighbors) {
-    neighbor.import_policy = neighbor.export_policy = "all";
-  }
-  return config;
-}
-
 struct Answers : RibFixture {
-  Answers() : RibFixture(answers_config()) {
+  Answers() : RibFixture(transit_config()) {
     start(2);
     plane.record_operations = false;
     hold();

@@ -349,6 +349,25 @@ inline Config fabric_config() {
   return config;
 }
 
+/// Each neighbor brings and hears whatever there is, as far as the mode allows.
+inline void accept_everything(Config& config) {
+  policy::Rules all;
+  all.name = "all";
+  all.otherwise = policy::Action::kAccept;
+  config.policies = {all};
+  for (BgpNeighborConfig& neighbor : config.bgp.neighbors) {
+    neighbor.import_policy = neighbor.export_policy = "all";
+  }
+}
+
+/// The same fabric in transit mode, without policies of note.
+inline Config transit_config() {
+  Config config = fabric_config();
+  config.router.mode = RouterMode::kTransit;
+  accept_everything(config);
+  return config;
+}
+
 /// A RIB with its fakes and the ways in which a test speaks to it.
 class RibFixture {
  public:

@@ -7,21 +7,8 @@
 namespace lastmile::rib::test {
 namespace {
 
-Config transit() {
-  Config config = fabric_config();
-  config.router.mode = RouterMode::kTransit;
-  policy::Rules all;
-  all.name = "all";
-  all.otherwise = policy::Action::kAccept;
-  config.policies = {all};
-  for (BgpNeighborConfig& neighbor : config.bgp.neighbors) {
-    neighbor.import_policy = neighbor.export_policy = "all";
-  }
-  return config;
-}
-
 Config aggregating(bool summary_only) {
-  Config config = transit();
+  Config config = transit_config();
   config.bgp.aggregates = {{prefix("20.0.0.0/8"), summary_only}};
   return config;
 }
@@ -90,7 +77,7 @@ TEST(Aggregate, MayBeAllThatOthersHear) {
   EXPECT_TRUE(f.has(1, "30.0.0.0/8"));
   EXPECT_EQ(f.plane.route("20.1.0.0/16"), "{p0}") << "forwarded all the same";
 
-  f.rib->apply(transit(), {f.peer(0), f.peer(1)}, f.now);
+  f.rib->apply(transit_config(), {f.peer(0), f.peer(1)}, f.now);
   f.settle();
   EXPECT_FALSE(f.has(1, "20.0.0.0/8"));
   EXPECT_TRUE(f.has(1, "20.1.0.0/16"));
@@ -103,7 +90,7 @@ TEST(Aggregate, MayBeAllThatOthersHear) {
 /// What has been told of is withdrawn when the aggregate is told of, and not before; what has not
 /// waits for it.
 TEST(Aggregate, WhatItCoversIsWithdrawnBehindIt) {
-  Generated f(transit());
+  Generated f(transit_config());
   f.announce(0, "20.1.0.0/16", f.path({65001}));
   f.settle();
   ASSERT_TRUE(f.has(1, "20.1.0.0/16"));
@@ -172,7 +159,7 @@ TEST(Aggregate, AHostAnnouncesNoneWhateverItsConfigurationSays) {
 }
 
 TEST(DefaultOriginate, IsAnnouncedWithoutAnybodyElses) {
-  Config config = transit();
+  Config config = transit_config();
   config.bgp.default_originate.ipv4 = config.bgp.default_originate.ipv6 = true;
   Generated f(config);
   EXPECT_TRUE(f.has(0, "0.0.0.0/0"));
@@ -187,7 +174,7 @@ TEST(DefaultOriginate, IsAnnouncedWithoutAnybodyElses) {
 }
 
 TEST(DefaultOriginate, HasToldPrefixesForAReason) {
-  Config config = transit();
+  Config config = transit_config();
   config.bgp.default_originate.ipv4 = config.bgp.default_originate.ipv6 = true;
   config.bgp.default_originate.if_present = {prefix("20.0.0.0/8"), prefix("21.0.0.0/8")};
   Generated f(config);
@@ -205,7 +192,7 @@ TEST(DefaultOriginate, HasToldPrefixesForAReason) {
 }
 
 TEST(DefaultOriginate, HasAPolicyForAReason) {
-  Config config = transit();
+  Config config = transit_config();
   policy::Rules upstream;
   upstream.name = "upstream";
   policy::Rule rule;

@@ -105,13 +105,7 @@ TEST(GuestRoutes, AReloadThatBringsOneAsksNeighborsAgain) {
 
 TEST(GuestRoutes, InTransitModeFollowTheirPort) {
   Config config = with_guest(RouterMode::kTransit);
-  policy::Rules all;
-  all.name = "all";
-  all.otherwise = policy::Action::kAccept;
-  config.policies = {all};
-  for (auto& neighbor : config.bgp.neighbors) {
-    neighbor.import_policy = neighbor.export_policy = "all";
-  }
+  accept_everything(config);
   Guests f(config);
   EXPECT_FALSE(f.tells(0));
   EXPECT_TRUE(f.tells(0, prefix("198.51.100.8/32"))) << "a static route like others";

@@ -20,16 +20,10 @@ TimerKey timer(unsigned peer, Family family) {
 Config transit() {
   Config config = fabric_config();
   config.router.mode = RouterMode::kTransit;
-  policy::Rules all;
-  all.name = "all";
-  all.otherwise = policy::Action::kAccept;
-  config.policies = {all};
   BgpNeighborConfig third;
   third.name = "lan";
   config.bgp.neighbors.push_back(third);
-  for (BgpNeighborConfig& neighbor : config.bgp.neighbors) {
-    neighbor.import_policy = neighbor.export_policy = "all";
-  }
+  accept_everything(config);
   return config;
 }
 

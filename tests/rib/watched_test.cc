@@ -79,13 +79,7 @@ TEST(WatchedRoutes, ByADiscoveredNeighbor) {
 
 TEST(WatchedRoutes, BgpTakesOverAndNeighborsHear) {
   Config config = watched_routes(RouterMode::kTransit);
-  policy::Rules all;
-  all.name = "all";
-  all.otherwise = policy::Action::kAccept;
-  config.policies = {all};
-  for (auto& neighbor : config.bgp.neighbors) {
-    neighbor.import_policy = neighbor.export_policy = "all";
-  }
+  accept_everything(config);
   Watched f(config);
   f.start(2);
   EXPECT_FALSE(f.told(0).routes.contains(prefix("203.0.113.0/24")));
