@@ -54,7 +54,7 @@ TEST(Restarter, IsOneUntilTheRestartIsOver) {
   EXPECT_FALSE(std::get<Open>(world.heard(connection)[0]).capabilities.graceful_restart->restarted);
 }
 
-std::optional<Negotiated> meet(const PeerSettings& settings, const Capabilities& theirs) {
+std::optional<Negotiated> agree(const PeerSettings& settings, const Capabilities& theirs) {
   Open open = peer_open();
   const auto families = open.capabilities.multiprotocol;
   const auto asn = open.capabilities.four_octet_asn;
@@ -80,49 +80,49 @@ Capabilities long_lived_peer() {
 
 TEST(LongLived, IsAgreedOnByTwoWithinOurLimit) {
   const Capabilities theirs = long_lived_peer();
-  EXPECT_EQ(meet(restarter(), theirs)->long_lived, theirs.long_lived);
+  EXPECT_EQ(agree(restarter(), theirs)->long_lived, theirs.long_lived);
   EXPECT_EQ(announced(restarter()).long_lived, LongLivedRestart{}) << "we only help";
 
   PeerSettings shorter = restarter();
   shorter.graceful_restart.long_lived_limit = 20s;
-  EXPECT_EQ(meet(shorter, theirs)->long_lived->find(Family::kIpv4Unicast)->stale_time_s, 20U);
-  EXPECT_EQ(meet(shorter, theirs)->long_lived->find(Family::kIpv6Unicast)->stale_time_s, 5U);
+  EXPECT_EQ(agree(shorter, theirs)->long_lived->find(Family::kIpv4Unicast)->stale_time_s, 20U);
+  EXPECT_EQ(agree(shorter, theirs)->long_lived->find(Family::kIpv6Unicast)->stale_time_s, 5U);
 
   PeerSettings off = restarter();
   off.graceful_restart.long_lived_limit = 0s;
   EXPECT_FALSE(announced(off).long_lived);
-  EXPECT_FALSE(meet(off, theirs)->long_lived);
+  EXPECT_FALSE(agree(off, theirs)->long_lived);
   off = restarter();
   off.graceful_restart.mode = GracefulRestartConfig::Mode::kOff;
   EXPECT_FALSE(announced(off).long_lived);
 
   Capabilities alone = theirs;
   alone.graceful_restart.reset();
-  EXPECT_FALSE(meet(restarter(), alone)->long_lived) << "RFC 9494 section 3";
+  EXPECT_FALSE(agree(restarter(), alone)->long_lived) << "RFC 9494 section 3";
 }
 
 TEST(LongLived, WithoutARestartTimeItBeginsAtOnce) {
   Capabilities theirs = long_lived_peer();
   theirs.graceful_restart->families.clear();
-  const auto session = meet(restarter(), theirs);
+  const auto session = agree(restarter(), theirs);
   ASSERT_TRUE(session->graceful_restart);
   EXPECT_EQ(session->graceful_restart->restart_time_s, 0);
   EXPECT_NE(session->graceful_restart->find(Family::kIpv4Unicast), nullptr);
 }
 
 TEST(Restarter, WhoMarksTheEndOfItsTableIsWaitedFor) {
-  EXPECT_TRUE(meet(restarter(), long_lived_peer())->ends_its_table);
-  EXPECT_FALSE(meet(restarter(), {})->ends_its_table);
+  EXPECT_TRUE(agree(restarter(), long_lived_peer())->ends_its_table);
+  EXPECT_FALSE(agree(restarter(), {})->ends_its_table);
   Capabilities restarts_too = long_lived_peer();
   restarts_too.graceful_restart->restarted = true;
-  EXPECT_FALSE(meet(restarter(), restarts_too)->ends_its_table) << "both would wait for ever";
+  EXPECT_FALSE(agree(restarter(), restarts_too)->ends_its_table) << "both would wait for ever";
 }
 
 TEST(AddPath, IsAgreedOnWhereOneSendsAndWeReceive) {
   Capabilities theirs;
   theirs.add_path = {{Family::kIpv4Unicast, false, true}, {Family::kIpv6Unicast, true, false}};
-  EXPECT_EQ(meet(restarter(), theirs)->codec.path_ids, std::vector{Family::kIpv4Unicast});
-  EXPECT_TRUE(meet(numbered(), theirs)->codec.path_ids.empty());
+  EXPECT_EQ(agree(restarter(), theirs)->codec.path_ids, std::vector{Family::kIpv4Unicast});
+  EXPECT_TRUE(agree(numbered(), theirs)->codec.path_ids.empty());
   EXPECT_TRUE(announced(numbered()).add_path.empty());
   EXPECT_EQ(announced(restarter()).add_path,
             (std::vector<AddPath>{{Family::kIpv4Unicast, true, false},
@@ -134,14 +134,14 @@ TEST(AddPath, SendsWhereThePeerReceivesAndOnlyInTheFamilyThatIsWanted) {
   settings.add_path = AddPathUse::kSend;
   Capabilities theirs;
   theirs.add_path = {{Family::kIpv4Unicast, true, true}, {Family::kIpv6Unicast, false, true}};
-  EXPECT_EQ(meet(settings, theirs)->codec.own_path_ids, std::vector{Family::kIpv4Unicast});
-  EXPECT_TRUE(meet(settings, theirs)->codec.path_ids.empty()) << "we don't receive";
+  EXPECT_EQ(agree(settings, theirs)->codec.own_path_ids, std::vector{Family::kIpv4Unicast});
+  EXPECT_TRUE(agree(settings, theirs)->codec.path_ids.empty()) << "we don't receive";
   settings.add_path = AddPathUse::kBoth;
   settings.add_path_family = Family::kIpv6Unicast;
   EXPECT_EQ(announced(settings).add_path,
             (std::vector<AddPath>{{Family::kIpv6Unicast, true, true}}));
-  EXPECT_TRUE(meet(settings, theirs)->codec.own_path_ids.empty());
-  EXPECT_EQ(meet(settings, theirs)->codec.path_ids, std::vector{Family::kIpv6Unicast});
+  EXPECT_TRUE(agree(settings, theirs)->codec.own_path_ids.empty());
+  EXPECT_EQ(agree(settings, theirs)->codec.path_ids, std::vector{Family::kIpv6Unicast});
   PeerSettings other = settings;
   other.add_path_family.reset();
   EXPECT_FALSE(same_session(settings, other));
@@ -150,9 +150,9 @@ TEST(AddPath, SendsWhereThePeerReceivesAndOnlyInTheFamilyThatIsWanted) {
 // RFC 7311 section 3.3.
 TEST(Aigp, IsForInternalPeersUnlessTheConfigurationSaysOtherwise) {
   PeerSettings settings = numbered();
-  EXPECT_FALSE(meet(settings, {})->codec.aigp);
+  EXPECT_FALSE(agree(settings, {})->codec.aigp);
   settings.aigp = true;
-  EXPECT_TRUE(meet(settings, {})->codec.aigp);
+  EXPECT_TRUE(agree(settings, {})->codec.aigp);
   EXPECT_FALSE(same_session(settings, numbered()));
 }
 
