@@ -47,6 +47,24 @@ TEST(Apply, OnlyThePeerThatChangedStartsAnew) {
   EXPECT_EQ(pair.world.observer.negotiated[PeerId{1}].hold_time, 30s);
 }
 
+TEST(Apply, TimersThatThePeerNeverHearsOfDisturbNobody) {
+  Standing pair;
+  PeerSettings first = numbered();
+  first.timers.keepalive = 1s;
+  first.timers.connect_retry = 7s;
+  pair.world.manager.apply({first, numbered(kOther)}, pair.world.now);
+  EXPECT_TRUE(pair.world.observer.down.empty());
+  expect_jittered(pair.world.timers.left(keepalive_of(pair.connections[0])), 1s);
+  EXPECT_EQ(pair.world.status().keepalive, 1s);
+  expect_jittered(pair.world.timers.left(keepalive_of(pair.connections[1])), 3s);
+
+  pair.world.advance(400ms);
+  const Duration left = pair.world.timers.left(keepalive_of(pair.connections[0]));
+  pair.world.manager.apply({first, numbered(kOther)}, pair.world.now);
+  EXPECT_EQ(pair.world.timers.left(keepalive_of(pair.connections[0])), left)
+      << "who reloads again and again must not keep KEEPALIVEs back";
+}
+
 TEST(Apply, WhoIsGoneHearsItAndWhoIsNewTakesTheNumber) {
   Standing pair;
   const Ipv4Address fresh{192, 0, 2, 77};

@@ -284,6 +284,14 @@ void Connection::restart_keepalive() {
   ctx_.timers.arm(timer(TimerKind::kKeepalive), ctx_.jitter.apply(keepalive_));
 }
 
+void Connection::keepalive_changed() {
+  if (state_ != State::kOpenConfirm && state_ != State::kEstablished) return;
+  const Duration before =
+      std::exchange(keepalive_, keepalive_interval(ctx_.settings.timers, negotiated_.hold_time));
+  // Whoever has not answered yet waits for something else by the same timer.
+  if (answered_ && keepalive_ != before) restart_keepalive();
+}
+
 void Connection::hold_expired(TimePoint now) {
   if (!hold_deadline_) return;
   if (hold_second_chance_ && now > *hold_deadline_ + kLate) {

@@ -121,6 +121,8 @@ class Connection {
   void go_on(TimePoint now);
   /// KEEPALIVE has answered OPEN, so the peer may be Established.
   [[nodiscard]] bool answered() const { return answered_; }
+  /// The keepalive time in the settings has changed.
+  void keepalive_changed();
   /// Ends the connection with a NOTIFICATION.
   void close_with(const Notification& notification, TimePoint now);
   /// Ends it without a word.

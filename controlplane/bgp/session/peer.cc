@@ -76,6 +76,16 @@ void Peer::send_route_refresh(const RouteRefresh& refresh) {
   if (Connection* connection = established()) connection->send_route_refresh(refresh);
 }
 
+void Peer::set_own_timers(const BgpTimers& timers) {
+  if (std::exchange(settings_.timers.connect_retry, timers.connect_retry) != timers.connect_retry) {
+    backoff_ = Backoff{timers.connect_retry};
+  }
+  settings_.timers.keepalive = timers.keepalive;
+  for (Slot& s : slots_) {
+    if (s) s->keepalive_changed();
+  }
+}
+
 void Peer::link_down(TimePoint now) {
   turn(now, [&] {
     link_ = LinkState::kDown;

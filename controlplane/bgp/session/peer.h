@@ -85,6 +85,9 @@ class Peer final : private ConnectionOwner {
   /// Ends the session with a NOTIFICATION and gives up everything outside that is the peer's: the
   /// last thing that is done with it.
   void retire(const Notification& notification, TimePoint now);
+  /// Keepalive, from now on, and connect-retry, from the next try on. The peer never hears of them,
+  /// so the session goes on.
+  void set_own_timers(const BgpTimers& timers);
   void link_down(TimePoint now);
   void link_up(TimePoint now);
   /// Waits for path_works() before it seeks or takes a connection (strict mode of BFD).
@@ -212,7 +215,7 @@ class Peer final : private ConnectionOwner {
   const Context ctx_;
   const PeerId id_;
   const PeerId configured_as_;
-  const PeerSettings settings_;
+  PeerSettings settings_;  ///< but for set_own_timers(), what it was made with
   Jitter jitter_;
   Backoff backoff_;
   PeerHistory history_;

@@ -288,7 +288,10 @@ void SessionManager::apply_to(PeerId id, PeerSettings settings, TimePoint now) {
   const auto range = std::ranges::find(ranges_, id, &Range::id);
   if (range != ranges_.end()) {
     if (same_session(range->settings, settings) && !settings.shutdown) {
-      range->settings = std::move(settings);  // the limit, or what is for people
+      for (const auto& peer : peers_) {
+        if (peer && peer->configured_as() == id) peer->set_own_timers(settings.timers);
+      }
+      range->settings = std::move(settings);  // the limit, our own timers, or what is for people
       return;
     }
     retire_range(
@@ -298,7 +301,9 @@ void SessionManager::apply_to(PeerId id, PeerSettings settings, TimePoint now) {
     return;
   }
   const PeerSettings& old = at(id).settings();
-  if (same_session(old, settings) && old.shutdown == settings.shutdown) return;
+  if (same_session(old, settings) && old.shutdown == settings.shutdown) {
+    return at(id).set_own_timers(settings.timers);
+  }
   const bool goes_down = settings.shutdown && same_session(old, settings);
   retire(id, goes_down ? administrative_shutdown(settings.shutdown_message) : changed, now);
   peers_[id.value()] = make_peer(id, id, std::move(settings));

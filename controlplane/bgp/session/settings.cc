@@ -65,10 +65,9 @@ HopLimits hop_limits(const Config& config, const BgpNeighborConfig& neighbor, bo
 
 bool same_session(const PeerSettings& a, const PeerSettings& b) {
   const auto facts = [](const PeerSettings& s) {
-    return std::tie(s.port, s.address, s.remote_asn.kind, s.remote_asn.number, s.timers.keepalive,
-                    s.timers.hold, s.timers.connect_retry, s.delay_open, s.passive, s.hops,
-                    s.source, s.password, s.local_as, s.role, s.role_strict,
-                    s.graceful_restart.mode, s.graceful_restart.notifications,
+    return std::tie(s.port, s.address, s.remote_asn.kind, s.remote_asn.number, s.timers.hold,
+                    s.delay_open, s.passive, s.hops, s.source, s.password, s.local_as, s.role,
+                    s.role_strict, s.graceful_restart.mode, s.graceful_restart.notifications,
                     s.graceful_restart.restart_limit, s.graceful_restart.restart_time,
                     s.graceful_restart.preserve_fw_state, s.graceful_restart.long_lived_limit,
                     s.add_path, s.add_path_family, s.aigp, s.tcp_port, s.own_addresses, s.listen);

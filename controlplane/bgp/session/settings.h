@@ -58,7 +58,7 @@ struct PeerSettings {
 };
 
 /// Whether a running session may go on with the other settings: nothing that it was made with
-/// differs.
+/// differs. The peer hears nothing of our keepalive and connect-retry times.
 [[nodiscard]] bool same_session(const PeerSettings& a, const PeerSettings& b);
 
 /// The AS number by which a peer knows us.
