@@ -79,6 +79,14 @@ TEST(ForwardingAnswers, ARouteThatWentBeforeItWasConfirmedIsNeverTold) {
   EXPECT_TRUE(f.tells("20.0.0.0/24"));
 }
 
+TEST(ForwardingAnswers, WhatIsAppliedJustBeforeThePollIsNotMissed) {
+  Answers f;
+  f.plane.applies_at_poll = true;
+  f.announce(0, "20.0.0.0/24", f.path({65001}));
+  (void)f.rib->work(kSliceRoutes, f.now);
+  EXPECT_TRUE(f.tells("20.0.0.0/24")) << "nothing would ask again";
+}
+
 TEST(ForwardingAnswers, AreTakenInAFewAtATime) {
   Answers f;
   f.announce_many(1000);
