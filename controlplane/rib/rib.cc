@@ -567,10 +567,6 @@ void Rib::on_resolution_wanted(const ResolutionWanted& event) {
   state_->core.hops.resolution_wanted(event);
 }
 
-void Rib::on_fib_progressed() {
-  state_->take_answers(kSliceRoutes);
-}
-
 void Rib::on_timer(const TimerExpired& event, TimePoint /*now*/) {
   if (event.timer.kind == TimerKind::kStaleRoutes) {
     const bgp::PeerId id{static_cast<std::uint16_t>(event.timer.owner)};

@@ -68,7 +68,6 @@ class Rib final : public bgp::SessionObserver {
   /// address if the configuration has one. It counts as down until then.
   void on_path_changed(PortId port, const std::optional<IpAddress>& address, PathState state);
   void on_resolution_wanted(const ResolutionWanted& event);
-  void on_fib_progressed();
   /// For timers of TimerKind::kResolve, kStaleRoutes, kLongLivedStale and kSelectionDeferral.
   void on_timer(const TimerExpired& event, TimePoint now);
 
@@ -116,6 +115,8 @@ class Rib final : public bgp::SessionObserver {
   [[nodiscard]] RibSummary summary() const;
   /// Of the last operation that the forwarding tables were asked for.
   [[nodiscard]] FibSequence submitted() const;
+  /// Of the last one that workers see, as of the last work().
+  [[nodiscard]] FibSequence applied() const;
 
  private:
   struct State;

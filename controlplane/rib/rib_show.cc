@@ -323,6 +323,10 @@ FibSequence Rib::submitted() const {
   return state_->core.submitted;
 }
 
+FibSequence Rib::applied() const {
+  return state_->applied;
+}
+
 RibSummary Rib::summary() const {
   const State& s = *state_;
   RibSummary summary;

@@ -19,7 +19,6 @@ struct Answers : RibFixture {
   }
   void apply_until(FibSequence sequence) {
     plane.held_at = sequence;
-    rib->on_fib_progressed();
     settle();
   }
   void announce_many(unsigned count) {
