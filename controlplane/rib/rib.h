@@ -105,8 +105,8 @@ class Rib final : public bgp::SessionObserver {
   /// table a call may visit less, or nothing, and not be at the end.
   void walk(RouteCursor& cursor, std::size_t prefixes, const PathFilter& filter, TimePoint now,
             const std::function<void(const RouteView&)>& visit) const;
-  /// The same over what a peer has been told.
-  void walk_advertised(RouteCursor& cursor, std::size_t prefixes, bgp::PeerId peer,
+  /// The same over what a peer has been told, at most `records` places of the table at a time.
+  void walk_advertised(RouteCursor& cursor, std::size_t records, bgp::PeerId peer,
                        const std::function<void(const AdvertisedView&)>& visit) const;
   /// What a peer has been told of one prefix, or of the longest match of an address.
   [[nodiscard]] std::vector<AdvertisedView> advertised(bgp::PeerId peer,
