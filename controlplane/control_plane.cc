@@ -217,8 +217,7 @@ void ControlPlane::dispatch(const Event& event) {
         } else if constexpr (std::is_same_v<What, ResolutionWanted>) {
           rib_.on_resolution_wanted(what);
         } else if constexpr (std::is_same_v<What, FibProgressed>) {
-          rib_.on_fib_progressed();
-          note_applied(event.at);
+          // work() follows every event, and takes in what the tables answer.
         } else if constexpr (std::is_same_v<What, bfd::StateChanged>) {
           seen_at_ = TimePoint{std::chrono::floor<Duration>(what.at.time_since_epoch())};
           bfd_.handle(what, event.at);
@@ -259,6 +258,7 @@ void ControlPlane::timer_expired(const Event& event, const TimerExpired& expired
 
 void ControlPlane::work(TimePoint now) {
   if (rib_.work(rib::kSliceRoutes, now)) timers_.arm(kWork, Duration::zero());
+  note_applied(now);
   if (!restarting_ || rib_.defers_selection()) return;
   restarting_ = false;
   sessions_.restart_is_over();
@@ -271,7 +271,7 @@ void ControlPlane::note_link(const LinkChanged& change, TimePoint now) {
 }
 
 void ControlPlane::note_applied(TimePoint now) {
-  const FibSequence applied = plane_.applied();
+  const FibSequence applied = rib_.applied();
   if (applied < rib_.submitted() || applied <= noted_) return;
   journal_.record_applied(now, applied - noted_);
   noted_ = applied;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <sstream>
 
 #include "dataplane/net/format.h"
@@ -60,7 +61,10 @@ void RouteListings::end(const Reading& reading) {
 void RouteListings::make_room(TimePoint now) {
   readings_.remove_if([&](const Reading& reading) { return now - reading.used > kPatience; });
   if (readings_.size() < kMost) return;
-  readings_.erase(std::ranges::min_element(readings_, {}, &Reading::used));
+  const auto idle = std::ranges::min_element(readings_, {}, &Reading::used);
+  // Of those that are read in turn the one that waits longest is the one that comes next: if it
+  // went nobody would ever come to an end.
+  readings_.erase(now - idle->used > kPause ? idle : std::prev(readings_.end()));
 }
 
 }  // namespace lastmile

@@ -11,14 +11,17 @@
 
 namespace lastmile {
 
-/// Listings under way, a few: one that nobody goes on with makes room for a new one. Its reader, if
-/// there still is one, goes on all the same, with a listing of what comes behind the last prefix
-/// that it has read. Control thread only.
+/// Listings under way, a few: one that nobody goes on with makes room for a new one, and if there
+/// is none the youngest does, so that the others come to their end. Its reader, if there still is
+/// one, goes on all the same, with a listing of what comes behind the last prefix that it has read.
+/// Control thread only.
 class RouteListings {
  public:
   static constexpr std::size_t kMost = 4;
   /// So long one that is not read keeps its memory if others are.
   static constexpr Duration kPatience = std::chrono::minutes{1};
+  /// After so long without a reader it makes room for another one.
+  static constexpr Duration kPause = std::chrono::seconds{1};
 
   struct Reading {
     std::uint64_t number;

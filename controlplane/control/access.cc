@@ -12,8 +12,8 @@ namespace lastmile {
 namespace {
 
 /// Besides "show ...".
-constexpr std::array<std::string_view, 6> kOnlyLook{"version", "help",   "metrics",
-                                                    "doctor",  "events", "policy test"};
+constexpr std::array<std::string_view, 7> kOnlyLook{"version", "help",        "metrics", "doctor",
+                                                    "events",  "policy test", "trace"};
 
 bool is_member(const Peer& peer, std::optional<gid_t> group) {
   return group && std::ranges::find(peer.groups, *group) != peer.groups.end();

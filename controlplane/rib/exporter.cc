@@ -370,10 +370,9 @@ bool Exporter::walk_told(
   const UpdateGroup<Address>* group = family<Address>().group_of(id);
   if (group == nullptr) return true;
   const auto next_hop = next_hop_self(FamilyRib<Address>::kFamily, peers_.at(id).session);
-  for (; limit > 0 && cursor < group->told().end(); ++cursor) {
+  for (; limit > 0 && cursor < group->told().end(); ++cursor, --limit) {
     const Advertised<Address>& told = group->told()[cursor];
     if (!told.used || told.from == id) continue;
-    --limit;
     visit(told.prefix, as_told(*group, told, *next_hop));
   }
   return cursor >= group->told().end();

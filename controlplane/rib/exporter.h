@@ -56,8 +56,8 @@ class Exporter {
   };
   template <class Address>
   [[nodiscard]] std::vector<Told> told(bgp::PeerId peer, const Prefix<Address>& prefix) const;
-  /// Visits at most `limit` prefixes from record number `cursor` on, counts `limit` down, and moves
-  /// `cursor`; true at the end.
+  /// Looks at no more than `limit` records from number `cursor` on, visits those that this peer was
+  /// told, counts `limit` down, and moves `cursor`; true at the end.
   template <class Address>
   bool walk_told(bgp::PeerId peer, std::uint32_t& cursor, std::size_t& limit,
                  const std::function<void(const Prefix<Address>&, const Told&)>& visit) const;

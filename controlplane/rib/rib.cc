@@ -567,10 +567,6 @@ void Rib::on_resolution_wanted(const ResolutionWanted& event) {
   state_->core.hops.resolution_wanted(event);
 }
 
-void Rib::on_fib_progressed() {
-  state_->take_answers(kSliceRoutes);
-}
-
 void Rib::on_timer(const TimerExpired& event, TimePoint /*now*/) {
   if (event.timer.kind == TimerKind::kStaleRoutes) {
     const bgp::PeerId id{static_cast<std::uint16_t>(event.timer.owner)};
@@ -695,9 +691,9 @@ void Rib::apply(const Config& config, const std::vector<bgp::PeerId>& ids, TimeP
 // --- work --------------------------------------------------------------------------------------
 
 void Rib::State::take_answers(std::size_t limit) {
-  // Read before the failures are: what fails after this is not confirmed by it.
-  applied = core.plane.applied();
+  // Of this moment are both how far the tables are and what they refused: what comes later rings.
   core.plane.poll();
+  applied = core.plane.applied();
   std::ranges::copy(core.plane.take_failures(), std::back_inserter(failures));
   for (; !failures.empty() && limit > 0; --limit) {
     const FibFailure& failure = failures.front();

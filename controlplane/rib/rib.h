@@ -68,7 +68,6 @@ class Rib final : public bgp::SessionObserver {
   /// address if the configuration has one. It counts as down until then.
   void on_path_changed(PortId port, const std::optional<IpAddress>& address, PathState state);
   void on_resolution_wanted(const ResolutionWanted& event);
-  void on_fib_progressed();
   /// For timers of TimerKind::kResolve, kStaleRoutes, kLongLivedStale and kSelectionDeferral.
   void on_timer(const TimerExpired& event, TimePoint now);
 
@@ -106,8 +105,8 @@ class Rib final : public bgp::SessionObserver {
   /// table a call may visit less, or nothing, and not be at the end.
   void walk(RouteCursor& cursor, std::size_t prefixes, const PathFilter& filter, TimePoint now,
             const std::function<void(const RouteView&)>& visit) const;
-  /// The same over what a peer has been told.
-  void walk_advertised(RouteCursor& cursor, std::size_t prefixes, bgp::PeerId peer,
+  /// The same over what a peer has been told, at most `records` places of the table at a time.
+  void walk_advertised(RouteCursor& cursor, std::size_t records, bgp::PeerId peer,
                        const std::function<void(const AdvertisedView&)>& visit) const;
   /// What a peer has been told of one prefix, or of the longest match of an address.
   [[nodiscard]] std::vector<AdvertisedView> advertised(bgp::PeerId peer,
@@ -116,6 +115,8 @@ class Rib final : public bgp::SessionObserver {
   [[nodiscard]] RibSummary summary() const;
   /// Of the last operation that the forwarding tables were asked for.
   [[nodiscard]] FibSequence submitted() const;
+  /// Of the last one that workers see, as of the last work().
+  [[nodiscard]] FibSequence applied() const;
 
  private:
   struct State;

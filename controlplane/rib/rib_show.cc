@@ -261,12 +261,12 @@ AdvertisedView Rib::State::advertised_view(const Prefix<Address>& prefix,
   return view;
 }
 
-void Rib::walk_advertised(RouteCursor& cursor, std::size_t prefixes, bgp::PeerId peer,
+void Rib::walk_advertised(RouteCursor& cursor, std::size_t records, bgp::PeerId peer,
                           const std::function<void(const AdvertisedView&)>& visit) const {
   const State& s = *state_;
   const auto step = [&]<class Address>(const FamilyRib<Address>&) {
     return s.exporter.walk_told<Address>(
-        peer, cursor.index, prefixes,
+        peer, cursor.index, records,
         [&](const Prefix<Address>& prefix, const Exporter::Told& told) {
           visit(s.advertised_view(prefix, told));
         });
@@ -321,6 +321,10 @@ PeerCounts Rib::counts(bgp::PeerId peer) const {
 
 FibSequence Rib::submitted() const {
   return state_->core.submitted;
+}
+
+FibSequence Rib::applied() const {
+  return state_->applied;
 }
 
 RibSummary Rib::summary() const {

@@ -250,10 +250,6 @@ const WorkerPort* FlowTracer::port(PortId id) const {
   return found == worker_.ports.end() ? nullptr : &*found;
 }
 
-bool FlowTracer::has_port(PortId id) const {
-  return port(id) != nullptr;
-}
-
 FlowTrace FlowTracer::trace(const TracedFlow& flow, std::optional<PortId> ingress) {
   const WorkerPort* const from = ingress ? port(*ingress) : nullptr;
   // What leaves the machine's own programs is addressed to the router's end.

@@ -33,9 +33,6 @@ class FlowTracer {
   FlowTracer(const FlowTracer&) = delete;
   FlowTracer& operator=(const FlowTracer&) = delete;
 
-  /// Does the router have this port?
-  [[nodiscard]] bool has_port(PortId port) const;
-
   /// What becomes of the flow's packets that come in by `ingress`, which the router has; nullopt:
   /// from the machine's own programs. Takes some hundred microseconds.
   [[nodiscard]] FlowTrace trace(const TracedFlow& flow, std::optional<PortId> ingress);

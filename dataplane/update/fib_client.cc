@@ -81,6 +81,7 @@ struct FibClient::State {
   GroupRegistry groups;
 
   FibSequence submitted = 0;
+  FibSequence applied = 0;  // as of the last poll
   OperationBacklog backlog;
   std::vector<FibFailure> failures;
 };
@@ -226,6 +227,8 @@ bool FibClient::is_alive(NextHopId id) const {
 
 void FibClient::poll() {
   state_->channel.client_bell.arm();  // before looking: what comes later rings again
+  // In front of the notices: the writer sends an operation's failure before it says how far it is.
+  state_->applied = state_->channel.applied.load(std::memory_order_acquire);
   state_->take_notices();
   state_->flush(kHandOver);
 }
@@ -235,7 +238,7 @@ FibSequence FibClient::submitted() const {
 }
 
 FibSequence FibClient::applied() const {
-  return state_->channel.applied.load(std::memory_order_acquire);
+  return state_->applied;
 }
 
 std::vector<FibFailure> FibClient::take_failures() {
@@ -245,7 +248,7 @@ std::vector<FibFailure> FibClient::take_failures() {
 FibQueueStatus FibClient::queue_status() const {
   const FibChannel& channel = state_->channel;
   return {.depth = channel.operations.size() + channel.operations.staged() + state_->backlog.size(),
-          .applied = applied(),
+          .applied = channel.applied.load(std::memory_order_acquire),
           .coalesced = state_->backlog.coalesced()};
 }
 

@@ -97,8 +97,10 @@ class FibClient {
   /// the last few operations only then.
   void poll();
   [[nodiscard]] FibSequence submitted() const;
+  /// Visible to workers, as of the last poll(): the failures among these have been taken back, and
+  /// what is applied later makes the event descriptor readable again.
   [[nodiscard]] FibSequence applied() const;
-  /// Failures since the last call.
+  /// Failures since the last call, of operations that poll() has heard of.
   [[nodiscard]] std::vector<FibFailure> take_failures();
   [[nodiscard]] FibQueueStatus queue_status() const;
 

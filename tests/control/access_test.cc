@@ -35,7 +35,7 @@ TEST(Access, WithoutGroupsOnlyRootsAndTheOwners) {
 
 TEST(Access, VerbsThatChangeSomethingAreAllButThoseThatAreKnownToLook) {
   for (const char* verb : {"show bgp", "show privileges", "version", "help", "metrics", "doctor",
-                           "events", "policy test"}) {
+                           "events", "policy test", "trace"}) {
     EXPECT_EQ(access_needed(verb), Access::kRead) << verb;
   }
   for (const char* verb :

@@ -72,6 +72,28 @@ TEST(RouteListings, APageIsNotReadTwiceFromOneListing) {
   EXPECT_NE(&listings.resume(cursor, kAnother, kBeginning), &again) << "of something else";
 }
 
+TEST(RouteListings, ManyReadersInTurnComeToTheirEnds) {
+  constexpr std::size_t kReaders = RouteListings::kMost + 3;
+  constexpr std::uint64_t kPages = 5;  // that it takes to find all
+  RouteListings listings;
+  std::vector<std::string> cursors(kReaders);
+  std::size_t ended = 0;
+  TimePoint now = kBeginning;
+  for (int round = 0; round < 100 && ended < kReaders; ++round) {
+    for (std::string& cursor : cursors) {
+      if (cursor == "end") continue;
+      Reading& reading = listings.resume(cursor, kAll, now += std::chrono::milliseconds{1});
+      ++reading.page;
+      cursor = RouteListings::cursor_of(reading);
+      if (reading.page < kPages) continue;
+      cursor = "end";
+      listings.end(reading);
+      ++ended;
+    }
+  }
+  EXPECT_EQ(ended, kReaders);
+}
+
 TEST(RouteListings, WhatNobodyReadsIsForgotten) {
   RouteListings listings;
   listings.resume("", kAll, kBeginning);

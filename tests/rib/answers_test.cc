@@ -19,7 +19,6 @@ struct Answers : RibFixture {
   }
   void apply_until(FibSequence sequence) {
     plane.held_at = sequence;
-    rib->on_fib_progressed();
     settle();
   }
   void announce_many(unsigned count) {
@@ -77,6 +76,14 @@ TEST(ForwardingAnswers, ARouteThatWentBeforeItWasConfirmedIsNeverTold) {
   EXPECT_FALSE(f.tells("20.0.0.0/24"));
   f.apply_until(f.plane.sequence);
   EXPECT_TRUE(f.tells("20.0.0.0/24"));
+}
+
+TEST(ForwardingAnswers, WhatIsAppliedJustBeforeThePollIsNotMissed) {
+  Answers f;
+  f.plane.applies_at_poll = true;
+  f.announce(0, "20.0.0.0/24", f.path({65001}));
+  (void)f.rib->work(kSliceRoutes, f.now);
+  EXPECT_TRUE(f.tells("20.0.0.0/24")) << "nothing would ask again";
 }
 
 TEST(ForwardingAnswers, AreTakenInAFewAtATime) {

@@ -104,12 +104,10 @@ TEST(Export, AnnouncesOnlyWhatWorkersAlreadyForward) {
   EXPECT_FALSE(f.show("10.0.1.1/32")[0].forwarding);
 
   f.plane.held_at = 1;  // the first of the own routes
-  f.rib->on_fib_progressed();
   f.settle();
   EXPECT_EQ(f.told(0).routes.size(), 1U);
   EXPECT_TRUE(f.show("10.0.1.1/32")[0].forwarding);
   f.plane.hold_back = false;
-  f.rib->on_fib_progressed();
   f.settle();
   EXPECT_EQ(prefixes(f.told(0)), kOwn);
   EXPECT_EQ(f.told(0).end_of_rib, (std::vector{Family::kIpv4Unicast, Family::kIpv6Unicast}));

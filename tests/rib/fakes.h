@@ -136,7 +136,10 @@ class FakePlane final : public ForwardingPlane {
     routes.erase(route);
     return ++sequence;
   }
-  void poll() override { ++polls; }
+  void poll() override {
+    ++polls;
+    if (applies_at_poll) held_at = sequence;
+  }
   FibSequence applied() const override { return hold_back ? held_at : sequence; }
   std::vector<FibFailure> take_failures() override { return std::exchange(failures, {}); }
 
@@ -202,6 +205,8 @@ class FakePlane final : public ForwardingPlane {
   FibSequence sequence = 0;
   bool hold_back = false;  ///< the writer does not come to apply anything after `held_at`
   FibSequence held_at = 0;
+  /// The writer comes to its end just before a poll, whose bell does not ring for it any more.
+  bool applies_at_poll = false;
   bool record_operations = true;
   unsigned hop_updates = 0, acquisitions = 0, polls = 0;
   std::size_t max_next_hops = 1000, max_groups = 1000, max_routes = SIZE_MAX;

@@ -76,6 +76,19 @@ TEST(Listing, IsInOrderIpv4First) {
   EXPECT_EQ(all, expected);
 }
 
+TEST(Listing, OfWhatItsOwnSourceWasToldLooksAtAFewRecordsAtATime) {
+  RibFixture f{transit_config()};
+  f.start(2);
+  const std::size_t ours = listed(*f.rib, f.peer(0)).size();
+  for (unsigned n = 0; n < 20000; ++n) f.announce(0, numbered(n), f.path({65001}));
+  f.settle();
+  PrefixListing listing{f.peer(0)};
+  unsigned slices = 0;
+  for (; !listing.whole(); ++slices) f.rib->gather(listing);
+  EXPECT_GE(slices, 3U) << "nobody is told their own routes, but they are passed over";
+  EXPECT_EQ(listing.size(), ours);
+}
+
 TEST(Listing, HasWhatStandsThroughoutWhateverComesAndGoes) {
   RibFixture f;
   f.start(1);

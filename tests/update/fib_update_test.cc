@@ -328,6 +328,17 @@ TEST_F(FibUpdate, TheClientIsWokenByProgress) {
   EXPECT_FALSE(readable(channel.event_fd()));
 }
 
+TEST_F(FibUpdate, WhatIsAppliedWithoutAPollRingsAndIsSeenAtTheNext) {
+  client.set_route(v4("10.0.0.0/8"), group({next_hop(1)}));
+  client.poll();
+  writer.run_once();
+  EXPECT_EQ(client.applied(), 0U) << "who takes this for an answer would hear of it by no bell";
+  EXPECT_TRUE(readable(channel.event_fd()));
+  client.poll();
+  EXPECT_EQ(client.applied(), client.submitted());
+  EXPECT_FALSE(readable(channel.event_fd()));
+}
+
 TEST_F(FibUpdate, TheWriterIsSignalledOnlyWhenItSleeps) {
   client.set_route(v4("10.0.0.0/8"), group({next_hop(1)}));
   client.poll();
