@@ -257,7 +257,10 @@ TEST_F(Routine, OneOctetThatDiffersIsLookedAt) {
 
 TEST_F(Routine, CommandsAreHeededAtOnce) {
   bring_up(0);
-  advance(5ms);
+  for (int i = 0; i < 3; ++i) {
+    receive(0, State::kUp);
+    advance(10ms);
+  }
   drop_frames();
   Command resolve{.kind = Command::Kind::kResolve, .session = SessionId{0}};
   resolve.spec.remote_mac = MacAddress{{2, 0, 0, 0, 9, 9}};
