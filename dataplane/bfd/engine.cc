@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 
 namespace lastmile::bfd {
 namespace {
@@ -10,6 +11,9 @@ namespace {
 constexpr std::uint16_t kUnbound = 0xffff;
 /// Echo packets of others that may come at once, in intervals that we have announced.
 constexpr int kReflectBurst = 32;
+/// A frame with a control packet without authentication.
+constexpr std::size_t kLargestPlain =
+    ethernet::kHeaderSize + ipv6::kHeaderSize + udp::kHeaderSize + kControlSize;
 /// What a router leaves of a hop limit of 255 when it returns our echo.
 constexpr std::uint8_t kReturnedHopLimit = kHopLimit - 1;
 
@@ -20,27 +24,92 @@ std::uint64_t count(Interval time) {
   return static_cast<std::uint64_t>(time.count());
 }
 
+/// Writes a frame to the front of `room`.
+std::span<const std::uint8_t> make_frame(const Addresses& addresses,
+                                         std::span<const std::uint8_t> payload,
+                                         std::span<std::uint8_t, kLargestFrame> room) {
+  const std::size_t headers = headers_size(addresses.source);
+  const auto frame = room.first(headers + payload.size());
+  std::ranges::copy(payload, frame.begin() + static_cast<std::ptrdiff_t>(headers));
+  write_headers(addresses, frame);
+  return frame;
+}
+
 }  // namespace
 
-struct Engine::Slot {
-  bool used = false;
+/// The octets of a control packet that say all that receive_control() asks: from the addresses of
+/// its IP header to its end, the UDP checksum over them among it.
+struct Engine::Essence {
+  static constexpr std::size_t kIpv4 = 2 * 4 + udp::kHeaderSize + kControlSize;
+  static constexpr std::size_t kIpv6 = 2 * 16 + udp::kHeaderSize + kControlSize;
+
+  std::span<const std::uint8_t> octets;  ///< kIpv4 or kIpv6 of them; none: no such packet
+
+  /// Of a packet of one hop, whole and no longer than it must be, without IP options or
+  /// authentication.
+  static Essence of(std::span<const std::uint8_t> packet) {
+    constexpr std::size_t kUdpSize = udp::kHeaderSize + kControlSize;
+    if (packet.size() >= ipv6::kSource + kIpv6 && packet[0] >> 4U == 6) {
+      const bool plain = packet[ipv6::kHopLimit] == kHopLimit &&
+                         load_be16(&packet[ipv6::kPayloadLength]) == kUdpSize;
+      return {plain ? packet.subspan(ipv6::kSource, kIpv6) : std::span<const std::uint8_t>{}};
+    }
+    const bool plain = packet.size() >= ipv4::kSource + kIpv4 && packet[0] == 0x45 &&
+                       packet[ipv4::kTtl] == kHopLimit &&
+                       load_be16(&packet[ipv4::kTotalLength]) == ipv4::kHeaderSize + kUdpSize;
+    return {plain ? packet.subspan(ipv4::kSource, kIpv4) : std::span<const std::uint8_t>{}};
+  }
+  [[nodiscard]] std::uint32_t your_discriminator() const {
+    return load_be32(octets.data() + octets.size() - kControlSize + 8);
+  }
+  /// Sizes are constants, so that it is a few loads and no call.
+  [[nodiscard]] bool is(const std::uint8_t* other) const {
+    return octets.size() == kIpv6 ? std::memcmp(octets.data(), other, kIpv6) == 0
+                                  : std::memcmp(octets.data(), other, kIpv4) == 0;
+  }
+};
+
+/// A packet that says nothing new touches, of all this, what lies in front of `echo`.
+struct alignas(64) Engine::Slot {
+  /// Essence of a packet that changed nothing when `control` was at the revision `heard` (0: of
+  /// none).
+  std::array<std::uint8_t, Essence::kIpv6> heard_octets;
+  std::uint32_t heard = 0;
+  std::uint8_t heard_size = 0;
+  /// The frame that `control` sent at the revision `said` (0: none), and would send again.
+  std::uint8_t said_size = 0;
+  PortId port{};  ///< as in `spec`
+  std::uint32_t said = 0;
+  std::uint32_t published = 0;  ///< the revision of `control` that the board shows whole; 0: none
   SessionId id{};
-  SessionSpec spec;
+  bool used = false;
   Admin admin = Admin::kEnabled;
-  std::optional<Session> control;  ///< none with unaffiliated echo
-  std::optional<EchoProbe> echo;   ///< while the mode and the other side want it
 
   bool failed = false;  ///< its next hops are dead
   bool spared = false;  ///< Command::Kind::kSpare
   bool untold = false;
   State told_state = State::kDown;
-  Instant changed_at{};  ///< when it became that, or failed
+  std::uint16_t first_hop = 0;
+  Instant changed_at{};  ///< when it became `told_state`, or failed
+  Instant reflect_at{};  ///< when the next echo of the other side's is in its rate
   std::uint32_t seen_failures = 0;
   std::uint32_t seen_echo_failures = 0;
-  std::uint32_t published = 0;  ///< the revision of `control` that the board shows whole; 0: none
-  std::uint16_t first_hop = 0;
-  Instant reflect_at{};  ///< when the next echo of the other side's is in its rate
 
+  alignas(64) std::optional<Session> control;  ///< none with unaffiliated echo
+  alignas(64) std::array<std::uint8_t, kLargestPlain> said_octets;
+  std::optional<EchoProbe> echo;  ///< while the mode and the other side want it
+  SessionSpec spec;
+
+  /// From now on, or for now, more may have to be done than to take and to send the same again.
+  void forget_routine() { heard = said = 0; }
+  /// Asks the caches for what sending again touches. Inlined by force: GCC drops calls of functions
+  /// that do nothing else.
+  [[gnu::always_inline]] void prefetch() const {
+    constexpr std::size_t kLine = 64;
+    const auto* const begin = reinterpret_cast<const std::uint8_t*>(&heard);
+    const auto* const end = said_octets.data() + said_octets.size();
+    for (const std::uint8_t* line = begin; line < end; line += kLine) __builtin_prefetch(line, 1);
+  }
   [[nodiscard]] bool resolved() const { return spec.is_multihop() || !spec.remote_mac.is_zero(); }
   [[nodiscard]] State state() const {
     if (control) return control->state();
@@ -71,12 +140,12 @@ struct Engine::Slot {
 };
 
 Engine::Engine(EngineOutside& outside, StatusBoard& board, std::size_t next_hops)
-    : outside_(outside), board_(board), next_(next_hops, 0), owner_(next_hops, kUnbound) {
-  slots_.reserve(kMaxSessions);
-  for (std::uint16_t i = 0; i < kMaxSessions; ++i) {
-    slots_.push_back(std::make_unique<Slot>());
-    slots_.back()->id = SessionId{i};
-  }
+    : outside_(outside),
+      board_(board),
+      slots_(kMaxSessions),
+      next_(next_hops, 0),
+      owner_(next_hops, kUnbound) {
+  for (std::uint16_t i = 0; i < kMaxSessions; ++i) slots_[i].id = SessionId{i};
   active_.reserve(kMaxSessions);
 }
 
@@ -87,8 +156,9 @@ Engine::~Engine() = default;
 void Engine::apply(const Command& command, Instant now) {
   using Kind = Command::Kind;
   if (command.kind == Kind::kAdd) return add(command.session, command.spec, now);
-  Slot& slot = *slots_[command.session.value()];
+  Slot& slot = slots_[command.session.value()];
   if (!slot.used) return;
+  slot.forget_routine();
   switch (command.kind) {
     case Kind::kAdd:
       return;
@@ -132,11 +202,12 @@ void Engine::apply(const Command& command, Instant now) {
 }
 
 void Engine::add(SessionId id, const SessionSpec& spec, Instant now) {
-  Slot& slot = *slots_[id.value()];
+  Slot& slot = slots_[id.value()];
   if (slot.used) remove(id);
   slot = Slot{};
   slot.used = true;
   slot.id = id;
+  slot.port = spec.port;
   slot.spec = spec;
   if (spec.parameters.echo_mode == EchoMode::kUnaffiliated) {
     slot.echo.emplace(spec.discriminator, spec.port, spec.parameters.echo, spec.echo_key,
@@ -153,11 +224,12 @@ void Engine::add(SessionId id, const SessionSpec& spec, Instant now) {
 }
 
 void Engine::remove(SessionId id) {
-  Slot& slot = *slots_[id.value()];
+  Slot& slot = slots_[id.value()];
   while (slot.first_hop != 0) unbind(NextHopId{slot.first_hop}, Alive::kYes);
   if (slot.untold) --untold_;
   if (slot.spec.is_multihop()) --multihop_sessions_;
   slot.used = false;
+  slot.forget_routine();
   queue_.remove(id.value());
   std::erase(active_, id);
   board_[id].discriminator.set(0);
@@ -191,7 +263,7 @@ void Engine::bind(SessionId id, Slot& slot, NextHopId next_hop) {
 void Engine::unbind(NextHopId next_hop, Alive leave) {
   const std::uint16_t hop = next_hop.value();
   if (hop >= owner_.size() || owner_[hop] == kUnbound) return;
-  Slot& slot = *slots_[owner_[hop]];
+  Slot& slot = slots_[owner_[hop]];
   std::uint16_t* link = &slot.first_hop;
   while (*link != hop) link = &next_[*link];
   *link = next_[hop];
@@ -209,52 +281,96 @@ void Engine::set_failed(Slot& slot, bool failed) {
 
 // --- receiving -----------------------------------------------------------------------------------
 
+void Engine::receive(PortId port, const MacAddress& source, std::span<const std::uint8_t> packet,
+                     Instant now) {
+  const Essence essence = Essence::of(packet);
+  if (receive_again(port, essence, now)) [[likely]]
+    return;
+  const auto datagram = take_apart(port, source, packet);
+  if (!datagram) return refuse(datagram.error());
+  if (datagram->destination_port == kEchoPort) return receive_echo(*datagram, now);
+  Slot* const slot = receive_control(*datagram, now);
+  if (slot == nullptr || essence.octets.empty()) return;
+  std::ranges::copy(essence.octets, slot->heard_octets.begin());
+  slot->heard_size = static_cast<std::uint8_t>(essence.octets.size());
+  slot->heard = slot->control->revision();
+}
+
 void Engine::receive(const Datagram& datagram, Instant now) {
-  datagram.destination_port == kEchoPort ? receive_echo(datagram, now)
-                                         : receive_control(datagram, now);
+  if (datagram.destination_port == kEchoPort) return receive_echo(datagram, now);
+  receive_control(datagram, now);
+}
+
+/// What made no difference when it was received last makes none now, but that the neighbor lives.
+bool Engine::receive_again(PortId port, const Essence& essence, Instant now) {
+  if (essence.octets.empty()) return false;
+  Slot& slot = slots_[session_of(essence.your_discriminator()).value()];
+  if (slot.heard == 0 || slot.heard != slot.control->revision() || slot.port != port ||
+      slot.heard_size != essence.octets.size() || !essence.is(slot.heard_octets.data()) ||
+      !slot.control->receive_again(now)) {
+    return false;
+  }
+  board_[slot.id].received.add(1);
+  return true;
 }
 
 Engine::Slot* Engine::find(std::uint32_t discriminator) {
-  Slot& slot = *slots_[session_of(discriminator).value()];
+  Slot& slot = slots_[session_of(discriminator).value()];
   return slot.used && slot.spec.discriminator == discriminator ? &slot : nullptr;
 }
 
 Engine::Slot* Engine::find(const Datagram& datagram) {
   const auto found = std::find_if(active_.begin(), active_.end(), [&](SessionId id) {
-    const SessionSpec& spec = slots_[id.value()]->spec;
+    const SessionSpec& spec = slots_[id.value()].spec;
     if (spec.remote != datagram.source) return false;
     return datagram.destination_port == kMultihopPort
                ? spec.is_multihop() && spec.local == datagram.destination
                : spec.port == datagram.port;
   });
-  return found == active_.end() ? nullptr : slots_[found->value()].get();
+  return found == active_.end() ? nullptr : &slots_[found->value()];
 }
 
-void Engine::receive_control(const Datagram& datagram, Instant now) {
+Engine::Slot* Engine::receive_control(const Datagram& datagram, Instant now) {
+  const auto refused = [this](Refusal refusal, Slot* slot = nullptr) -> Slot* {
+    slot != nullptr ? refuse(*slot, refusal) : refuse(refusal);
+    return nullptr;
+  };
   const bool multihop = datagram.destination_port == kMultihopPort;
-  if (!multihop && datagram.hop_limit != kHopLimit) return refuse(Refusal::kBadHopLimit);
+  if (!multihop && datagram.hop_limit != kHopLimit) return refused(Refusal::kBadHopLimit);
   const auto packet = decode(datagram.payload());
-  if (!packet) return refuse(packet.error());
+  if (!packet) return refused(packet.error());
   const bool named = packet->your_discriminator != 0;
   Slot* const slot = named ? find(packet->your_discriminator) : find(datagram);
   if (slot == nullptr || !slot->control || slot->spec.is_multihop() != multihop) {
-    return refuse(named ? Refusal::kUnknownDiscriminator : Refusal::kUnknownPeer);
+    return refused(named ? Refusal::kUnknownDiscriminator : Refusal::kUnknownPeer);
   }
   if (multihop) {
     if (slot->spec.remote != datagram.source || slot->spec.local != datagram.destination) {
-      return refuse(*slot, Refusal::kUnknownPeer);
+      return refused(Refusal::kUnknownPeer, slot);
     }
     if (datagram.hop_limit < slot->spec.least_hop_limit) {
-      return refuse(*slot, Refusal::kBadHopLimit);
+      return refused(Refusal::kBadHopLimit, slot);
     }
   } else if (slot->spec.port != datagram.port) {
-    return refuse(*slot, Refusal::kWrongPort);
+    return refused(Refusal::kWrongPort, slot);
   }
-  const auto refusal =
-      slot->control->receive(*packet, datagram.payload().first(packet->length), now);
-  if (refusal) return refuse(*slot, *refusal);
+  Session& control = *slot->control;
+  const std::uint32_t before = control.revision();
+  const auto refusal = control.receive(*packet, datagram.payload().first(packet->length), now);
+  if (refusal) {
+    // What an administratively down session hears still sets the pace of its own packets: section
+    // 6.8.6 takes it in before it discards the packet.
+    if (*refusal == Refusal::kAdministrativelyDown) serve(*slot, now, now);
+    return refused(*refusal, slot);
+  }
   board_[slot->id].received.add(1);
   serve(*slot, now, now);
+  // A poll is answered each time, a sequence number is another each time, and with echo every
+  // packet has its timers looked at.
+  const Flags& flags = packet->flags;
+  const bool routine = named && !multihop && !flags.poll && !flags.final && !flags.authenticated &&
+                       !slot->echo && control.revision() == before;
+  return routine ? slot : nullptr;
 }
 
 void Engine::receive_echo(const Datagram& datagram, Instant now) {
@@ -312,21 +428,29 @@ void Engine::refuse(Slot& slot, Refusal refusal) {
 
 void Engine::run(Instant now, Instant detect_until) {
   while (queue_.next() <= now) {
-    Slot& slot = *slots_[queue_.front()];
-    const Instant due = slot.deadline();
+    Slot& slot = slots_[queue_.front()];
+    const bool routine = slot.said != 0;
+    const Instant due = routine ? slot.control->deadline() : slot.deadline();
     if (due > now) {
       queue_.set(slot.id.value(), due);
       continue;
     }
     if (due != Instant::min()) note_lateness(now - due);
+    if (routine && !slot.control->is_expired(detect_until) && slot.control->must_send(now) &&
+        send_again(slot, now)) [[likely]] {
+      queue_.set(slot.id.value(), std::max(slot.control->deadline(), now + Interval{1}));
+      continue;
+    }
     // If its time is still not over (packets may lie unread), the next loop looks again.
     queue_.set(slot.id.value(), now + Interval{1});
     serve(slot, now, detect_until);
     queue_.set(slot.id.value(), std::max(slot.deadline(), now + Interval{1}));
   }
+  // Its turn comes within a part of the interval; until then its lines don't get far.
+  if (!queue_.empty()) slots_[queue_.front()].prefetch();
   if (untold_ == 0) return;
   for (const SessionId id : active_) {
-    if (slots_[id.value()]->untold) tell(*slots_[id.value()]);
+    if (slots_[id.value()].untold) tell(slots_[id.value()]);
   }
 }
 
@@ -335,6 +459,7 @@ void Engine::serve(Slot& slot, Instant now, Instant detect_until) {
   if (slot.control) slot.control->expire(detect_until);
   if (slot.echo && slot.admin == Admin::kEnabled) slot.echo->expire(detect_until);
   settle(slot, now);
+  if (slot.echo) slot.forget_routine();
   // An answer to a poll, and the poll of our own behind it.
   for (int packets = 0; packets < 2 && slot.control && slot.control->must_send(now); ++packets) {
     send_control(slot, now);
@@ -344,21 +469,40 @@ void Engine::serve(Slot& slot, Instant now, Instant detect_until) {
   publish(slot);
 }
 
+/// Sends the frame that was sent last, if it is what there is to say.
+bool Engine::send_again(Slot& slot, Instant now) {
+  if (slot.said == 0 || slot.said != slot.control->revision() || !slot.control->writes_the_same()) {
+    return false;
+  }
+  slot.control->note_sent(now);
+  outside_.transmit(slot.port, std::span{slot.said_octets}.first(slot.said_size));
+  board_[slot.id].sent.add(1);
+  return true;
+}
+
 void Engine::send_control(Slot& slot, Instant now) {
+  if (send_again(slot, now)) return;
+  const bool lasts = slot.control->writes_the_same() && !slot.echo;
   std::array<std::uint8_t, kLargestControl> packet;
   const std::size_t size = slot.control->write(packet, now);
   if (!slot.resolved()) return;
   const SessionSpec& spec = slot.spec;
-  send(spec.port,
-       {.source_mac = spec.local_mac,
-        .destination_mac = spec.remote_mac,
-        .source = spec.local,
-        .destination = spec.remote,
-        .source_port = spec.source_port,
-        .destination_port = spec.is_multihop() ? kMultihopPort : kControlPort,
-        .hop_limit = kHopLimit},
-       std::span{packet}.first(size));
+  std::array<std::uint8_t, kLargestFrame> room;
+  const auto frame =
+      make_frame({.source_mac = spec.local_mac,
+                  .destination_mac = spec.remote_mac,
+                  .source = spec.local,
+                  .destination = spec.remote,
+                  .source_port = spec.source_port,
+                  .destination_port = spec.is_multihop() ? kMultihopPort : kControlPort,
+                  .hop_limit = kHopLimit},
+                 std::span{packet}.first(size), room);
+  outside_.transmit(spec.port, frame);
   board_[slot.id].sent.add(1);
+  slot.said = lasts ? slot.control->revision() : 0;
+  if (!lasts) return;
+  std::ranges::copy(frame, slot.said_octets.begin());
+  slot.said_size = static_cast<std::uint8_t>(frame.size());
 }
 
 void Engine::send_echo(Slot& slot, Instant now) {
@@ -384,12 +528,8 @@ void Engine::send_echo(Slot& slot, Instant now) {
 }
 
 void Engine::send(PortId port, const Addresses& addresses, std::span<const std::uint8_t> payload) {
-  std::array<std::uint8_t, kLargestFrame> frame;
-  const std::size_t headers = headers_size(addresses.source);
-  std::copy(payload.begin(), payload.end(), frame.begin() + static_cast<std::ptrdiff_t>(headers));
-  const auto whole = std::span{frame}.first(headers + payload.size());
-  write_headers(addresses, whole);
-  outside_.transmit(port, whole);
+  std::array<std::uint8_t, kLargestFrame> room;
+  outside_.transmit(port, make_frame(addresses, payload, room));
 }
 
 // --- what follows --------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 //
 //   Engine engine{outside, board, next_hop_capacity};
 //   engine.apply(command, now);                      // from the control thread, each loop
-//   engine.receive(datagram, now);                   // taken out of the pipeline
+//   engine.receive(port, source, packet, now);       // taken out of the pipeline
 //   if (engine.next_deadline() <= now) engine.run(now, now);
 //
 // A detection changes next hops before anything else is told: set_alive() comes from inside the
@@ -13,12 +13,15 @@
 // and sender, because the same link-local address may live on every port. Over several hops
 // (RFC 5883 section 4) it is sender and destination in place of the port, both times.
 //
+// Nearly every packet says what the one before it said, both ways. So what was received last and
+// changed nothing is kept, and what was sent last; a packet like it costs a comparison or a copy,
+// and what it touches lies side by side (Slot).
+//
 // A failure that a restart of the neighbor's control plane may explain (its packets have the C bit
 // clear) kills no next hop while the control plane says that there is such a restart (kSpare).
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <span>
 #include <vector>
@@ -57,7 +60,11 @@ class Engine {
 
   void apply(const Command& command, Instant now);
 
-  /// A datagram for a UDP port of BFD.
+  /// A packet for a UDP port of BFD, from its IP header to the end of the frame, as take_apart()
+  /// wants it.
+  void receive(PortId port, const MacAddress& source, std::span<const std::uint8_t> packet,
+               Instant now);
+  /// The same, taken apart already.
   void receive(const Datagram& datagram, Instant now);
   /// Counts one that take_apart() refused.
   void refuse(Refusal refusal) { board_.refusals[static_cast<std::size_t>(refusal)].add(1); }
@@ -75,6 +82,7 @@ class Engine {
 
  private:
   struct Slot;
+  struct Essence;
 
   void add(SessionId id, const SessionSpec& spec, Instant now);
   void remove(SessionId id);
@@ -84,13 +92,16 @@ class Engine {
   void unbind(NextHopId next_hop, Alive leave);
   void set_failed(Slot& slot, bool failed);
 
-  void receive_control(const Datagram& datagram, Instant now);
+  [[nodiscard]] bool receive_again(PortId port, const Essence& essence, Instant now);
+  /// The session to which the same octets would be no news, if they were none now; else nullptr.
+  Slot* receive_control(const Datagram& datagram, Instant now);
   void receive_echo(const Datagram& datagram, Instant now);
   void reflect(const Datagram& datagram, Instant now);
   [[nodiscard]] Slot* find(std::uint32_t discriminator);
   [[nodiscard]] Slot* find(const Datagram& datagram);
   void refuse(Slot& slot, Refusal refusal);
 
+  [[nodiscard]] bool send_again(Slot& slot, Instant now);
   void serve(Slot& slot, Instant now, Instant detect_until);
   void send_control(Slot& slot, Instant now);
   void send_echo(Slot& slot, Instant now);
@@ -104,7 +115,7 @@ class Engine {
 
   EngineOutside& outside_;
   StatusBoard& board_;
-  std::vector<std::unique_ptr<Slot>> slots_;  ///< made once, used again
+  std::vector<Slot> slots_;  ///< by SessionId; made once, used again
   std::vector<SessionId> active_;
   unsigned multihop_sessions_ = 0;
   DeadlineQueue queue_{kMaxSessions};

@@ -21,12 +21,12 @@ constexpr std::array<std::array<State, 4>, 4> kNextState{{
 }  // namespace
 
 Session::Session(std::uint32_t discriminator, const SessionSettings& settings, std::uint64_t seed)
-    : discriminator_(discriminator),
-      settings_(settings),
-      random_(seed | 1),  // the generator must not start from 0
-      transmit_sequence_(static_cast<std::uint32_t>(seed >> 16)),
+    : random_(seed | 1),  // the generator must not start from 0
       applied_min_tx_(std::max(settings.desired_min_tx, kSlowInterval)),
-      applied_min_rx_(settings.required_min_rx) {}
+      applied_min_rx_(settings.required_min_rx),
+      discriminator_(discriminator),
+      settings_(settings),
+      transmit_sequence_(static_cast<std::uint32_t>(seed >> 16)) {}
 
 // --- receiving -----------------------------------------------------------------------------------
 
@@ -190,36 +190,6 @@ Microseconds Session::advertised_min_tx() const {
                               : std::max(settings_.desired_min_tx, kSlowInterval);
 }
 
-Microseconds Session::transmit_interval() const {
-  return std::max(applied_min_tx_, remote_.min_rx);
-}
-
-Microseconds Session::detection_time() const {
-  return remote_.multiplier * std::max(applied_min_rx_, remote_.desired_min_tx);
-}
-
-/// Section 6.8.7.
-bool Session::may_speak() const {
-  return !(settings_.role == Role::kPassive && remote_.discriminator == 0);
-}
-
-bool Session::sends_periodically() const {
-  const bool demand =
-      remote_.flags.demand && state_ == State::kUp && remote_.state == State::kUp && !polling_;
-  return may_speak() && remote_.min_rx.count() != 0 && !demand;
-}
-
-bool Session::must_send(Instant now) const {
-  if (final_due_) return true;
-  return sends_periodically() && (news_ || send_at_ <= now);
-}
-
-Instant Session::deadline() const {
-  if (final_due_) return Instant::min();
-  if (!sends_periodically()) return detect_at_;
-  return news_ ? Instant::min() : std::min(detect_at_, send_at_);
-}
-
 std::size_t Session::write(std::span<std::uint8_t> out, Instant now) {
   ControlPacket packet;
   packet.diagnostic = diagnostic_;
@@ -240,25 +210,8 @@ std::size_t Session::write(std::span<std::uint8_t> out, Instant now) {
   packet.length = static_cast<std::uint8_t>(size);
   encode(packet, out);
   sign(settings_.authentication, ++transmit_sequence_, out.first(size));
-  news_ = false;
-  sent_at_ = now;
-  plan(now);
+  note_sent(now);
   return size;
-}
-
-void Session::plan(Instant from) {
-  send_at_ = from + jittered(transmit_interval());
-}
-
-/// Section 6.8.7: 75 to 100 % of the interval; at most 90 % with a multiplier of 1, so that a
-/// single packet on its way does not look lost.
-Interval Session::jittered(Interval interval) {
-  random_ ^= random_ << 13U;
-  random_ ^= random_ >> 7U;
-  random_ ^= random_ << 17U;
-  const std::int64_t span = settings_.multiplier == 1 ? 15 : 25;
-  const auto part = static_cast<std::int64_t>(random_ >> 40U) % (span * 100);
-  return interval * 3 / 4 + interval * part / 10'000;
 }
 
 }  // namespace lastmile::bfd

@@ -43,21 +43,20 @@ bool is_bfd(std::uint16_t udp_port, Addressed addressed) {
 }  // namespace
 
 CycleClock::CycleClock(std::uint64_t cycles_per_second)
-    : nanoseconds_per_cycle_(ratio(kNanosecondsPerSecond, cycles_per_second)) {}
+    : nanoseconds_per_cycle_(ratio(kNanosecondsPerSecond, cycles_per_second)),
+      cycles_per_nanosecond_(ratio(cycles_per_second, kNanosecondsPerSecond)) {}
 
 bfd::Instant CycleClock::instant(std::uint64_t cycles) const {
   const auto nanoseconds = static_cast<std::int64_t>(Wide{cycles} * nanoseconds_per_cycle_ >> 32U);
   return bfd::Instant{bfd::Interval{nanoseconds}};
 }
 
-std::uint64_t CycleClock::cycles(bfd::Instant instant) const {
-  if (instant == bfd::kNever) return ~std::uint64_t{0};
-  if (instant.time_since_epoch().count() < 0) return 0;
-  const auto nanoseconds = static_cast<std::uint64_t>(instant.time_since_epoch().count());
-  // A division, because instant() is to be undone exactly: a factor for the way back is off by a
-  // cycle for every few seconds that the counter has run, and it runs for years.
-  const Wide wanted = (Wide{nanoseconds} << 32U) + nanoseconds_per_cycle_ - 1;
-  return static_cast<std::uint64_t>(wanted / nanoseconds_per_cycle_);
+std::uint64_t CycleClock::cycles(bfd::Instant wanted, std::uint64_t now) const {
+  if (wanted == bfd::kNever) return ~std::uint64_t{0};
+  const bfd::Instant begin = instant(now);
+  if (wanted <= begin) return now;
+  const auto nanoseconds = static_cast<std::uint64_t>((wanted - begin).count());
+  return now + static_cast<std::uint64_t>(Wide{nanoseconds} * cycles_per_nanosecond_ >> 32U) + 1;
 }
 
 BfdStage::BfdStage(const WorkerBfd& wiring, WorkerId self, std::span<const WorkerPort> ports,
@@ -84,12 +83,12 @@ void BfdStage::begin(std::uint64_t now) {
     if (wiring_.handover != nullptr) {
       wiring_.handover->set_has_sessions(self_, engine_.has_sessions());
     }
-    note_deadline();
+    note_deadline(now);
   }
   if (wiring_.handover == nullptr) return;
   wiring_.handover->drain(self_, [&](const bfd::Datagram& datagram) {
     engine_.receive(datagram, clock_.instant(now));
-    note_deadline();
+    note_deadline(now);
   });
 }
 
@@ -117,14 +116,14 @@ bool BfdStage::take(const Ingress& ingress, rte_mbuf* packet, const std::uint8_t
   MacAddress::Bytes source;
   std::memcpy(source.data(), frame + ethernet::kSourceOffset, source.size());
   const std::span<const std::uint8_t> octets{header, frame + packet->data_len};
-  const auto datagram = bfd::take_apart(port, MacAddress{source}, octets);
   counters_.ports[port.value()].bfd_packets.add(1);
-  if (!datagram) {
+  const WorkerId owner = this->owner(sessions_port);
+  if (owner == self_) [[likely]] {
+    engine_.receive(port, MacAddress{source}, octets, clock_.instant(now));
+    note_deadline(now);
+  } else if (const auto datagram = bfd::take_apart(port, MacAddress{source}, octets); !datagram) {
     engine_.refuse(datagram.error());
-  } else if (owner(sessions_port) == self_) {
-    engine_.receive(*datagram, clock_.instant(now));
-    note_deadline();
-  } else if (!wiring_.handover->push(self_, owner(sessions_port), *datagram)) {
+  } else if (!wiring_.handover->push(self_, owner, *datagram)) {
     exits_.drop(packet, DropReason::kBfdHandoverFull);
     return true;
   }
@@ -135,7 +134,7 @@ bool BfdStage::take(const Ingress& ingress, rte_mbuf* packet, const std::uint8_t
 void BfdStage::run(std::uint64_t now, Backlog backlog) {
   const bfd::Instant instant = clock_.instant(now);
   engine_.run(instant, backlog == Backlog::kMaybe ? instant - kBacklogGrace : instant);
-  note_deadline();
+  note_deadline(now);
 }
 
 void BfdStage::transmit(PortId port, std::span<const std::uint8_t> frame) {

@@ -32,11 +32,13 @@ class CycleClock {
  public:
   explicit CycleClock(std::uint64_t cycles_per_second);
   [[nodiscard]] bfd::Instant instant(std::uint64_t cycles) const;
-  /// The first cycle that is not before `instant`; the largest number for kNever.
-  [[nodiscard]] std::uint64_t cycles(bfd::Instant instant) const;
+  /// The cycle at which `instant` comes, to some nanoseconds; `now` if it has come, the largest
+  /// number for kNever. Counted from `now`: what is to come is near, and so needs no division.
+  [[nodiscard]] std::uint64_t cycles(bfd::Instant instant, std::uint64_t now) const;
 
  private:
   std::uint64_t nanoseconds_per_cycle_;  ///< times 2^32
+  std::uint64_t cycles_per_nanosecond_;  ///< times 2^32
 };
 
 /// May packets lie in a receive queue that this loop did not get to?
@@ -78,11 +80,11 @@ class BfdStage final : private bfd::EngineOutside {
 
   /// Mostly it is the one that was: a received packet moves its session's into the future, which
   /// the engine finds out when its turn comes.
-  void note_deadline() {
+  void note_deadline(std::uint64_t now) {
     const bfd::Instant next = engine_.next_deadline();
     if (next == noted_deadline_) return;
     noted_deadline_ = next;
-    next_deadline_ = clock_.cycles(next);
+    next_deadline_ = clock_.cycles(next, now);
   }
   [[nodiscard]] WorkerId owner(PortId port) const {
     return port == bfd::kAnyPort ? bfd::kMultihopOwner : owners_[port.value()];

@@ -56,6 +56,7 @@ void Pipeline::process(VlanDemux& ports, std::span<rte_mbuf* const> packets) {
 template <class Vector>
 void Pipeline::forward(const Ingress& ingress, Vector& vector) {
   const unsigned count = vector.count;
+  if (count == 0) return;  // BFD, neighbor discovery: validation has sent them elsewhere
   lookup(context_, vector);
   clock_.lap(Stage::kLookup, count);
   select(context_, vector);

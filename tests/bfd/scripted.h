@@ -26,6 +26,23 @@ inline IpAddress ip(std::string_view text) {
   return parse_ip_address(text).value();
 }
 
+/// A packet from its IP header on.
+inline std::vector<std::uint8_t> on_the_wire(const Datagram& datagram) {
+  const auto headers = static_cast<std::ptrdiff_t>(headers_size(datagram.source));
+  std::vector<std::uint8_t> frame(static_cast<std::size_t>(headers) + datagram.size);
+  std::ranges::copy(datagram.payload(), frame.begin() + headers);
+  write_headers({.source_mac = datagram.source_mac,
+                 .destination_mac = kOurMac,
+                 .source = datagram.source,
+                 .destination = datagram.destination,
+                 .source_port = datagram.source_port,
+                 .destination_port = datagram.destination_port,
+                 .hop_limit = datagram.hop_limit},
+                frame);
+  frame.erase(frame.begin(), frame.begin() + 14);
+  return frame;
+}
+
 /// What the engine did.
 class Recorder final : public EngineOutside {
  public:
@@ -133,7 +150,7 @@ class EngineTest : public ::testing::Test {
     return datagram;
   }
   void receive(const Datagram& datagram) {
-    engine_.receive(datagram, now_);
+    engine_.receive(datagram.port, datagram.source_mac, on_the_wire(datagram), now_);
     engine_.run(now_, now_);
   }
   void receive(const ControlPacket& p) { receive(datagram(p)); }

@@ -6,6 +6,7 @@
 // The work of one round is printed: how many addresses, routes or packets.
 #include <rte_mbuf.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <cstdlib>
@@ -17,6 +18,7 @@
 #include <string>
 #include <vector>
 
+#include "dataplane/bfd/engine.h"
 #include "dataplane/forwarding/group_layout.h"
 #include "dataplane/net/checksum.h"
 #include "dataplane/net/headers.h"
@@ -182,6 +184,98 @@ class Forwarding {
   std::uint64_t now_ = 0;
 };
 
+/// 64 sessions that are Up, and neighbors that say the same each time.
+class Bfd final : private bfd::EngineOutside {
+ public:
+  Bfd() {
+    for (std::uint16_t i = 0; i < kSessions; ++i) {
+      engine_.apply(
+          {.kind = bfd::Command::Kind::kAdd, .session = bfd::SessionId{i}, .spec = spec(i)}, now_);
+    }
+    for (const bfd::State state :
+         {bfd::State::kDown, bfd::State::kInit, bfd::State::kUp, bfd::State::kUp}) {
+      for (std::uint16_t i = 0; i < kSessions; ++i) packets_[i] = packet(i, state);
+      receive();
+    }
+    // After the final, packets that say nothing.
+    for (std::uint16_t i = 0; i < kSessions; ++i) packets_[i] = packet(i, bfd::State::kUp);
+    for (int i = 0; i < 3; ++i) receive();
+    send();
+  }
+  /// A packet of each neighbor.
+  void receive() {
+    for (const Packet& packet : packets_) engine_.receive(PortId{0}, MacAddress{}, packet, now_);
+  }
+  /// A packet to each neighbor.
+  void send() {
+    const std::size_t until = sent_ + kSessions;
+    while (sent_ < until) {
+      now_ = engine_.next_deadline();
+      engine_.run(now_, now_);
+    }
+  }
+  static constexpr std::uint16_t kSessions = 64;
+
+ private:
+  static constexpr std::size_t kSize = ipv6::kHeaderSize + udp::kHeaderSize + bfd::kControlSize;
+  using Packet = std::array<std::uint8_t, kSize>;
+
+  void transmit(PortId, std::span<const std::uint8_t>) override { ++sent_; }
+  void set_alive(NextHopId, bfd::Alive) override {}
+  bool tell(const bfd::StateChanged&) override { return true; }
+
+  static IpAddress address(std::uint16_t session, std::uint8_t side) {
+    Ipv6Address::Bytes bytes{0xfe, 0x80};
+    bytes[13] = side;
+    bytes[15] = static_cast<std::uint8_t>(session);
+    return Ipv6Address{bytes};
+  }
+  static bfd::SessionSpec spec(std::uint16_t session) {
+    bfd::SessionSpec spec;
+    spec.discriminator = bfd::kMaxSessions + session;
+    spec.remote_mac = kOwnMac;
+    spec.local = address(session, 1);
+    spec.remote = address(session, 2);
+    spec.source_port = bfd::kFirstSourcePort;
+    spec.parameters.control.desired_min_tx = spec.parameters.control.required_min_rx =
+        bfd::Microseconds{10'000};
+    spec.seed = kSeed + session;
+    return spec;
+  }
+  Packet packet(std::uint16_t session, bfd::State state) {
+    bfd::ControlPacket says;
+    says.state = state;
+    says.my_discriminator = 1U + session;
+    says.your_discriminator = bfd::kMaxSessions + session;
+    says.required_min_rx = bfd::Microseconds{10'000};
+    // Four minutes of patience: who only sends is not to lose his neighbors.
+    says.desired_min_tx = bfd::Microseconds{1'000'000};
+    says.multiplier = 255;
+    says.flags.final = state == bfd::State::kUp && !up_.at(session);
+    up_.at(session) = state == bfd::State::kUp;
+    std::array<std::uint8_t, ethernet::kHeaderSize + kSize> frame{};
+    encode(says, std::span{frame}.last<bfd::kControlSize>());
+    bfd::write_headers({.source_mac = {},
+                        .destination_mac = {},
+                        .source = address(session, 2),
+                        .destination = address(session, 1),
+                        .source_port = 50000,
+                        .destination_port = bfd::kControlPort,
+                        .hop_limit = bfd::kHopLimit},
+                       frame);
+    Packet packet;
+    std::copy(frame.begin() + ethernet::kHeaderSize, frame.end(), packet.begin());
+    return packet;
+  }
+
+  bfd::StatusBoard board_;
+  bfd::Engine engine_{*this, board_, 1};
+  std::array<Packet, kSessions> packets_{};
+  std::array<bool, kSessions> up_{};
+  bfd::Instant now_{bfd::Interval{1'000'000'000}};
+  std::size_t sent_ = 0;
+};
+
 /// Prints how much one round is, and returns what does a round.
 std::function<void()> work(const std::string& name) {
   if (name == "ipv4-lookup" || name == "ipv6-lookup") {
@@ -200,6 +294,12 @@ std::function<void()> work(const std::string& name) {
     auto forwarding = std::make_shared<Forwarding>(name == "forward-one" ? 1U : 2U);
     return [forwarding] { forwarding->one_vector(); };
   }
+  if (name == "bfd-receive" || name == "bfd-send") {
+    std::printf("%u\n", unsigned{Bfd::kSessions});
+    auto bfd = std::make_shared<Bfd>();
+    if (name == "bfd-receive") return [bfd] { bfd->receive(); };
+    return [bfd] { bfd->send(); };
+  }
   return nullptr;
 }
 
@@ -209,8 +309,8 @@ std::function<void()> work(const std::string& name) {
 int main(int argc, char** argv) {
   if (argc != 3) {
     std::fprintf(stderr,
-                 "usage: counted ipv4-lookup|ipv6-lookup|ipv4-update|forward-one|forward-two "
-                 "ROUNDS\n");
+                 "usage: counted ipv4-lookup|ipv6-lookup|ipv4-update|forward-one|forward-two|"
+                 "bfd-receive|bfd-send ROUNDS\n");
     return 2;
   }
   const std::function<void()> round = lastmile::work(argv[1]);

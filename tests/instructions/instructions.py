@@ -22,6 +22,8 @@ LIMITS = {
     "ipv4-update": ("route", 672),
     "forward-one": ("packet", 167),
     "forward-two": ("packet", 221),
+    "bfd-receive": ("packet", 162),
+    "bfd-send": ("packet", 435),
 }
 SKIPPED = 77
 

@@ -119,10 +119,15 @@ TEST(CycleClock, IsExactForYears) {
   for (const std::uint64_t frequency : {1'000'000'000ULL, 2'499'999'123ULL, 4'700'000'001ULL}) {
     const CycleClock clock{frequency};
     for (std::uint64_t seconds = 1; seconds < 5 * kYear; seconds *= 7) {
-      const bfd::Instant wanted{std::chrono::seconds{seconds} + 123ns};
-      const std::uint64_t cycles = clock.cycles(wanted);
-      EXPECT_GE(clock.instant(cycles), wanted) << frequency << " Hz, " << seconds << " s";
-      EXPECT_LT(clock.instant(cycles - 1), wanted) << frequency << " Hz, " << seconds << " s";
+      const std::uint64_t now = frequency * seconds;
+      for (const bfd::Interval ahead : {bfd::Interval{1}, bfd::Interval{10ms}, bfd::Interval{1s}}) {
+        const bfd::Instant wanted = clock.instant(now) + ahead;
+        const bfd::Interval off = clock.instant(clock.cycles(wanted, now)) - wanted;
+        EXPECT_LE(std::chrono::abs(off), 4ns) << frequency << " Hz, " << seconds << " s";
+      }
+      EXPECT_EQ(clock.cycles(clock.instant(now), now), now);
+      EXPECT_EQ(clock.cycles(bfd::Instant::min(), now), now);
+      EXPECT_EQ(clock.cycles(bfd::kNever, now), ~std::uint64_t{0});
     }
   }
 }

@@ -152,9 +152,7 @@ int main(int argc, char** argv) {
   const auto deliver = [&](std::uint16_t i, State state) {
     const auto packet = frames[i].make(state, interval);
     const std::uint64_t begin = __rdtsc();
-    const auto datagram = take_apart(PortId{0}, MacAddress{}, packet);
-    if (!datagram) std::abort();
-    engine.receive(*datagram, now);
+    engine.receive(PortId{0}, MacAddress{}, packet, now);
     receive_cycles += __rdtsc() - begin;
     ++received;
   };

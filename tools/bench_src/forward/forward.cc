@@ -61,12 +61,12 @@ struct Result {
 };
 
 Result measure(const Worker& worker, double seconds) {
-  const std::string thread = "lm-worker-0";
+  const ThreadCpuTime thread{"lm-worker-0"};
   std::this_thread::sleep_for(std::chrono::milliseconds{300});  // caches, page faults
-  const auto before = cpu_time(thread);
+  const auto before = thread.read();
   WorkerSnapshot first = snapshot(worker.counters());
   std::this_thread::sleep_for(std::chrono::duration<double>{seconds});
-  const auto after = cpu_time(thread);
+  const auto after = thread.read();
   WorkerSnapshot last = snapshot(worker.counters());
   return {.seconds = std::chrono::duration<double>{after - before}.count(),
           .before = std::move(first),

@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <ctime>
 #include <span>
 #include <string>
 
@@ -57,7 +58,15 @@ void fill_tables(ForwardingTables& tables, std::span<const IpPrefix> prefixes, u
 /// The destination address of next hop `id` on this bench.
 [[nodiscard]] MacAddress leaf_address(NextHopId id);
 
-/// CPU time that the thread of this name has had.
-[[nodiscard]] std::chrono::nanoseconds cpu_time(const std::string& thread_name);
+/// CPU time of another thread of this process, to the nanosecond.
+class ThreadCpuTime {
+ public:
+  explicit ThreadCpuTime(const std::string& thread_name);
+  /// What it has had since it began.
+  [[nodiscard]] std::chrono::nanoseconds read() const;
+
+ private:
+  clockid_t clock_ = 0;
+};
 
 }  // namespace lastmile::bench
