@@ -448,10 +448,8 @@ void Engine::run(Instant now, Instant detect_until) {
   }
   // Its turn comes within a part of the interval; until then its lines don't get far.
   if (!queue_.empty()) slots_[queue_.front()].prefetch();
-  if (untold_ == 0) return;
-  for (const SessionId id : active_) {
-    if (slots_[id.value()].untold) tell(slots_[id.value()]);
-  }
+  if (untold_ != 0) [[unlikely]]
+    tell_again(now);
 }
 
 /// Brings a session up to date after anything that may have changed it.
@@ -592,6 +590,19 @@ void Engine::tell(Slot& slot) {
   if (slot.untold == !told) return;
   slot.untold = !told;
   told ? --untold_ : ++untold_;
+}
+
+/// Whoever reads the news stands still. To offer them in each loop would cost forwarding a third.
+void Engine::tell_again(Instant now) {
+  constexpr Interval kPatience = std::chrono::milliseconds{1};
+  if (now < retell_at_) return;
+  retell_at_ = now + kPatience;
+  for (const SessionId id : active_) {
+    Slot& slot = slots_[id.value()];
+    if (!slot.untold) continue;
+    tell(slot);
+    if (slot.untold) return;  // no room for others either
+  }
 }
 
 void Engine::publish(Slot& slot) {

@@ -21,6 +21,7 @@
 // clear) kills no next hop while the control plane says that there is such a restart (kSpare).
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -73,7 +74,7 @@ class Engine {
   /// than `now` if packets may lie in a queue unread.
   void run(Instant now, Instant detect_until);
   [[nodiscard]] Instant next_deadline() const {
-    return untold_ != 0 ? Instant::min() : queue_.next();
+    return untold_ != 0 ? std::min(retell_at_, queue_.next()) : queue_.next();
   }
 
   /// There are sessions: BFD's packets are ours and not the kernel's.
@@ -110,6 +111,7 @@ class Engine {
   void settle(Slot& slot, Instant now);
   void keep_echo(Slot& slot, Instant now);
   void tell(Slot& slot);
+  void tell_again(Instant now);
   void publish(Slot& slot);
   void note_lateness(Interval late);
 
@@ -119,7 +121,8 @@ class Engine {
   std::vector<SessionId> active_;
   unsigned multihop_sessions_ = 0;
   DeadlineQueue queue_{kMaxSessions};
-  unsigned untold_ = 0;  ///< sessions whose news found no room
+  unsigned untold_ = 0;                 ///< sessions whose news found no room
+  Instant retell_at_ = Instant::min();  ///< when they are offered again
 
   // Next hops by session, as lists through an array: next_[n] follows n, 0 (no next hop that is
   // ever bound) ends.

@@ -62,7 +62,7 @@ class Recorder final : public EngineOutside {
   }
   void set_alive(NextHopId next_hop, Alive alive) override { alive_[next_hop] = alive; }
   bool tell(const StateChanged& change) override {
-    if (deaf) return false;
+    if (deaf) return ++unheard, false;
     told.push_back(change);
     return true;
   }
@@ -75,6 +75,7 @@ class Recorder final : public EngineOutside {
   std::vector<Frame> frames;
   std::vector<StateChanged> told;
   bool deaf = false;
+  unsigned unheard = 0;  ///< what was offered to the deaf
 
  private:
   std::map<NextHopId, Alive> alive_;
