@@ -89,17 +89,21 @@ def test_unaffiliated_echo_needs_nothing_of_the_leaf(bfd_lab):
 # --- silent loss ----------------------------------------------------------------------------------
 
 SENDER = """
-import socket, struct, sys, time
-source, destination, flows, rate, seconds = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), float(sys.argv[5])
+import socket, struct, sys, threading, time
+source, destination, flows, rate = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
+enough = threading.Event()
+threading.Thread(target=lambda: (sys.stdin.read(), enough.set()), daemon=True).start()
 sockets = []
 for i in range(flows):
     s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     s.bind((source, 20000 + i))
     sockets.append(s)
+print("ready", flush=True)
 begin = time.monotonic()
 n = 0
-while (now := time.monotonic()) - begin < seconds:
-    while n < (now - begin) * rate:
+while not enough.is_set():
+    due = (time.monotonic() - begin) * rate
+    while n < due and not enough.is_set():
         sockets[n % flows].sendto(struct.pack("!Q", n), (destination, 9000))
         n += 1
     time.sleep(0.0002)
@@ -110,8 +114,8 @@ import json, socket, time
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
 s.bind(("0.0.0.0", 9000))
-s.settimeout(2)
 print("ready", flush=True)
+s.settimeout(60)
 last, gaps, count = {}, {}, 0
 try:
     while True:
@@ -120,6 +124,7 @@ try:
         gaps[port] = max(gaps.get(port, 0), now - last.get(port, now))
         last[port] = now
         count += 1
+        s.settimeout(2)
 except TimeoutError:
     print(json.dumps({"received": count, "gaps": gaps}))
 """
@@ -139,22 +144,25 @@ def speak(lab: Lab, leaf: str) -> None:
     lab.run(leaf, "nft", "delete", "table", "netdev", "silent")
 
 
-def gap_during(lab: Lab, server: str, seconds: float, action) -> dict:
-    """16 flows from a server to the spine while `action` runs in the middle of it."""
+def gap_during(lab: Lab, server: str, action, before: float, after: float) -> dict:
+    """16 flows from a server to the spine while `action` runs, and so many seconds before and after it."""
     node = topology.node(server)
     receiver = subprocess.Popen(
         lab.in_node("spine1") + [measure.PYTHON, "-c", RECEIVER], stdout=subprocess.PIPE, text=True
     )
     assert receiver.stdout.readline().strip() == "ready"
-    sender = subprocess.Popen(
+    with subprocess.Popen(
         lab.in_node(server)
-        + [measure.PYTHON, "-c", SENDER, node.loopback.split("/")[0], SPINE, "16", "2000", str(seconds)],
+        + [measure.PYTHON, "-c", SENDER, node.loopback.split("/")[0], SPINE, "16", "2000"],
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-    )
-    time.sleep(seconds / 3)
-    action()
-    sent = int(sender.communicate(timeout=60)[0])
+    ) as sender:
+        assert sender.stdout.readline().strip() == "ready"
+        time.sleep(before)
+        action()
+        time.sleep(after)
+        sent = int(sender.communicate(timeout=60)[0])
     result = json.loads(receiver.communicate(timeout=60)[0])
     result["lost"] = sent - result["received"]
     result["longest_gap"] = max(result["gaps"].values())
@@ -165,7 +173,7 @@ def gap_during(lab: Lab, server: str, seconds: float, action) -> dict:
 def test_silent_loss_moves_traffic_and_recovery_loses_nothing(bfd_lab, server):
     wait_for(f"{server}: BFD", lambda: up(bfd_lab, server) == {"up1", "up2"})
     before = sessions(bfd_lab, server)["up1"]["failures"]
-    result = gap_during(bfd_lab, server, 4, lambda: silence(bfd_lab, "leaf1", server))
+    result = gap_during(bfd_lab, server, lambda: silence(bfd_lab, "leaf1", server), before=1, after=2)
     print(
         f"{server}: silent loss of up1: longest gap of 16 flows {result['longest_gap'] * 1000:.1f} ms, "
         f"{result['lost']} packets lost; {SERVER_BFD[server]}"
@@ -183,7 +191,7 @@ def test_silent_loss_moves_traffic_and_recovery_loses_nothing(bfd_lab, server):
         wait_for("BGP", lambda: lastmile.established(bfd_lab, server) == {"up1", "up2"})
         wait_for("BFD", lambda: up(bfd_lab, server) == {"up1", "up2"})
 
-    result = gap_during(bfd_lab, server, 20, back)
+    result = gap_during(bfd_lab, server, back, before=1, after=3)
     # On a busy machine FRR's own timers may be late, and a session of 10 ms × 3 may fail once more.
     wait_for(
         "both ways",

@@ -2,6 +2,7 @@
 so and leaves nothing behind, or does without."""
 import os
 import random
+import re
 import signal
 import struct
 from pathlib import Path
@@ -36,7 +37,7 @@ def counts(bare):
 def left_behind(pid: int) -> list[str]:
     """Files that a process of DPDK has made outside of its namespace."""
     places = ["/dev/hugepages", "/var/run/dpdk", "/run/lastmile"]
-    return [f"{place}/{name}" for place in places if os.path.isdir(place) for name in os.listdir(place) if str(pid) in name]
+    return [f"{place}/{name}" for place in places if os.path.isdir(place) for name in os.listdir(place) if re.search(rf"(?<!\d){pid}(?!\d)", name)]
 
 
 def steps(total: int, kind: str) -> list[int]:
