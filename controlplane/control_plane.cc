@@ -48,6 +48,21 @@ std::vector<BfdManager::Port> bfd_ports(const std::vector<ControlPlane::Port>& p
   return result;
 }
 
+/// Events that come one upon the other while a table does are given a share of the work that
+/// follows them, so that nothing else waits for all of it.
+rib::Rib::Share share_after(const Event& event) {
+  using Share = rib::Rib::Share;
+  // What the tables answer is taken in with decisions.
+  if (std::holds_alternative<BytesReceived>(event.what) ||
+      std::holds_alternative<FibProgressed>(event.what)) {
+    return Share::kDecisions;
+  }
+  // Each neighbor that a table is announced to says that it reads on.
+  if (std::holds_alternative<SendDrained>(event.what)) return Share::kNothing;
+  const auto* expired = std::get_if<TimerExpired>(&event.what);
+  return expired != nullptr && expired->timer == kWork ? Share::kInTurn : Share::kAll;
+}
+
 }  // namespace
 
 /// What BGP sessions tell: the RIB hears all of it, BFD who the neighbor turned out to be, and the
@@ -191,7 +206,7 @@ void ControlPlane::stop(const std::string& reason, TimePoint now) {
 void ControlPlane::handle(const Event& event) {
   if (log_ != nullptr) log_->event(event);
   dispatch(event);
-  work(event.at);
+  work(event.at, share_after(event));
   if (log_ != nullptr) log_->handled();
 }
 
@@ -256,8 +271,8 @@ void ControlPlane::timer_expired(const Event& event, const TimerExpired& expired
   }
 }
 
-void ControlPlane::work(TimePoint now) {
-  if (rib_.work(rib::kSliceRoutes, now)) timers_.arm(kWork, Duration::zero());
+void ControlPlane::work(TimePoint now, rib::Rib::Share share) {
+  if (rib_.work(rib::kSliceRoutes, now, share)) timers_.arm(kWork, Duration::zero());
   note_applied(now);
   if (!restarting_ || rib_.defers_selection()) return;
   restarting_ = false;

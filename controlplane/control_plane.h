@@ -106,7 +106,7 @@ class ControlPlane final : private NeighborObserver, private BfdObserver, privat
 
   void dispatch(const Event& event);
   void timer_expired(const Event& event, const TimerExpired& expired);
-  void work(TimePoint now);
+  void work(TimePoint now, rib::Rib::Share share = rib::Rib::Share::kAll);
   void begin_restart();
   void note_link(const LinkChanged& change, TimePoint now);
   void note_applied(TimePoint now);

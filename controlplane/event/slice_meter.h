@@ -43,6 +43,7 @@ class SliceMeter {
 
   void add(const char* what, Nanoseconds wall, Nanoseconds cpu) {
     ++slices_;
+    last_ = cpu;
     busy_ += cpu;
     if (cpu > kLong) ++long_slices_;
     longest_.wall = std::max(longest_.wall, wall);
@@ -54,6 +55,8 @@ class SliceMeter {
   [[nodiscard]] std::uint64_t slices() const { return slices_; }
   [[nodiscard]] std::uint64_t long_slices() const { return long_slices_; }
   [[nodiscard]] Nanoseconds busy() const { return busy_; }
+  /// Processor time of the one that ended last.
+  [[nodiscard]] Nanoseconds last() const { return last_; }
   [[nodiscard]] const Longest& longest() const { return longest_; }
 
  private:
@@ -65,6 +68,7 @@ class SliceMeter {
 
   std::uint64_t slices_ = 0, long_slices_ = 0;
   Nanoseconds busy_{0};
+  Nanoseconds last_{0};
   Longest longest_;
 };
 

@@ -10,6 +10,7 @@
 #include <map>
 #include <unordered_map>
 
+#include "controlplane/io/read_pace.h"
 #include "controlplane/io/tcp_socket.h"
 #include "logging/log.h"
 
@@ -20,9 +21,6 @@ using Descriptor = asio::posix::stream_descriptor;
 
 namespace {
 
-/// Octets for one event: about 1000 routes of a full table, 4000 at most, so that taking them in
-/// holds the control thread for a millisecond or two.
-constexpr std::size_t kReadChunk = 16 * 1024;
 /// Connections taken from a listener before others get their turn.
 constexpr int kAcceptBurst = 16;
 constexpr std::chrono::seconds kLinger{1};
@@ -51,6 +49,7 @@ struct Stream {
   std::size_t front_sent = 0;  ///< of queue.front()
   std::size_t queued = 0;
   bool waiting_to_write = false;
+  ReadPace pace;
 
   [[nodiscard]] int socket() { return fd.native_handle(); }
 };
@@ -284,9 +283,10 @@ class AsioTransport::Impl : public std::enable_shared_from_this<Impl> {
 
   /// One chunk at a time: a peer with a full table does not keep the others waiting.
   void read(const StreamPtr& stream) {
-    const ssize_t length = ::recv(stream->socket(), chunk_.data(), chunk_.size(), 0);
+    const ssize_t length = ::recv(stream->socket(), chunk_.data(), stream->pace.octets(), 0);
     if (length > 0) {
       loop_.deliver(BytesReceived{stream->id, {chunk_.begin(), chunk_.begin() + length}});
+      stream->pace.took(static_cast<std::size_t>(length), loop_.slices().last());
     } else if (length == 0) {
       fail(stream, "closed by the other side");
     } else if (errno != EAGAIN && errno != EINTR) {
@@ -372,7 +372,7 @@ class AsioTransport::Impl : public std::enable_shared_from_this<Impl> {
   std::unordered_map<ConnectionId, StreamPtr> streams_;
   std::vector<std::shared_ptr<Listener>> listeners_;
   std::map<IpPrefix, std::string> passwords_;  ///< what listeners ask for
-  std::vector<std::uint8_t> chunk_ = std::vector<std::uint8_t>(kReadChunk);
+  std::vector<std::uint8_t> chunk_ = std::vector<std::uint8_t>(ReadPace::kMost);
 };
 
 AsioTransport::AsioTransport(EventLoop& loop, std::vector<PortTwin> twins)

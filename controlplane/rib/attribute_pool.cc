@@ -53,8 +53,9 @@ AttributeId AttributePool::intern(const bgp::PathAttributes& attributes) {
   }
 
   void* block = ::operator new(sizeof(Entry) + scratch_.size());
-  auto* fresh = new (block) Entry{hash, 1, static_cast<std::uint32_t>(scratch_.size()),
-                                  static_cast<std::uint32_t>(as_path_bytes), facts_of(attributes)};
+  auto* fresh =
+      new (block) Entry{facts_of(attributes), 1, static_cast<std::uint32_t>(scratch_.size()),
+                        static_cast<std::uint32_t>(as_path_bytes)};
   std::memcpy(fresh + 1, scratch_.data(), scratch_.size());
   packed_bytes_ += scratch_.size();
 
@@ -75,7 +76,8 @@ void AttributePool::release(AttributeId id) {
   Entry& e = entry(id);
   assert(e.references > 0);
   if (--e.references != 0) return;
-  index_.erase(e.hash, id.value());
+  // Made again: kept, it would take eight bytes of each set for something that happens once.
+  index_.erase(hash_bytes(e.packed()), id.value());
   packed_bytes_ -= e.size;
   ::operator delete(&e);
   entries_[id.value()] = nullptr;
@@ -96,7 +98,7 @@ bgp::PathAttributes AttributePool::attributes(AttributeId id) const {
 
 std::size_t AttributePool::memory_bytes() const {
   constexpr std::size_t kAllocatorOverhead = 16;  // header and rounding of a malloc block
-  return index_.memory_bytes() + entries_.capacity() * sizeof(Entry*) +
+  return index_.memory_bytes() + entries_.size() * sizeof(Entry*) +
          free_.capacity() * sizeof(std::uint32_t) + packed_bytes_ +
          size() * (sizeof(Entry) + kAllocatorOverhead);
 }

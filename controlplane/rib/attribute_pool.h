@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <span>
 #include <vector>
@@ -24,16 +25,16 @@ inline constexpr std::uint32_t kDefaultLocalPreference = 100;
 
 /// What the decision process reads of a set of attributes (RFC 4271 section 9.1.2.2, RFC 4456).
 struct AttributeFacts {
+  std::uint64_t aigp = bgp::Aigp::kUnusable;  ///< RFC 7311; kUnusable: none
   std::uint32_t local_preference = kDefaultLocalPreference;
   std::uint32_t med = 0;     ///< absent is 0, the lowest (RFC 4271 section 9.1.2.2 c)
   bgp::Asn neighbor;         ///< the AS that the path came from; 0: originated in our own AS
   std::uint32_t originator;  ///< ORIGINATOR_ID, or 0
+  float bandwidth = 0;       ///< of the link, in bytes a second; 0: not said
   std::uint16_t path_length = 0;
   std::uint16_t cluster_length = 0;
   bgp::Origin origin = bgp::Origin::kIgp;
-  bool long_lived_stale = false;              ///< LLGR_STALE (RFC 9494)
-  float bandwidth = 0;                        ///< of the link, in bytes a second; 0: not said
-  std::uint64_t aigp = bgp::Aigp::kUnusable;  ///< RFC 7311; kUnusable: none
+  bool long_lived_stale = false;  ///< LLGR_STALE (RFC 9494)
 };
 
 class AttributePool {
@@ -56,23 +57,25 @@ class AttributePool {
   [[nodiscard]] std::size_t memory_bytes() const;
 
  private:
+  /// A full table has more than 100,000 of them: what follows the facts begins in their padding.
   struct Entry {
-    std::uint64_t hash;
+    [[no_unique_address]] AttributeFacts facts;
     std::uint32_t references;
     std::uint32_t size;           ///< of the packed form
     std::uint32_t as_path_bytes;  ///< how much of it, from the start, is the AS path
-    AttributeFacts facts;
 
     [[nodiscard]] std::span<const std::uint8_t> packed() const {
       return {reinterpret_cast<const std::uint8_t*>(this + 1), size};
     }
   };
+  static_assert(sizeof(Entry) == 48);
 
   [[nodiscard]] Entry& entry(AttributeId id) { return *entries_[id.value()]; }
   [[nodiscard]] const Entry& entry(AttributeId id) const { return *entries_[id.value()]; }
 
   HashIndex index_;
-  std::vector<Entry*> entries_;  ///< owned; null where the number is free
+  /// Owned; null where the number is free. A deque grows without copying what is in it.
+  std::deque<Entry*> entries_;
   std::vector<std::uint32_t> free_;
   std::vector<std::uint8_t> scratch_;
   std::size_t packed_bytes_ = 0;

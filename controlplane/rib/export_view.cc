@@ -14,8 +14,9 @@ namespace {
 
 /// What is in use is held by Adj-RIB-Out; more than this would only keep old attributes alive.
 constexpr std::size_t kMostMade = 16384;
-/// Of the old ones, that are let go in one round of work: more than it makes.
-constexpr std::size_t kLetGo = 2048;
+/// Of the old ones, that are let go in one round of work: more than it makes of most tables. Each
+/// costs as much as to look at a route.
+constexpr std::size_t kLetGo = 512;
 
 /// RFC 6996.
 bool is_private(bgp::Asn asn) {
@@ -97,7 +98,8 @@ void ExportView::tidy() {
     release(*retired_.begin());
     retired_.erase(retired_.begin());
   }
-  if (made_.size() > kMostMade) retire();
+  // The old ones have gone before others become old.
+  if (made_.size() > kMostMade && retired_.empty()) retire();
 }
 
 void ExportView::change(ExportKind kind) {
@@ -113,8 +115,10 @@ void ExportView::release(const Made::value_type& made) {
 void ExportView::retire() {
   if (retired_.empty()) {
     retired_ = std::exchange(made_, {});
+    // As many again, and no moment in which all of them are hashed anew.
+    made_.reserve(kMostMade);
   } else {
-    // Reload right after reload; else the old ones have gone by now.
+    // Reload right after reload.
     for (const auto& made : made_) release(made);
     made_.clear();
   }

@@ -163,12 +163,12 @@ void FamilyRib<Address>::erase_if_idle(std::uint32_t number) {
 template <class Address>
 std::size_t FamilyRib<Address>::decide_dirty(std::size_t limit) {
   std::size_t done = 0;
-  for (; done < limit && dirty_head_ < dirty_.size(); ++done) decide_record(dirty_[dirty_head_++]);
-  decided_ += done;
-  if (dirty_head_ == dirty_.size()) {
-    dirty_.clear();
-    dirty_head_ = 0;
+  for (; done < limit && !dirty_.empty(); ++done) {
+    const std::uint32_t number = dirty_.front();
+    dirty_.pop_front();
+    decide_record(number);
   }
+  decided_ += done;
   return done;
 }
 
@@ -580,7 +580,7 @@ const FibError* FamilyRib<Address>::fib_error(const Prefix<Address>& prefix) con
 
 template <class Address>
 std::size_t FamilyRib<Address>::memory_bytes() const {
-  return table_.memory_bytes() + dirty_.capacity() * sizeof(std::uint32_t) +
+  return table_.memory_bytes() + dirty_.size() * sizeof(std::uint32_t) +
          unconfirmed_.size() * sizeof(Unconfirmed) +
          journal_.entries.size() * sizeof(Prefix<Address>);
 }

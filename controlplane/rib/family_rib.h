@@ -69,7 +69,7 @@ class FamilyRib {
   /// Makes the paths of a source the last choice (RFC 9494 section 4.2), from record number
   /// `cursor` on; those that must not be kept so long go.
   std::size_t age(std::uint32_t& cursor, SourceId source, std::size_t limit);
-  [[nodiscard]] std::size_t undecided() const { return dirty_.size() - dirty_head_; }
+  [[nodiscard]] std::size_t undecided() const { return dirty_.size(); }
 
   // --- routes that are there because of others ---
   /// All of them; what was there by others is asked anew. The changes follow in generated().
@@ -179,8 +179,7 @@ class FamilyRib {
   std::uint32_t tell_cursor_ = 0;
   GeneratedRoutes<Address> generated_;
   PrefixTable<Record> table_;
-  std::vector<std::uint32_t> dirty_;
-  std::size_t dirty_head_ = 0;
+  std::deque<std::uint32_t> dirty_;
   std::uint64_t decided_ = 0;                                ///< records that were dirty, ever
   std::deque<Unconfirmed> unconfirmed_;                      ///< in order of sequence
   std::unordered_map<Prefix<Address>, std::uint32_t> ends_;  ///< how many of a prefix wait there

@@ -745,24 +745,49 @@ std::size_t Rib::State::sweep(std::size_t limit) {
   return done;
 }
 
-bool Rib::work(std::size_t routes, TimePoint now) {
-  State& s = *state_;
+void Rib::State::make_decisions(std::size_t routes) {
   // A sweep goes on even while a full table comes in from elsewhere.
-  const std::size_t for_decisions = s.departing.empty() ? routes : routes - routes / 4;
-  std::size_t done = s.ipv4.decide_dirty(for_decisions);
-  done += s.ipv6.decide_dirty(for_decisions - done);
-  if (done < routes) done += s.age(routes - done);
-  if (done < routes) done += s.sweep(routes - done);
-  if (done < routes) done += s.ipv4.tell_deferred(routes - done);
-  if (done < routes) done += s.ipv6.tell_deferred(routes - done);
-  s.apply_generated();
+  const std::size_t for_decisions = departing.empty() ? routes : routes - routes / 4;
+  std::size_t done = ipv4.decide_dirty(for_decisions);
+  done += ipv6.decide_dirty(for_decisions - done);
+  if (done < routes) done += age(routes - done);
+  if (done < routes) done += sweep(routes - done);
+  if (done < routes) done += ipv4.tell_deferred(routes - done);
+  if (done < routes) done += ipv6.tell_deferred(routes - done);
+  apply_generated();
   // In front of the announcements, so that these see what has become visible.
-  s.take_answers(routes);
+  take_answers(routes);
+}
+
+void Rib::State::announce(std::size_t routes, TimePoint now) {
+  exporter.work(routes, now);
+  // Behind it: peers hear of an aggregate first, and then that what is inside is withdrawn.
+  ipv4.tell_covered();
+  ipv6.tell_covered();
+}
+
+bool Rib::work(std::size_t routes, TimePoint now, Share share) {
+  State& s = *state_;
   // Announcements have a budget of their own: they must not wait for the end of a full table.
-  s.exporter.work(routes, now);
-  // Behind them: peers hear of an aggregate first, and then that what is inside is withdrawn.
-  s.ipv4.tell_covered();
-  s.ipv6.tell_covered();
+  switch (share) {
+    case Share::kAll:
+      s.make_decisions(routes);
+      s.announce(routes, now);
+      break;
+    case Share::kDecisions:
+      s.make_decisions(routes);
+      break;
+    case Share::kInTurn:
+      if (std::exchange(s.announces_next, false) && s.exporter.has_work()) {
+        s.announce(routes, now);
+      } else {
+        s.make_decisions(routes);
+        s.announces_next = true;
+      }
+      break;
+    case Share::kNothing:
+      break;
+  }
   return has_work();
 }
 

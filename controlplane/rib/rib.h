@@ -89,8 +89,15 @@ class Rib final : public bgp::SessionObserver {
   /// peers are asked for theirs again where another import would judge them differently.
   void apply(const Config& config, const std::vector<bgp::PeerId>& ids, TimePoint now);
 
+  /// What one call of work() does: the less it is, the sooner somebody else is heard.
+  enum class Share : std::uint8_t {
+    kAll,
+    kDecisions,  ///< decides and programs; announcing is for a later call
+    kInTurn,     ///< either that or announcing, the other one with the next call
+    kNothing,    ///< only says whether there is something to do
+  };
   /// Decides, programs and announces, at most `routes` steps. True if there is more to do now.
-  bool work(std::size_t routes, TimePoint now);
+  bool work(std::size_t routes, TimePoint now, Share share = Share::kAll);
   [[nodiscard]] bool has_work() const;
 
   // For `show`.

@@ -166,6 +166,8 @@ struct Rib::State {
   void neighbor_route(PortId port, const IpAddress& address, bool present);
 
   // Work.
+  void make_decisions(std::size_t routes);
+  void announce(std::size_t routes, TimePoint now);
   std::size_t sweep(std::size_t limit);
   void finish_departures();
   void take_answers(std::size_t limit);
@@ -235,6 +237,7 @@ struct Rib::State {
   bgp::PeerOutput& sessions;
   Timers& timers;
   std::uint32_t incarnations = 0;
+  bool announces_next = true;  ///< whose turn it is in Share::kInTurn
 
   // What the forwarding tables have answered, as far as it is not taken in yet.
   std::deque<FibFailure> failures;

@@ -11,6 +11,8 @@ constexpr std::size_t kBatch = 1024;
 /// What it costs to send a round to one member, in prefixes looked at: the system call, and often
 /// the way through the kernel to the other end.
 constexpr std::size_t kSendCost = 64;
+/// Members that a round is sent to at once, whatever it has cost to make it.
+constexpr std::size_t kLeastSends = 4;
 
 template <class Address>
 bgp::NlriList nlri_list(std::vector<bgp::Nlri<Address>> nlri) {
@@ -71,6 +73,7 @@ template <class Address>
 std::optional<UpdateGroupMember<Address>> UpdateGroup<Address>::leave(bgp::PeerId id) {
   const auto found = std::ranges::find(members_, id, &Member::id);
   if (found == members_.end()) return std::nullopt;
+  deliver(SIZE_MAX);  // wherever it goes, it has been told what stands in the Adj-RIB-Out
   Member member = std::move(*found);
   members_.erase(found);
   return member;
@@ -136,13 +139,14 @@ bool UpdateGroup<Address>::settled() const {
   }
   // Paths change before the decision about them is journaled, and what was held back after our own
   // restart is free before that is: until then two walks may differ.
-  return !changes_due() && rib_.undecided() == 0 && !rib_.has_deferred() &&
+  return !delivery_ && !changes_due() && rib_.undecided() == 0 && !rib_.has_deferred() &&
          std::ranges::none_of(members_, [](const Member& m) { return m.behind || m.lap; });
 }
 
 template <class Address>
 AdjRibOut<Address> UpdateGroup<Address>::take_told() {
   told_from_.clear();
+  delivery_.reset();
   return std::exchange(told_, {});
 }
 
@@ -367,7 +371,8 @@ std::size_t UpdateGroup<Address>::tell_changes(std::size_t limit, TimePoint now)
   for (Member& member : members_) {
     if (member.behind) note_missed(batch, member);
   }
-  return std::max<std::size_t>(looked_at + deliver(batch, to), 1);
+  begin_delivery(std::move(batch), to);
+  return std::max<std::size_t>(looked_at, 1);
 }
 
 // --- laps ----------------------------------------------------------------------------------------
@@ -395,7 +400,7 @@ std::size_t UpdateGroup<Address>::go_round(std::size_t limit, TimePoint now) {
   std::ranges::sort(places);
   places.erase(std::unique(places.begin(), places.end()), places.end());
   for (const std::uint32_t place : places) {
-    if (done >= limit) break;
+    if (done >= limit || delivery_) break;
     const Members together = ready(members(IsAt<Address>{place}), now);
     if (!together.empty()) done += go_on(together, limit - done);
   }
@@ -427,7 +432,7 @@ std::size_t UpdateGroup<Address>::go_on(const Members& together, std::size_t lim
         {told.attributes, route_of(told), {told.from, Audience::Who::kOthers}});
     if (told.from != kNobody) batch.named.push_back(told.from);
   }
-  done += deliver(batch, together);
+  begin_delivery(std::move(batch), together);
   for (Member* member : together) {
     if (!member->lap->turned && cursor >= end) {
       member->lap->turned = true;
@@ -445,6 +450,7 @@ void UpdateGroup<Address>::advance(Member& member, std::uint32_t cursor) {
   if (!member.lap->turned || cursor < member.lap->start) return;
   member.lap.reset();
   if (!std::exchange(member.mark_due, false)) return;
+  if (delivery_) return delivery_->refreshed.push_back(member.id);
   context_.output.send_route_refresh(member.id, {kFamily, bgp::RouteRefresh::kEnd});
 }
 
@@ -522,7 +528,7 @@ template <class Address>
 std::size_t UpdateGroup<Address>::catch_up(std::size_t limit) {
   std::size_t done = 0;
   for (Member& member : members_) {
-    if (done < limit) done += catch_up(member, limit - done);
+    if (done < limit && !delivery_) done += catch_up(member, limit - done);
   }
   return done;
 }
@@ -545,7 +551,7 @@ std::size_t UpdateGroup<Address>::catch_up(Member& member, std::size_t limit) {
       batch.withdraw.push_back({route, {}});
     }
   }
-  done += deliver(batch, {&member});
+  begin_delivery(std::move(batch), {&member});
   if (member.missed.empty()) begin_round(member);
   member.full_since.reset();
   member.behind = member.misses_anything();
@@ -589,38 +595,50 @@ bgp::UpdateStream UpdateGroup<Address>::encode(const Batch& batch, const Member&
   return stream;
 }
 
-/// Sends a batch to members whose queues have room; returns what that has cost.
+/// `to`: members whose queues have room.
 template <class Address>
-std::size_t UpdateGroup<Address>::deliver(Batch& batch, const Members& to) {
-  if (batch.withdraw.empty() && batch.announce.empty()) return 0;
+void UpdateGroup<Address>::begin_delivery(Batch batch, const Members& to) {
+  if (to.empty() || (batch.withdraw.empty() && batch.announce.empty())) return;
   std::ranges::stable_sort(batch.announce, {}, &Announce::attributes);
   std::ranges::sort(batch.named);
+  delivery_.emplace();
+  delivery_->batch = std::move(batch);
+  for (const Member* member : to) delivery_->to.push_back(member->id);
+}
 
-  // The same messages serve all who speak BGP in the same way.
-  struct Shared {
-    const Member* first;
-    bgp::UpdateStream stream;
-  };
-  std::vector<Shared> shared;
-  for (const Member* member : to) {
-    if (std::ranges::binary_search(batch.named, member->id)) {
-      bgp::UpdateStream own = encode(batch, *member);
-      if (!own.octets.empty()) context_.output.send_updates(member->id, std::move(own.octets));
-      continue;
+/// Goes on with sending the batch; returns what that has cost.
+template <class Address>
+std::size_t UpdateGroup<Address>::deliver(std::size_t limit) {
+  std::size_t done = 0;
+  for (; delivery_ && done < limit; done += kSendCost) {
+    const auto member = std::ranges::find(members_, delivery_->to[delivery_->next], &Member::id);
+    if (member != members_.end()) send_to(*member);
+    if (++delivery_->next < delivery_->to.size()) continue;
+    for (const bgp::PeerId id : delivery_->refreshed) {
+      context_.output.send_route_refresh(id, {kFamily, bgp::RouteRefresh::kEnd});
     }
-    auto found = std::ranges::find_if(shared, [&](const Shared& s) {
-      return s.first->codec == member->codec &&
-             same_form(kFamily, s.first->next_hop, member->next_hop);
-    });
-    if (found == shared.end()) {
-      shared.push_back({member, encode(batch, *member)});
-      found = shared.end() - 1;
-    }
-    if (found->stream.octets.empty()) continue;
-    context_.output.send_updates(member->id,
-                                 with_next_hop(found->stream, kFamily, member->next_hop));
+    delivery_.reset();
   }
-  return to.size() * kSendCost;
+  return done;
+}
+
+template <class Address>
+void UpdateGroup<Address>::send_to(const Member& member) {
+  Delivery& delivery = *delivery_;
+  if (std::ranges::binary_search(delivery.batch.named, member.id)) {
+    bgp::UpdateStream own = encode(delivery.batch, member);
+    if (!own.octets.empty()) context_.output.send_updates(member.id, std::move(own.octets));
+    return;
+  }
+  auto found = std::ranges::find_if(delivery.shared, [&](const auto& shared) {
+    return shared.codec == member.codec && same_form(kFamily, shared.next_hop, member.next_hop);
+  });
+  if (found == delivery.shared.end()) {
+    delivery.shared.push_back({member.codec, member.next_hop, encode(delivery.batch, member)});
+    found = delivery.shared.end() - 1;
+  }
+  if (found->stream.octets.empty()) return;
+  context_.output.send_updates(member.id, with_next_hop(found->stream, kFamily, member.next_hop));
 }
 
 /// What was known when the member came has been told, or was missed by it.
@@ -657,11 +675,12 @@ void UpdateGroup<Address>::end_initial_tables() {
 
 template <class Address>
 std::size_t UpdateGroup<Address>::work(std::size_t limit, TimePoint now) {
+  std::size_t done = deliver(limit);
+  if (delivery_) return done;
   view_.tidy();
   end_initial_tables();  // in front of what fills the queues
   // Each kind of work comes first in its turn: one that always has something to do must not use up
   // all slices.
-  std::size_t done = 0;
   for (std::size_t before = SIZE_MAX; done < limit && done != before;) {
     before = done;
     for (unsigned i = 0; i < 3 && done < limit; ++i) {
@@ -675,6 +694,8 @@ std::size_t UpdateGroup<Address>::work(std::size_t limit, TimePoint now) {
         default:
           done += catch_up(limit - done);
       }
+      done += deliver(std::max(limit - std::min(done, limit), kLeastSends * kSendCost));
+      if (delivery_) return done;
     }
   }
   end_initial_tables();
@@ -683,6 +704,7 @@ std::size_t UpdateGroup<Address>::work(std::size_t limit, TimePoint now) {
 
 template <class Address>
 bool UpdateGroup<Address>::has_work(TimePoint now) const {
+  if (delivery_) return true;
   if (changes_due() &&
       (std::ranges::none_of(members_, is_in_step<Address>) || may_go(is_in_step<Address>, now))) {
     return true;

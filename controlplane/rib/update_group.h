@@ -21,6 +21,9 @@
 // is and goes on later; of changes it falls behind: what it misses is written down by prefix, and
 // when it reads again it is told how those prefixes stand by then. So it hears outcomes, not
 // history, costs the others nothing, and is back in step afterwards.
+//
+// What is to be said is sent to a few members at a time; nothing else is said by the group before
+// all of them have it.
 #pragma once
 
 #include <chrono>
@@ -229,6 +232,20 @@ class UpdateGroup {
     kFinished,  ///< from here on the journal is enough
   };
   using Members = std::vector<Member*>;
+  /// A batch on its way to the members.
+  struct Delivery {
+    Batch batch;
+    std::vector<bgp::PeerId> to;
+    std::size_t next = 0;  ///< of `to`: whose turn it is
+    /// The same messages serve all who speak BGP in the same way.
+    struct Shared {
+      bgp::CodecContext codec;
+      bgp::NextHop next_hop;
+      bgp::UpdateStream stream;
+    };
+    std::vector<Shared> shared;
+    std::vector<bgp::PeerId> refreshed;  ///< for whom it is the end of a marked refresh
+  };
 
   void walk_again();
   [[nodiscard]] bool changes_due() const;
@@ -259,7 +276,9 @@ class UpdateGroup {
   template <class Which>
   [[nodiscard]] bool may_go(Which which, TimePoint now) const;
   [[nodiscard]] Members ready(const Members& members, TimePoint now);
-  [[nodiscard]] std::size_t deliver(Batch& batch, const Members& to);
+  void begin_delivery(Batch batch, const Members& to);
+  std::size_t deliver(std::size_t limit);
+  void send_to(const Member& member);
   [[nodiscard]] bgp::UpdateStream encode(const Batch& batch, const Member& member) const;
   static void note_missed(const Batch& batch, Member& member);
 
@@ -281,6 +300,7 @@ class UpdateGroup {
   bool walk_turned_ = false;
   std::uint64_t position_;  ///< in the journal
   unsigned turn_ = 0;       ///< which kind of work is done first
+  std::optional<Delivery> delivery_;
 };
 
 extern template class UpdateGroup<Ipv4Address>;

@@ -97,6 +97,25 @@ TEST(ForwardingAnswers, AreTakenInAFewAtATime) {
   EXPECT_EQ(f.told_from_others(), 999U);
 }
 
+TEST(ForwardingAnswers, WorkCanBeDoneByShares) {
+  using Share = Rib::Share;
+  Answers f;
+  f.plane.hold_back = false;
+  f.announce(0, "20.0.0.0/24", f.path({65001}));
+  EXPECT_TRUE(f.rib->work(kSliceRoutes, f.now, Share::kNothing));
+  EXPECT_FALSE(f.plane.routes.contains(prefix("20.0.0.0/24")));
+  EXPECT_TRUE(f.rib->work(kSliceRoutes, f.now, Share::kDecisions)) << "it is to be announced";
+  EXPECT_TRUE(f.plane.routes.contains(prefix("20.0.0.0/24")));
+  EXPECT_FALSE(f.tells("20.0.0.0/24"));
+  // One of two calls announces.
+  f.announce(0, "20.0.1.0/24", f.path({65001}));
+  for (int i = 0; i < 2; ++i) (void)f.rib->work(kSliceRoutes, f.now, Share::kInTurn);
+  EXPECT_TRUE(f.tells("20.0.0.0/24"));
+  EXPECT_TRUE(f.plane.routes.contains(prefix("20.0.1.0/24"))) << "and the other one decides";
+  for (int i = 0; f.rib->work(kSliceRoutes, f.now, Share::kInTurn); ++i) ASSERT_LT(i, 4);
+  EXPECT_TRUE(f.tells("20.0.1.0/24"));
+}
+
 TEST(ForwardingAnswers, RefusalsAreTakenInAFewAtATimeAndBeforeWhatTheyForbid) {
   Answers f;
   f.plane.max_routes = f.plane.routes.size() + 100;

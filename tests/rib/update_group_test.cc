@@ -330,6 +330,68 @@ TEST(UpdateGroup, AnotherPolicyMovesAMemberAndTellsItTheDifference) {
   for (unsigned n = 1; n < 4; ++n) EXPECT_TRUE(f.has(n, "21.0.0.0/24"));
 }
 
+TEST(UpdateGroup, ARoundIsSentToAFewMembersAtATime) {
+  Transit f;
+  f.start(kPeers);
+  const auto have = [&] {
+    unsigned count = 0;
+    for (unsigned n = 1; n < kPeers; ++n) count += f.has(n, "20.0.99.0/24") ? 1 : 0;
+    return count;
+  };
+  f.announce_many(0, 100, f.path({65001}));
+  while (have() == 0) ASSERT_TRUE(f.rib->work(100, f.now));
+  EXPECT_LT(have(), kPeers - 1);
+  // What comes meanwhile waits until all have the round.
+  f.withdraw(0, "20.0.99.0/24");
+  f.settle(100);
+  EXPECT_EQ(have(), 0U);
+  for (unsigned n = 1; n < kPeers; ++n) {
+    EXPECT_TRUE(f.has(n, "20.0.98.0/24")) << n;
+    EXPECT_EQ(f.told(n).withdrawn, 1U) << n;
+  }
+}
+
+TEST(UpdateGroup, WhoLeavesInTheMiddleOfARoundHasAllOfIt) {
+  Config config = transit_config();
+  policy::Rules some = config.policies[0];
+  some.name = "some";
+  some.rules.emplace_back().set.med = 7;
+  some.rules[0].match.any_prefix = false;
+  some.rules[0].match.prefixes = {{prefix("20.0.0.0/24"), 24, 24}};
+  config.policies.push_back(some);
+  Transit f(config);
+  f.start(kPeers);
+  f.announce_many(0, 100, f.path({65001}));
+  while (!f.has(1, "20.0.99.0/24")) ASSERT_TRUE(f.rib->work(100, f.now));
+  ASSERT_FALSE(f.has(kPeers - 1, "20.0.99.0/24")) << "its turn is still to come";
+  config.bgp.neighbors[kPeers - 1].export_policy = "some";
+  f.rib->apply(config, all_ids(), f.now);
+  f.settle(100);
+  EXPECT_TRUE(f.has(kPeers - 1, "20.0.99.0/24"));
+  EXPECT_EQ(f.told(kPeers - 1).routes.at(prefix("20.0.0.0/24")).first.med, 7U);
+}
+
+TEST(UpdateGroup, AMarkedRefreshEndsBehindItsLastRound) {
+  Transit f;
+  for (unsigned n = 0; n < kPeers; ++n) {
+    bgp::Negotiated session = f.session(n);
+    session.enhanced_refresh = true;
+    f.up(n, session);
+  }
+  f.announce_many(0, 100, f.path({65001}));
+  f.settle();
+  const bgp::RouteRefresh request{bgp::Family::kIpv4Unicast, bgp::RouteRefresh::kRequest};
+  for (unsigned n = 1; n < kPeers; ++n) f.rib->on_route_refresh(f.peer(n), request, f.now);
+  f.settle(64);
+  for (unsigned n = 1; n < kPeers; ++n) {
+    const auto& marks = f.told(n).marks;
+    ASSERT_EQ(marks.size(), 2U) << n;
+    EXPECT_EQ(marks[1].first.subtype, bgp::RouteRefresh::kEnd);
+    EXPECT_EQ(marks[1].second, f.told(n).announced) << "nothing of it comes after its end";
+    EXPECT_GE(marks[1].second - marks[0].second, 100U);
+  }
+}
+
 /// Who leaves for another group does so in slices. Meanwhile members come and go, a reload says
 /// something else again, and others are told of changes.
 TEST(UpdateGroup, LeavingForAnotherPolicyIsDoneInSlices) {

@@ -318,8 +318,9 @@ def print_tables(results: dict[str, list[dict]]) -> None:
 
 def print_control(result: dict) -> None:
     control, bfd = result["control_thread"], result.get("bfd")
-    print(f"    longest slice of the control thread {control['longest_us'] / 1000:.1f} ms ({control['longest_in']});"
-          f" {control['long_slices']} of {control['slices']} over 5 ms; slowest answer to an operator"
+    print(f"    longest slice of the control thread {control['longest_us'] / 1000:.1f} ms of processor time"
+          f" ({control['longest_in']}), {control['longest_wall_us'] / 1000:.1f} ms by the clock;"
+          f" {control['long_slices']} of {control['slices']} over 5 ms of processor time; slowest answer to an operator"
           f" {1000 * result['slowest_answer_s']:.0f} ms")  # fmt: skip
     if bfd:
         print(f"    {bfd['sessions']} BFD sessions, {bfd['up']} up at the end: {bfd['failures']} failures,"
