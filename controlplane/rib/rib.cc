@@ -778,8 +778,10 @@ bool Rib::work(std::size_t routes, TimePoint now, Share share) {
       s.make_decisions(routes);
       break;
     case Share::kInTurn:
-      if (std::exchange(s.announces_next, false) && s.exporter.has_work()) {
+      // What has just been decided is still at hand, so announcing keeps up with it.
+      if (s.exporter.has_work() && (s.announces_next || !s.decisions_due())) {
         s.announce(routes, now);
+        s.announces_next = false;
       } else {
         s.make_decisions(routes);
         s.announces_next = true;
@@ -791,11 +793,14 @@ bool Rib::work(std::size_t routes, TimePoint now, Share share) {
   return has_work();
 }
 
+bool Rib::State::decisions_due() {
+  return ipv4.undecided() + ipv6.undecided() != 0 || !departing.empty() || !aging.empty() ||
+         ipv4.generated().has_changes() || ipv6.generated().has_changes() || ipv4.has_deferred() ||
+         ipv6.has_deferred() || has_answers();
+}
+
 bool Rib::has_work() const {
-  State& s = *state_;
-  return s.ipv4.undecided() + s.ipv6.undecided() != 0 || !s.departing.empty() || !s.aging.empty() ||
-         s.ipv4.generated().has_changes() || s.ipv6.generated().has_changes() ||
-         s.ipv4.has_deferred() || s.ipv6.has_deferred() || s.has_answers() || s.exporter.has_work();
+  return state_->decisions_due() || state_->exporter.has_work();
 }
 
 Rib::Rib(const Config& config, ForwardingPlane& plane, bgp::PeerOutput& output,

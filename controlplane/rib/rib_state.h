@@ -167,6 +167,7 @@ struct Rib::State {
 
   // Work.
   void make_decisions(std::size_t routes);
+  [[nodiscard]] bool decisions_due();  ///< whether that has something to do
   void announce(std::size_t routes, TimePoint now);
   std::size_t sweep(std::size_t limit);
   void finish_departures();

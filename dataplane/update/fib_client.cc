@@ -17,9 +17,9 @@ namespace {
 // still being made.
 constexpr std::size_t kPublishEvery = 64;
 
-// Waiting operations that are handed over at a time, half a millisecond's work: the control thread
-// has more to do than that, and the writer rings when it is through with these.
-constexpr std::size_t kHandOver = 1024;
+// Waiting operations that are handed over at a time, a millisecond's work at most: the control
+// thread has more to do than that, and the writer rings when it is through with these.
+constexpr std::size_t kHandOver = 2048;
 // While new ones come in: faster than they do.
 constexpr std::size_t kHandOverBeside = 2 * kPublishEvery;
 
