@@ -227,6 +227,7 @@ Result<void> Devices::open_host(const Config& config) {
   options.mtu = config.host.mtu;
   options.send_mtu = config.host.send_mtu;
   options.queues = static_cast<std::uint16_t>(config.dataplane.workers);
+  options.far_end = config.host.segments ? FarEnd::kSegments : FarEnd::kPackets;
   options.default_route_metric = config.host.default_route_metric;
   auto host = HostInterface::create(options, *far_side_, pools_);
   if (!host) return tl::unexpected(host.error());

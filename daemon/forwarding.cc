@@ -61,6 +61,29 @@ std::uint16_t transmit_queue(std::uint16_t queues, unsigned first, unsigned work
   return static_cast<std::uint16_t>((worker + workers - first % workers) % workers % queues);
 }
 
+/// The way to the machine's own programs, but for the router's own addresses.
+WorkerHost worker_host(const HostInterface& host, unsigned worker, unsigned workers) {
+  WorkerHost result;
+  result.mac = host.mac();
+  if (const SegmentPort* const segments = host.segments()) {
+    // Each worker has a queue of its own, both ways.
+    result.device = kHostSegments;
+    result.segments = &segments->queue(worker);
+    result.router_mac = segments->mac();
+    result.mtu = segments->mtu();
+    result.receive_queues = {static_cast<std::uint16_t>(worker)};
+    result.transmit_queue = static_cast<std::uint16_t>(worker);
+    return result;
+  }
+  const DeviceFacts& facts = host.port().facts();
+  result.device = DeviceId{facts.ethdev};
+  result.router_mac = facts.mac;
+  result.mtu = facts.mtu;
+  result.receive_queues = share(facts.rx_queues, 0, worker, workers);
+  result.transmit_queue = transmit_queue(facts.tx_queues, 0, worker, workers);
+  return result;
+}
+
 WorkerConfig worker_config(const Config& config, const Devices& devices, unsigned worker) {
   const unsigned workers = config.dataplane.workers;
   WorkerConfig result;
@@ -101,17 +124,11 @@ WorkerConfig worker_config(const Config& config, const Devices& devices, unsigne
     port.twin_transmit_queue = transmit_queue(twin.tx_queues, first, worker, workers);
     result.ports.push_back(std::move(port));
   }
-  const auto& host = devices.host().port().facts();
-  result.host.device = DeviceId{host.ethdev};
-  result.host.mac = devices.host().mac();
-  result.host.router_mac = host.mac;
-  result.host.mtu = host.mtu;
+  result.host = worker_host(devices.host(), worker, workers);
   // Everywhere the same one, so that traceroute shows the router by its name; a port of an
   // unnumbered link has none of its own (RFC 1812 section 4.3.2.4).
   result.host.own_ipv4 = own_address<Ipv4Address>(config).value_or(icmp::kDummySource);
   result.host.own_ipv6 = own_address<Ipv6Address>(config);
-  result.host.receive_queues = share(host.rx_queues, 0, worker, workers);
-  result.host.transmit_queue = transmit_queue(host.tx_queues, 0, worker, workers);
   return result;
 }
 

@@ -350,6 +350,8 @@ struct HostConfig {
   /// Longest packet that the machine's own programs send; default: the smallest MTU of the ports if
   /// `mtu` isn't given either.
   std::uint16_t send_mtu = 1500;
+  /// TCP goes to and from the kernel in segments of many packets.
+  bool segments = true;
   /// Metric of the kernel's default route through the router; nullopt: none is installed.
   std::optional<std::uint32_t> default_route_metric = 20;
 };

@@ -17,7 +17,7 @@ auto facts(const ControlConfig& control) {
   return std::tuple(control.socket, control.group, control.read_group);
 }
 auto facts(const HostConfig& host) {
-  return std::tuple(host.interface, host.netns, host.mtu, host.default_route_metric);
+  return std::tuple(host.interface, host.netns, host.mtu, host.segments, host.default_route_metric);
 }
 auto facts(const SystemConfig& system) {
   return std::tuple(system.user, system.system_calls);

@@ -628,6 +628,10 @@ KeysOf<HostConfig> host_keys() {
           .when_absent("the largest of the ports; programs then send no packet that is longer than "
                        "the smallest")
           .help("Longest packet that the machine's own programs receive and send."),
+      key("segments", &HostConfig::segments, toggle())
+          .fallback("true")
+          .help("TCP goes to and from the kernel in segments of many packets, which workers merge "
+                "and split; off: packet by packet."),
       key("default-route-metric", &HostConfig::default_route_metric, metric_or_none())
           .fallback("20")
           .help("Metric of the kernel's default route by this interface; none: there is none. A "

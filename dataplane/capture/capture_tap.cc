@@ -55,8 +55,9 @@ CaptureTap::CaptureTap(const CaptureBoard* board, WorkerId self, std::span<const
 
 [[gnu::cold]] void CaptureTap::take_dropped(const rte_mbuf* packet, DropReason reason) {
   const std::uint64_t now = rte_rdtsc();
-  const CaptureInterface from =
-      packet->port < by_device_.size() ? by_device_[packet->port] : kRouterItself;
+  const CaptureInterface from = packet->port < by_device_.size()        ? by_device_[packet->port]
+                                : packet->port == kHostSegments.value() ? kHostInterface
+                                                                        : kRouterItself;
   for_each(*board_, board_->running(), [&](Capture& capture) {
     if (capture.of != Capture::Of::kDrops) return;
     copy(capture, packet,

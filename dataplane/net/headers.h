@@ -59,7 +59,9 @@ inline constexpr std::uint16_t kIpv6 = 0x86dd;
 
 namespace ipv4 {
 inline constexpr std::size_t kHeaderSize = 20;
+inline constexpr std::size_t kTrafficClass = 1;
 inline constexpr std::size_t kTotalLength = 2;
+inline constexpr std::size_t kIdentification = 4;
 inline constexpr std::size_t kFragment = 6;
 inline constexpr std::size_t kTtl = 8;
 inline constexpr std::size_t kProtocol = 9;
@@ -97,9 +99,24 @@ inline constexpr std::size_t kChecksum = 6;
 }  // namespace udp
 
 namespace tcp {
+inline constexpr std::size_t kHeaderSize = 20;
+inline constexpr std::size_t kSequence = 4;
+inline constexpr std::size_t kAcknowledgment = 8;
+inline constexpr std::size_t kDataOffset = 12;
 inline constexpr std::size_t kFlags = 13;
+inline constexpr std::size_t kWindow = 14;
+inline constexpr std::size_t kChecksum = 16;
+inline constexpr std::size_t kUrgent = 18;
+inline constexpr std::uint8_t kFin = 0x01;
 inline constexpr std::uint8_t kSyn = 0x02;
+inline constexpr std::uint8_t kPush = 0x08;
 inline constexpr std::uint8_t kAck = 0x10;
+inline constexpr std::uint8_t kCwr = 0x80;
+
+/// In bytes, whatever the packet claims: 0 to 60.
+[[nodiscard]] inline unsigned header_length(const std::uint8_t* header) {
+  return (header[kDataOffset] >> 4U) * 4U;
+}
 }  // namespace tcp
 
 namespace protocol {

@@ -25,6 +25,7 @@ namespace lastmile {
   X(kVlanNoRoom,           "vlan-no-room",             "no room in front of a frame for its VLAN tags") \
   X(kBroadcastFrame,       "ip-in-broadcast-frame",    "unicast IP in a broadcast or multicast frame (RFC 1812 5.3.4, RFC 1122 3.3.6)") \
   X(kHostNotIp,            "host-not-ip",              "the host interface carries IP only") \
+  X(kHostBadFrame,         "host-bad-frame",           "the host interface can't cut into packets what it was given, or it has a VLAN tag") \
   /* IPv4 header, in the order of the checks */                                                    \
   X(kIpv4Truncated,        "ipv4-truncated-header",    "frame shorter than an IPv4 header (RFC 1812 5.2.2 (1))") \
   X(kIpv4BadChecksum,      "ipv4-bad-checksum",        "header checksum is wrong (RFC 1812 5.2.2 (2))") \

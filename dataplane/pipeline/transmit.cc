@@ -3,12 +3,14 @@
 #include "dataplane/pipeline/send_burst.h"
 #include "dataplane/pipeline/transmit_handover.h"
 #include "dataplane/pipeline/vlan_tags.h"
+#include "dataplane/segments/segment_queue.h"
 
 namespace lastmile {
 
 unsigned TransmitBuffer::send(std::span<rte_mbuf*> packets) {
   if (to_.through != nullptr) [[unlikely]]
     return static_cast<unsigned>(to_.through->give(packets));
+  if (to_.segments != nullptr) return to_.segments->send(packets);
   if (!has_device()) [[unlikely]]
     return 0;
   return send_burst(to_.device, to_.queue, packets);

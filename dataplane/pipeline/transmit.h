@@ -31,6 +31,8 @@ struct TransmitQueue {
   /// The queue is another worker's, who sends for us; what it takes over counts as sent. Of the
   /// worker's configuration, which outlives the buffer.
   TransmitHandover* through = nullptr;
+  /// In place of a device's queue (kHostSegments).
+  SegmentQueue* segments = nullptr;
   /// For captures; nullopt: none sees what goes there.
   std::optional<CaptureInterface> seen_as{};
   /// Tags of every frame that leaves; captures see it without them.

@@ -50,6 +50,7 @@ WorkerConfig silenced(WorkerConfig worker) {
     port.transmit_through = ring_for(port.device, port.transmit_queue);
     port.twin_transmit_through = ring_for(port.twin, port.twin_transmit_queue);
   }
+  worker.host.segments = nullptr;
   worker.host.transmit_through = ring_for(worker.host.device, worker.host.transmit_queue);
   return worker;
 }

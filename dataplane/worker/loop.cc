@@ -7,6 +7,7 @@
 
 #include "dataplane/pipeline/send_burst.h"
 #include "dataplane/pipeline/transmit_handover.h"
+#include "dataplane/segments/segment_queue.h"
 #include "dataplane/worker/ingress.h"
 
 namespace lastmile {
@@ -22,6 +23,7 @@ WorkerLoop::WorkerLoop(const WorkerConfig& config, ForwardingTables& tables,
                        std::uint64_t cycles_per_second, WorkerCounters& counters, EventRing& events)
     : ports_(config.ports),
       counters_(counters),
+      host_segments_(config.host.segments),
       sends_for_(config.sends_for),
       pipeline_(std::make_unique<Pipeline>(tables, ports_, config.host,
                                            PipelineOptions{.flow_seed = config.flow_seed,
@@ -54,9 +56,11 @@ WorkerLoop::WorkerLoop(const WorkerConfig& config, ForwardingTables& tables,
   receive_queues_.insert(receive_queues_.end(), ordinary.begin(), ordinary.end());
   if (config.host.device != kNoDevice) {
     ingresses_.push_back(std::make_unique<Ingress>(ingress_of_host(counters)));
-    for (const std::uint16_t queue : config.host.receive_queues) {
-      receive_queues_.push_back(
-          {config.host.device.value(), queue, ingresses_.back().get(), nullptr});
+    host_ingress_ = ingresses_.back().get();
+    if (host_segments_ == nullptr) {
+      for (const std::uint16_t queue : config.host.receive_queues) {
+        receive_queues_.push_back({config.host.device.value(), queue, host_ingress_, nullptr});
+      }
     }
   }
 }
@@ -82,8 +86,23 @@ unsigned WorkerLoop::run_once(std::uint64_t now) {
     }
     total += count;
   }
+  if (host_segments_ != nullptr) {
+    const unsigned count = receive_segments();
+    if (count == kReceiveBurst) backlog = Backlog::kMaybe;
+    total += count;
+  }
   pipeline_->finish(total, backlog);
   return total + injected;
+}
+
+unsigned WorkerLoop::receive_segments() {
+  const unsigned count = host_segments_->receive(received_);
+  if (const std::uint32_t refused = host_segments_->take_refused(); refused != 0) [[unlikely]] {
+    counters_.drops[static_cast<std::size_t>(DropReason::kHostBadFrame)].add(refused);
+  }
+  pipeline_->received(count);
+  if (count != 0) pipeline_->process(*host_ingress_, {received_.data(), count});
+  return count;
 }
 
 unsigned WorkerLoop::inject(const Injection& injection, std::uint64_t now) {

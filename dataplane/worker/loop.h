@@ -62,6 +62,8 @@ class WorkerLoop {
     VlanDemux* vlans;  // nullptr: everything is for one port, without a VLAN
   };
 
+  /// Takes what the machine's own programs send, from a SegmentQueue.
+  unsigned receive_segments();
   unsigned inject(const Injection& injection, std::uint64_t now);
   unsigned send_for_others();
   /// Frees and counts what a device has not taken.
@@ -73,6 +75,8 @@ class WorkerLoop {
   std::map<DeviceId, VlanDemux> demuxes_;  ///< of devices with VLANs
   std::vector<Injection> injections_;
   std::vector<ReceiveQueue> receive_queues_;  ///< in the order that they are polled
+  SegmentQueue* const host_segments_;         ///< nullptr: the host's is among receive_queues_
+  const Ingress* host_ingress_ = nullptr;
   std::vector<std::shared_ptr<TransmitHandover>> sends_for_;
   std::unique_ptr<Pipeline> pipeline_;
   std::array<rte_mbuf*, kReceiveBurst> received_;

@@ -10,7 +10,8 @@
 //       FIB pipeline <───────────────>│    lm0     │    the machine's own programs
 //                                     └────────────┘
 //
-// Twins and lm0 are kernel interfaces, each with an ethdev of its own as its other end.
+// Twins and lm0 are kernel interfaces, each with an ethdev of its own as its other end (lm0 may
+// have SegmentQueues instead).
 #pragma once
 
 #include <cstdint>
@@ -27,6 +28,7 @@
 
 namespace lastmile {
 
+class SegmentQueue;      // dataplane/segments
 class TransmitHandover;  // dataplane/pipeline
 
 /// Port numbers are below this. DPDK (as built by distributions) has 32 ethdevs; each device, each
@@ -36,6 +38,9 @@ inline constexpr unsigned kMaxPorts = 32;
 /// An ethdev identifier; kNoDevice where there is none.
 using DeviceId = StrongId<struct DeviceTag, std::uint16_t>;
 inline constexpr DeviceId kNoDevice{0xffff};
+/// The host interface, where no ethdev is its other end but a SegmentQueue for each worker; packets
+/// from there bear it as theirs.
+inline constexpr DeviceId kHostSegments{0xfffe};
 
 /// What a device tells of an outer VLAN tag.
 enum class OuterTag : std::uint8_t {
@@ -75,6 +80,8 @@ struct WorkerPort {
 /// FIB pipeline, whatever their destination MAC; packets for local addresses go to it.
 struct WorkerHost {
   DeviceId device = kNoDevice;
+  /// With kHostSegments: this worker's, which outlives it.
+  SegmentQueue* segments = nullptr;
   MacAddress mac{};         ///< of the kernel interface: destination of what the worker sends there
   MacAddress router_mac{};  ///< of our end: source of what the worker sends there
   std::uint16_t mtu = 1500;  ///< longest packet that the kernel takes there

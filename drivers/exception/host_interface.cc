@@ -52,7 +52,8 @@ Result<HostInterface> HostInterface::create(const HostInterfaceOptions& options,
   auto pair = KernelPair::create({.interface = options.interface,
                                   .mac = random_mac(),
                                   .mtu = options.mtu,
-                                  .queues = options.queues},
+                                  .queues = options.queues,
+                                  .far_end = options.far_end},
                                  far_side, pools);
   if (!pair) return refuse(pair.error());
   if (auto done = write_settings(options.interface, kHostSettings); !done) {

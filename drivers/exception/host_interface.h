@@ -22,6 +22,7 @@ struct HostInterfaceOptions {
   /// Longest packet that programs send by the default routes; 0: `mtu`.
   std::uint16_t send_mtu = 0;
   std::uint16_t queues = 1;
+  FarEnd far_end = FarEnd::kPackets;
   /// Metric of the default routes; nullopt: none is made.
   std::optional<std::uint32_t> default_route_metric = 20;
 };
@@ -37,8 +38,10 @@ class HostInterface {
 
   [[nodiscard]] const std::string& interface_name() const { return pair_.interface().name; }
   [[nodiscard]] unsigned interface_index() const { return pair_.interface().index; }
-  /// The DPDK side, started.
+  /// The DPDK side, started; FarEnd::kPackets only.
   [[nodiscard]] const Port& port() const { return pair_.port(); }
+  /// What is there in its place; nullptr with FarEnd::kPackets.
+  [[nodiscard]] const SegmentPort* segments() const { return pair_.segments(); }
   /// Frames to the kernel must carry this destination.
   [[nodiscard]] const MacAddress& mac() const { return pair_.interface().mac; }
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <linux/if.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "drivers/exception/owner_mark.h"
@@ -42,6 +43,35 @@ Result<void> make_room(Netlink& netlink, const std::string& name) {
   return {};
 }
 
+/// What the kernel sends must leave it as it would leave a NIC: summed and no longer than the MTU,
+/// but for what the far end does itself.
+Result<void> settle_offloads(const std::string& interface, FarEnd far_end) {
+  auto offloads = enabled_offloads(interface);
+  if (!offloads) return tl::unexpected(offloads.error());
+  if (far_end == FarEnd::kSegments) {
+    std::erase_if(*offloads, [](const std::string& name) {
+      return std::ranges::find(segment_offloads(), name) != segment_offloads().end();
+    });
+  }
+  return switch_offloads(interface, *offloads, OffloadState::kOff);
+}
+
+Result<std::unique_ptr<Port>> open_port(const KernelPairOptions& options, unsigned number,
+                                        PacketPools& pools) {
+  auto opened =
+      Port::open({.name = options.interface,
+                  // The number keeps DPDK's device names apart from the user's.
+                  .device = fmt::format("net_af_packet_lm{},iface={}", number, options.interface),
+                  .mtu = options.mtu,
+                  .rx_queues = options.queues,
+                  .tx_queues = options.queues},
+                 pools);
+  if (!opened) return tl::unexpected(opened.error());
+  auto port = std::make_unique<Port>(std::move(*opened));
+  if (auto started = port->start(); !started) return tl::unexpected(started.error());
+  return port;
+}
+
 }  // namespace
 
 KernelPair::KernelEnd::~KernelEnd() {
@@ -67,20 +97,19 @@ Result<KernelPair> KernelPair::create(const KernelPairOptions& options,
   const auto link = find_link(*netlink, name);
   if (!link || !*link) return failure(fmt::format("interface '{}' vanished", name), ENODEV);
   auto kernel = std::make_unique<KernelEnd>(std::move(*netlink), **link);
-  if (auto done = change_link(kernel->netlink, kernel->link, {.alias = owner_mark()}); !done) {
+  LinkChange ours{.alias = owner_mark()};
+  if (options.far_end == FarEnd::kSegments) ours.longest_segment = kLongestSegment;
+  if (auto done = change_link(kernel->netlink, kernel->link, ours); !done) {
     return tl::unexpected(done.error());
   }
-
-  // What the kernel sends must leave it as it would leave a NIC: summed and no longer than the MTU.
-  const auto offloads = enabled_offloads(name);
-  if (!offloads) return tl::unexpected(offloads.error());
-  if (auto done = switch_offloads(name, *offloads, OffloadState::kOff); !done) {
+  if (auto done = settle_offloads(name, options.far_end); !done) {
     return tl::unexpected(done.error());
   }
 
   std::optional<Netlink> far_netlink;
   LinkInfo far_link;
   std::unique_ptr<Port> port;
+  std::unique_ptr<SegmentPort> segments;
   const auto prepared = far_side.run_inside([&]() -> Result<void> {
     auto socket = Netlink::open();
     if (!socket) return tl::unexpected(socket.error());
@@ -89,22 +118,23 @@ Result<KernelPair> KernelPair::create(const KernelPairOptions& options,
     far_link = **found;
     far_netlink = std::move(*socket);
     if (auto done = write_settings(name, kSilent); !done) return done;
-    auto opened =
-        Port::open({.name = name,
-                    // The number keeps DPDK's device names apart from the user's.
-                    .device = fmt::format("net_af_packet_lm{},iface={}", kernel->link.index, name),
-                    .mtu = options.mtu,
-                    .rx_queues = options.queues,
-                    .tx_queues = options.queues},
-                   pools);
-    if (!opened) return tl::unexpected(opened.error());
-    port = std::make_unique<Port>(std::move(*opened));
-    return port->start();
+    if (options.far_end == FarEnd::kPackets) {
+      auto opened = open_port(options, kernel->link.index, pools);
+      if (!opened) return tl::unexpected(opened.error());
+      port = std::move(*opened);
+    } else {
+      auto opened = SegmentPort::open({.name = name, .mtu = options.mtu, .queues = options.queues},
+                                      far_link, pools);
+      if (!opened) return tl::unexpected(opened.error());
+      segments = std::make_unique<SegmentPort>(std::move(*opened));
+    }
+    return {};
   });
   if (!prepared) return tl::unexpected(prepared.error());
 
   KernelPair pair(std::move(kernel), std::move(*far_netlink), std::move(far_link));
   pair.port_ = std::move(port);
+  pair.segments_ = std::move(segments);
   return pair;
 }
 

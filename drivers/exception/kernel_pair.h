@@ -1,5 +1,5 @@
 // A kernel interface whose other side is a DPDK device: what twins and the host interface are made
-// of.
+// of. (The host interface may have a SegmentPort there instead.)
 //
 //     kernel: lm-up1 ──────── veth pair ──────── far end, in a private namespace
 //     (addresses, TCP, ARP, ND)                  read and written by net_af_packet
@@ -19,6 +19,7 @@
 #include <memory>
 #include <string>
 
+#include "drivers/exception/segment_port.h"
 #include "drivers/kernel/link.h"
 #include "drivers/kernel/private_namespace.h"
 #include "drivers/ports/packet_pools.h"
@@ -26,17 +27,25 @@
 
 namespace lastmile {
 
+/// What the kernel gives and takes at the far end.
+enum class FarEnd : std::uint8_t {
+  kPackets,   ///< a DPDK device (net_af_packet): packets as they go over a wire
+  kSegments,  ///< a SegmentPort: packets, and TCP segments of many packets
+};
+
 struct KernelPairOptions {
   std::string interface;  ///< name of the kernel's end, at most kMaxInterfaceName long
   MacAddress mac;         ///< of the kernel's end
   std::uint16_t mtu = 1500;
-  std::uint16_t queues = 1;  ///< receive and transmit queues of the DPDK side
+  std::uint16_t queues = 1;  ///< receive and transmit queues of the far end
+  FarEnd far_end = FarEnd::kPackets;
 };
 
-/// Owns both ends. Control thread only; the DPDK side may be polled by workers once started.
+/// Owns both ends. Control thread only; the far end may be polled by workers once started.
 class KernelPair {
  public:
-  /// The kernel's end is down and has no address, its offloads are off; the DPDK side is started.
+  /// The kernel's end is down and has no address; the far end is started. What the kernel sends is
+  /// left to the far end (checksums, cutting) as far as that can do it.
   [[nodiscard]] static Result<KernelPair> create(const KernelPairOptions& options,
                                                  const PrivateNamespace& far_side,
                                                  PacketPools& pools);
@@ -50,7 +59,10 @@ class KernelPair {
   /// The kernel's end.
   [[nodiscard]] const LinkInfo& interface() const { return kernel_->link; }
   /// The DPDK side: what is received here the kernel sent, what is sent here the kernel receives.
+  /// FarEnd::kPackets only.
   [[nodiscard]] const Port& port() const { return *port_; }
+  /// nullptr with FarEnd::kPackets.
+  [[nodiscard]] const SegmentPort* segments() const { return segments_.get(); }
   /// Netlink socket of the kernel's side.
   [[nodiscard]] Netlink& netlink() { return kernel_->netlink; }
 
@@ -76,7 +88,9 @@ class KernelPair {
   std::unique_ptr<KernelEnd> kernel_;
   Netlink far_netlink_;  // of the private namespace
   LinkInfo far_link_;
-  std::unique_ptr<Port> port_;  // closed before the interface goes
+  // One of them; closed before the interface goes.
+  std::unique_ptr<Port> port_;
+  std::unique_ptr<SegmentPort> segments_;
 };
 
 }  // namespace lastmile

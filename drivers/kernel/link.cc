@@ -76,6 +76,7 @@ Result<void> change_link(Netlink& netlink, const LinkInfo& link, const LinkChang
   header.ifi_change = change.set_flags | change.clear_flags;
   if (change.mtu) message.put(IFLA_MTU, *change.mtu);
   if (change.alias) message.put(IFLA_IFALIAS, *change.alias);
+  if (change.longest_segment) message.put(IFLA_GSO_MAX_SIZE, *change.longest_segment);
   std::string what = fmt::format("change interface '{}'", link.name);
   if (change.mtu) what = fmt::format("set MTU {} on interface '{}'", *change.mtu, link.name);
   return netlink.request(message, what);

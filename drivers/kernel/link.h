@@ -36,6 +36,8 @@ struct LinkInfo {
 struct LinkChange {
   std::optional<std::uint32_t> mtu = std::nullopt;
   std::optional<std::string> alias = std::nullopt;
+  /// Longest segment that the interface is given by those who leave it to cut them.
+  std::optional<std::uint32_t> longest_segment = std::nullopt;
   std::uint32_t set_flags = 0;    ///< IFF_* to turn on
   std::uint32_t clear_flags = 0;  ///< IFF_* to turn off
 };

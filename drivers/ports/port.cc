@@ -31,6 +31,7 @@ constexpr std::string_view kAfXdp = "net_af_xdp";
 // Its driver wants as many receive queues as transmit queues.
 constexpr std::string_view kTap = "net_tap";
 
+constexpr std::uint32_t kSmallestBuffer = 2048;
 constexpr std::uint32_t kLinkLayerOverhead = RTE_ETHER_HDR_LEN + 2 * RTE_VLAN_HLEN;
 
 std::string explain(int code) {
@@ -39,7 +40,7 @@ std::string explain(int code) {
 
 // Bytes a buffer must hold for one frame.
 std::uint32_t buffer_bytes(const DeviceString& device, std::uint16_t mtu) {
-  std::uint32_t bytes = std::max<std::uint32_t>(2048, mtu + kLinkLayerOverhead);
+  std::uint32_t bytes = std::max(kSmallestBuffer, mtu + kLinkLayerOverhead);
   if (device.is(kAfPacket)) {
     std::uint32_t frame = packet_ring_for(mtu).frame_size;
     if (const auto given = device.argument("framesz")) {
@@ -415,6 +416,11 @@ PortStatistics Port::statistics() const {
   rte_eth_stats stats{};
   if (rte_eth_stats_get(facts().ethdev, &stats) != 0) return {};
   return {stats.imissed + stats.rx_nombuf, stats.ierrors, stats.oerrors};
+}
+
+Result<rte_mempool*> Port::make_pool(const PortOptions& options, PacketPools& pools) {
+  return pools.create(options.name, buffer_count(options),
+                      std::max(kSmallestBuffer, options.mtu + kLinkLayerOverhead), SOCKET_ID_ANY);
 }
 
 std::size_t Port::memory_bytes(const PortOptions& options, MemoryPages pages) {

@@ -121,6 +121,10 @@ class Port {
   /// The device's own counters since start. Control thread.
   [[nodiscard]] PortStatistics statistics() const;
 
+  /// The buffers that a port with these options has, for what stands in place of one.
+  [[nodiscard]] static Result<rte_mempool*> make_pool(const PortOptions& options,
+                                                      PacketPools& pools);
+
   /// Bytes of DPDK memory that a port with these options needs, for EalOptions.
   [[nodiscard]] static std::size_t memory_bytes(const PortOptions& options, MemoryPages pages);
 

@@ -127,7 +127,7 @@ bgp:
     - {address: 192.168.101.2, remote-asn: internal, allow-own-as: 0, description: the other one}
 dataplane: {workers: 2, cpus: [1, 3], idle: poll, scheduling: realtime, offload: off, max-routes: {ipv4: 4096, ipv6: 2048}}
 control: {socket: /tmp/lm.sock, group: users}
-host: {interface: lm7, netns: edge, mtu: 9000, default-route-metric: none}
+host: {interface: lm7, netns: edge, mtu: 9000, segments: off, default-route-metric: none}
 )";
 
 constexpr std::string_view kBlock = R"(---
@@ -136,6 +136,7 @@ host:
   default-route-metric: none
   interface: "lm7"
   netns: "edge"
+  segments: no
   mtu: 9000
 bgp:
   neighbors:
@@ -278,6 +279,7 @@ TEST_P(Styles, SayTheSame) {
   EXPECT_EQ(config.host.interface, "lm7");
   EXPECT_EQ(config.host.netns, "edge");
   EXPECT_EQ(config.host.mtu, 9000);
+  EXPECT_FALSE(config.host.segments);
   EXPECT_FALSE(config.host.default_route_metric);
 }
 

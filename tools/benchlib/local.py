@@ -5,7 +5,8 @@
 
 One link, one connection, both directions, IPv4 and IPv6. The kernel alone runs twice: as it comes, with
 segmentation and checksums left to the (virtual) link, and packet by packet, which is all that an af_packet port
-can carry. What the router costs is seen beside the latter.
+can carry. What the router costs is seen beside the latter. The router runs twice, too: with segments on lm0
+(host.segments), and packet by packet there as well.
 """
 from __future__ import annotations
 
@@ -25,12 +26,13 @@ ADDRESSES = {"IPv4": ("10.0.1.1", "198.51.100.20"), "IPv6": ("2001:db8:1::1", "2
 DIRECTIONS = {"out": [], "in": ["-R"]}
 
 
-def configuration(folder: Path, mtu: int, workers: int) -> str:
+def configuration(folder: Path, mtu: int, workers: int, segments: str) -> str:
     return f"""\
 router: {{mode: transit, asn: 64512, id: 10.0.1.1}}
 loopbacks: [10.0.1.1/32, "2001:db8:1::1/128"]
 ports:
   up1: {{device: "net_af_packet0,iface=up1", mtu: {mtu}, addresses: [198.51.100.1/24, "2001:db8:b::1/64"]}}
+host: {{segments: {segments}}}
 dataplane: {{workers: {workers}, idle: adaptive, max-routes: {{ipv4: 65536, ipv6: 4096}}}}
 control: {{socket: {folder}/lastmile.sock}}
 """
@@ -63,10 +65,13 @@ class LocalLab:
             self.lab.run(NODE, "ip", "address", "replace", address, "dev", "lo")
         self.wait_for_both()
 
-    def router(self, workers: int) -> None:
+    def router(self, workers: int, segments: str) -> None:
         self.kernel_off()
-        lastmile.start_with(self.lab, NODE, configuration(self.lab.folder(NODE), self.mtu, workers))
+        lastmile.start_with(self.lab, NODE, configuration(self.lab.folder(NODE), self.mtu, workers, segments))
         self.wait_for_both()
+
+    def router_off(self) -> None:
+        self.lab.stop(NODE, "lastmiled")
 
     def kernel_off(self) -> None:
         self.lab.run(NODE, "ip", "address", "flush", "dev", "up1")
@@ -102,7 +107,8 @@ def run_local(options) -> None:
             for name, start, stop in (
                 ("kernel, offloads", lambda: lab.kernel(offloads=True), lab.kernel_off),
                 ("kernel, packet by packet", lambda: lab.kernel(offloads=False), lab.kernel_off),
-                ("through lm0", lambda: lab.router(options.workers), lambda: lab.lab.stop(NODE, "lastmiled")),
+                ("through lm0, segments", lambda: lab.router(options.workers, "on"), lab.router_off),
+                ("through lm0, packet by packet", lambda: lab.router(options.workers, "off"), lab.router_off),
             ):
                 start()
                 for family in ADDRESSES:
@@ -118,4 +124,4 @@ def run_local(options) -> None:
         return
     print(f"\nlocal: iperf3, one connection, MTU {options.mtu}, {options.workers} worker(s); Gbit/s, median (least–most)")
     for (way, family, direction), rates in results.items():
-        print(f"  {way:26} {family} {direction:4} {statistics.median(rates):6.2f} ({min(rates):.2f}–{max(rates):.2f})")
+        print(f"  {way:30} {family} {direction:4} {statistics.median(rates):6.2f} ({min(rates):.2f}–{max(rates):.2f})")
