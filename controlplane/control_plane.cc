@@ -52,13 +52,12 @@ std::vector<BfdManager::Port> bfd_ports(const std::vector<ControlPlane::Port>& p
 /// follows them, so that nothing else waits for all of it.
 rib::Rib::Share share_after(const Event& event) {
   using Share = rib::Rib::Share;
-  if (std::holds_alternative<BytesReceived>(event.what)) return Share::kDecisions;
-  // The answers of the tables are work enough; and each neighbor that a table is announced to says
-  // that it reads on.
-  if (std::holds_alternative<FibProgressed>(event.what) ||
-      std::holds_alternative<SendDrained>(event.what)) {
-    return Share::kNothing;
+  if (std::holds_alternative<BytesReceived>(event.what) ||
+      std::holds_alternative<FibProgressed>(event.what)) {
+    return Share::kDecisions;
   }
+  // One from each neighbor that a table is announced to, when it reads on.
+  if (std::holds_alternative<SendDrained>(event.what)) return Share::kNothing;
   const auto* expired = std::get_if<TimerExpired>(&event.what);
   return expired != nullptr && expired->timer == kWork ? Share::kInTurn : Share::kAll;
 }
