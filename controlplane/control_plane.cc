@@ -57,7 +57,7 @@ rib::Rib::Share share_after(const Event& event) {
       std::holds_alternative<FibProgressed>(event.what)) {
     return Share::kDecisions;
   }
-  // Each neighbor that a table is announced to says that it reads on.
+  // One from each neighbor that a table is announced to, when it reads on.
   if (std::holds_alternative<SendDrained>(event.what)) return Share::kNothing;
   const auto* expired = std::get_if<TimerExpired>(&event.what);
   return expired != nullptr && expired->timer == kWork ? Share::kInTurn : Share::kAll;
