@@ -19,34 +19,38 @@ Exits::Exits(std::span<const WorkerPort> ports, const WorkerHost& host,
   for (const WorkerPort& port : ports) {
     InterfaceCounters& counted = counters.ports[port.id.value()];
     ports_.push_back(std::make_unique<TransmitBuffer>(
-        TransmitQueue{port.device, port.transmit_queue, port.transmit_through.get(),
-                      CaptureTap::of(port.id), port.vlan},
+        TransmitQueue{port.device, port.slot.get(), port.transmit_queue,
+                      port.transmit_through.get(), CaptureTap::of(port.id), port.vlan},
         counters, tap, DropReason::kTxFull, &counted.sent_packets, &counted.sent_bytes));
     by_port_[port.id.value()] = ports_.back().get();
     if (port.twin == kNoDevice) continue;
     // The twin has the port's own address, so frames between them need no address of a third.
-    twins_.push_back(std::make_unique<Exception>(Exception{
-        .kernel_mac = port.mac,
-        .router_mac = port.mac,
-        .buffer = {{port.twin, port.twin_transmit_queue, port.twin_transmit_through.get(), {}, {}},
-                   counters,
-                   tap,
-                   DropReason::kTwinFull,
-                   &counted.punted_packets,
-                   nullptr}}));
+    twins_.push_back(std::make_unique<Exception>(
+        Exception{.kernel_mac = port.mac,
+                  .router_mac = port.mac,
+                  .buffer = {{.device = port.twin,
+                              .queue = port.twin_transmit_queue,
+                              .through = port.twin_transmit_through.get()},
+                             counters,
+                             tap,
+                             DropReason::kTwinFull,
+                             &counted.punted_packets,
+                             nullptr}}));
     twin_by_port_[port.id.value()] = twins_.back().get();
   }
   if (host.device != kNoDevice) {
-    host_ = std::make_unique<Exception>(Exception{
-        .kernel_mac = host.mac,
-        .router_mac = host.router_mac,
-        .buffer = {
-            {host.device, host.transmit_queue, host.transmit_through.get(), kHostInterface, {}},
-            counters,
-            tap,
-            DropReason::kHostFull,
-            &counters.host.sent_packets,
-            &counters.host.sent_bytes}});
+    host_ =
+        std::make_unique<Exception>(Exception{.kernel_mac = host.mac,
+                                              .router_mac = host.router_mac,
+                                              .buffer = {{.device = host.device,
+                                                          .queue = host.transmit_queue,
+                                                          .through = host.transmit_through.get(),
+                                                          .seen_as = kHostInterface},
+                                                         counters,
+                                                         tap,
+                                                         DropReason::kHostFull,
+                                                         &counters.host.sent_packets,
+                                                         &counters.host.sent_bytes}});
   }
 }
 

@@ -24,6 +24,7 @@
 #include "dataplane/net/strong_id.h"
 #include "dataplane/net/vlan.h"
 #include "dataplane/worker/admission.h"
+#include "dataplane/worker/device_slot.h"
 
 namespace lastmile {
 
@@ -32,10 +33,6 @@ class TransmitHandover;  // dataplane/pipeline
 /// Port numbers are below this. DPDK (as built by distributions) has 32 ethdevs; each device, each
 /// port's twin and the host interface take one of them.
 inline constexpr unsigned kMaxPorts = 32;
-
-/// An ethdev identifier; kNoDevice where there is none.
-using DeviceId = StrongId<struct DeviceTag, std::uint16_t>;
-inline constexpr DeviceId kNoDevice{0xffff};
 
 /// What a device tells of an outer VLAN tag.
 enum class OuterTag : std::uint8_t {
@@ -48,6 +45,9 @@ enum class OuterTag : std::uint8_t {
 struct WorkerPort {
   PortId id{};
   DeviceId device = kNoDevice;
+  /// Set where the device may be exchanged while the worker runs: then what is in it counts, and
+  /// `device` is what it began with. One for all workers and for all ports of the device.
+  std::shared_ptr<const DeviceSlot> slot{};
   DeviceId twin = kNoDevice;  ///< kernel interface with the same MAC; kNoDevice: nothing is punted
   MacAddress mac{};
   PortZone zone = PortZone::kUplink;
