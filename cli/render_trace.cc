@@ -25,14 +25,27 @@ std::string endpoint(const Json& address, const Json& port) {
   return fmt::format("{}{}{}:{}", ipv6 ? "[" : "", text, ipv6 ? "]" : "", port.get<unsigned>());
 }
 
+/// What was asked of the packet beside its addresses and ports: ", 1600 bytes, not to be cut".
+std::string shape(const Json& flow) {
+  constexpr unsigned kOrdinaryTtl = 64;
+  std::string text;
+  if (const Json& length = flow.at("length"); !length.is_null()) {
+    text += fmt::format(", {} bytes", length.get<unsigned>());
+  }
+  if (flow.at("df").get<bool>()) text += ", not to be cut";
+  const auto ttl = flow.at("ttl").get<unsigned>();
+  if (ttl != kOrdinaryTtl) text += fmt::format(", TTL {}", ttl);
+  return text;
+}
+
 std::string flow_line(const Json& data) {
   const Json& flow = data.at("flow");
   const std::string& side = word(data, "side");
   const bool number =
       word(flow, "protocol") == fmt::format("{}", flow.at("protocol_number").get<unsigned>());
-  return fmt::format("{}{} {} -> {}, from {}\n", number ? "protocol " : "", word(flow, "protocol"),
-                     endpoint(flow.at("source"), flow.at("source_port")),
-                     endpoint(flow.at("destination"), flow.at("destination_port")),
+  return fmt::format("{}{} {} -> {}{}, from {}\n", number ? "protocol " : "",
+                     word(flow, "protocol"), endpoint(flow.at("source"), flow.at("source_port")),
+                     endpoint(flow.at("destination"), flow.at("destination_port")), shape(flow),
                      side == "host"
                          ? fmt::format("the machine's own programs ({})", word(data, "ingress"))
                          : fmt::format("{} ({})", word(data, "ingress"),
@@ -48,9 +61,19 @@ std::string chosen_kind(const Json& data) {
   return {};
 }
 
+std::string mtu_told(const Json& icmp) {
+  const Json& mtu = icmp.at("mtu");
+  return mtu.is_null() ? std::string{} : fmt::format(", MTU {},", mtu.get<unsigned>());
+}
+
 std::string verdict_lines(const Json& data) {
   const std::string& verdict = word(data, "verdict");
-  if (verdict == "forwarded") return fmt::format("forwarded: leaves by {}\n", word(data, "egress"));
+  if (verdict == "forwarded") {
+    const Json& fragments = data.at("fragments");
+    return fmt::format(
+        "forwarded: leaves by {}{}\n", word(data, "egress"),
+        fragments.is_null() ? "" : fmt::format(" in {} fragments", fragments.get<unsigned>()));
+  }
   if (verdict == "delivered") {
     return fmt::format("delivered to the kernel by {}, as class {}\n", word(data, "egress"),
                        word(data, "punt_class"));
@@ -65,10 +88,11 @@ std::string verdict_lines(const Json& data) {
   const Json& drop = data.at("drop");
   std::string text = fmt::format("dropped: {}: {}\n", word(drop, "reason"), word(drop, "help"));
   const Json& icmp = drop.at("icmp");
-  text += icmp.is_null() ? std::string{"the sender is not told\n"}
-                         : fmt::format("the sender is told by ICMP type {} code {} from {}\n",
-                                       icmp.at("type").get<unsigned>(),
-                                       icmp.at("code").get<unsigned>(), word(icmp, "from"));
+  text += icmp.is_null()
+              ? std::string{"the sender is not told\n"}
+              : fmt::format("the sender is told by ICMP type {} code {}{} from {}\n",
+                            icmp.at("type").get<unsigned>(), icmp.at("code").get<unsigned>(),
+                            mtu_told(icmp), word(icmp, "from"));
   return text;
 }
 
@@ -166,6 +190,13 @@ std::string notes(const Json& data) {
   if (!data.at("group").is_null() && data.at("group").at("hash").is_number() &&
       is_zero("source_port") && is_zero("destination_port")) {
     out += explained("note", "ports were not given: the hash is that of ports 0");
+  }
+  const auto ingress_mtu = data.at("ingress_mtu").get<unsigned>();
+  if (const Json& length = flow.at("length");
+      !length.is_null() && length.get<unsigned>() > ingress_mtu) {
+    out += explained("note", fmt::format("longer than the MTU of {}, which is {}: such a packet "
+                                         "hardly gets so far",
+                                         word(data, "ingress"), ingress_mtu));
   }
   if (!data.at("current").get<bool>()) {
     out += explained("note", "a change of routes is on its way into the forwarding tables");

@@ -88,6 +88,7 @@ Json arguments_of(const Invocation& invocation) {
   if (invocation.verb == "trace") {
     args["destination"] = invocation.words.back();
     if (invocation.words.size() > 1) args["source"] = invocation.words.front();
+    if (has_option(invocation, "df")) args["df"] = true;
   }
   if (invocation.verb == "undrain" && !invocation.words.empty()) {
     args["neighbors"] = invocation.words;

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <map>
+#include <utility>
 
 #include "dataplane/net/format.h"
 #include "drivers/kernel/link.h"
@@ -106,6 +107,29 @@ PortZone zone_of(const Config& config, PortId port) {
   return config.ports[port.value()].side == PortSide::kLocal ? PortZone::kLocal : PortZone::kUplink;
 }
 
+bool OpenDevice::is_exchangeable() const {
+  // Its packets are copied. An af_xdp device takes some of its buffers with it when it goes.
+  return facts.driver == "net_af_packet";
+}
+
+PortStatistics OpenDevice::statistics() const {
+  PortStatistics sum = retired;
+  if (parts) sum += parts->port->statistics();
+  return sum;
+}
+
+std::optional<DeviceParts> OpenDevice::take_out() {
+  retired = statistics();
+  return std::exchange(parts, std::nullopt);
+}
+
+void OpenDevice::put_in(DeviceParts opened) {
+  parts.emplace(std::move(opened));
+  facts = parts->port->facts();
+  order.options.pool = parts->port->pool();
+  order.mac = facts.mac;
+}
+
 Result<std::unique_ptr<Devices>> Devices::open(const Config& config) {
   EalOptions options;
   options.pci_devices = pci_devices(config);
@@ -144,19 +168,15 @@ Result<std::shared_ptr<OpenDevice>> Devices::open_device(const Config& config,
                                                          const PortConfig& owner) {
   auto open = std::make_shared<OpenDevice>();
   open->owner = owner.id;
-  // The guard comes first: it remembers the interface as it was before the driver changes it.
-  if (const auto interface = borrowed_interface(owner.device)) {
-    auto guard = InterfaceGuard::create(owner.name, *interface);
-    if (!guard) return tl::unexpected(guard.error());
-    open->guard.emplace(std::move(*guard));
+  open->order = {.options = port_options(owner, config),
+                 .interface = borrowed_interface(owner.device),
+                 .mac = std::nullopt};
+  auto parts = open_parts(open->order, pools_);
+  if (!parts) return tl::unexpected(parts.error());
+  open->put_in(std::move(*parts));
+  if (open->is_exchangeable() && home_thread_ == nullptr) {
+    home_thread_ = std::make_unique<HomeThread>();
   }
-  auto port = Port::open(port_options(owner, config), pools_);
-  if (!port) return tl::unexpected(port.error());
-  open->port.emplace(std::move(*port));
-  if (auto started = open->port->start(); !started) return tl::unexpected(started.error());
-  auto offload = offload::PortOffload::start(*open->port);
-  if (!offload) return tl::unexpected(offload.error());
-  open->offload = std::move(*offload);
   return open;
 }
 
@@ -184,7 +204,7 @@ Result<void> Devices::enter_namespace(const Config& config) {
 
 Result<void> Devices::open_port(const Config& config, const PortConfig& wanted,
                                 std::shared_ptr<OpenDevice> device) {
-  const DeviceFacts& facts = device->port->facts();
+  const DeviceFacts& facts = device->facts;
   TwinOptions twin_options;
   twin_options.port = wanted.name;
   twin_options.mac = facts.mac;

@@ -7,23 +7,32 @@
 #include <vector>
 
 #include "controlplane/config/config.h"
+#include "daemon/device_parts.h"
+#include "daemon/home_thread.h"
 #include "dataplane/worker/port.h"
 #include "drivers/eal/eal.h"
 #include "drivers/exception/host_interface.h"
-#include "drivers/exception/interface_guard.h"
 #include "drivers/exception/twin.h"
 #include "drivers/kernel/namespace_stay.h"
-#include "drivers/offload/port_offload.h"
 #include "drivers/ports/port.h"
 
 namespace lastmile {
 
-/// A device, of one port or of several in VLANs of their own. Members go in reverse order.
+/// A device, of one port or of several in VLANs of their own.
 struct OpenDevice {
-  PortId owner;                         ///< the port that names it in the configuration
-  std::optional<InterfaceGuard> guard;  ///< only over kernel interfaces (af_packet, af_xdp)
-  std::optional<Port> port;
-  std::unique_ptr<offload::PortOffload> offload;
+  PortId owner;                      ///< the port that names it in the configuration
+  DeviceOrder order;                 ///< with what another in its place must have like this one
+  DeviceFacts facts;                 ///< of `parts`, or of those before
+  PortStatistics retired{};          ///< what devices that are no more have counted
+  std::optional<DeviceParts> parts;  ///< nullopt: another device is opened, in port_exchange.h
+
+  /// Whether another may take its place while workers run: one whose interface was deleted and made
+  /// again.
+  [[nodiscard]] bool is_exchangeable() const;
+  /// Of all that there were.
+  [[nodiscard]] PortStatistics statistics() const;
+  [[nodiscard]] std::optional<DeviceParts> take_out();
+  void put_in(DeviceParts opened);
 };
 
 /// One port of the configuration. Its twin goes before the device.
@@ -34,7 +43,7 @@ struct OpenPort {
   std::shared_ptr<OpenDevice> device;
   std::optional<Twin> twin;
 
-  [[nodiscard]] const DeviceFacts& facts() const { return device->port->facts(); }
+  [[nodiscard]] const DeviceFacts& facts() const { return device->facts; }
   /// The other ports of the device use what is this one's.
   [[nodiscard]] bool owns_device() const { return device->owner == id; }
 };
@@ -58,6 +67,9 @@ class Devices {
   [[nodiscard]] Result<NamespaceStay> at_home() const {
     return home_ ? NamespaceStay::enter(home_) : NamespaceStay{};
   }
+  /// Where devices are opened while the router runs; nullptr: none ever is.
+  [[nodiscard]] HomeThread* home_thread() const { return home_thread_.get(); }
+  [[nodiscard]] PacketPools& pools() { return pools_; }
   /// Buffers that BFD alone uses, of each worker: whatever floods the ports, it can send.
   [[nodiscard]] rte_mempool* bfd_pool(unsigned worker) const { return bfd_pools_[worker]; }
   [[nodiscard]] const HostInterface& host() const { return *host_; }
@@ -84,6 +96,7 @@ class Devices {
   // The namespace that the control thread left for that of twins, the host interface and BGP's
   // sockets, if there is one.
   FileDescriptor home_;
+  std::unique_ptr<HomeThread> home_thread_;
 };
 
 /// Which side of the router a port is on, by the configuration.

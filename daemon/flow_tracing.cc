@@ -33,7 +33,9 @@ TraceRewriteView rewrite_view(const TracedFrame& frame) {
 TraceDropView drop_view(const FlowTrace& trace) {
   const DropReasonFacts& facts = kDropReasons[static_cast<std::size_t>(*trace.drop)];
   TraceDropView view{std::string{facts.name}, std::string{facts.text}, {}};
-  if (trace.error) view.icmp = {trace.error->type, trace.error->code, trace.error->from};
+  if (trace.error) {
+    view.icmp = {trace.error->type, trace.error->code, trace.error->from, trace.error->mtu};
+  }
   return view;
 }
 
@@ -100,7 +102,10 @@ tl::expected<TraceView, std::string> FlowTracing::trace(TraceRequest request) {
                         .destination = request.destination,
                         .protocol = request.protocol,
                         .source_port = request.source_port,
-                        .destination_port = request.destination_port};
+                        .destination_port = request.destination_port,
+                        .length = request.length.value_or(0),
+                        .hops = request.hops,
+                        .cutting = request.cutting};
   const FlowTrace trace = tracer_.trace(flow, *ingress);
 
   TraceView view;
@@ -123,15 +128,18 @@ void FlowTracing::add_ingress(TraceView& view, std::optional<PortId> ingress) co
   if (!ingress) {
     view.ingress = from_.config.host.interface;
     view.side = "host";
+    view.ingress_mtu = from_.config.host.mtu;
     return;
   }
   view.ingress = from_.config.ports[ingress->value()].name;
-  const PortZone zone = from_.forwarding.tables().ports.egress(*ingress).zone;
-  view.side = zone == PortZone::kUplink ? "uplink" : "local";
+  const PortTable::Egress facts = from_.forwarding.tables().ports.egress(*ingress);
+  view.ingress_mtu = facts.mtu;
+  view.side = facts.zone == PortZone::kUplink ? "uplink" : "local";
 }
 
 void FlowTracing::add_end(TraceView& view, const FlowTrace& trace) const {
   view.mtu = trace.mtu;
+  view.fragments = trace.packets > 1 ? trace.packets : 0;
   if (trace.frame) view.rewrite = rewrite_view(*trace.frame);
   switch (trace.end) {
     case TraceEnd::kSent:

@@ -84,7 +84,10 @@ WorkerHost worker_host(const HostInterface& host, unsigned worker, unsigned work
   return result;
 }
 
-WorkerConfig worker_config(const Config& config, const Devices& devices, unsigned worker) {
+using DeviceSlots = std::map<PortId, std::shared_ptr<DeviceSlot>>;
+
+WorkerConfig worker_config(const Config& config, const Devices& devices, const DeviceSlots& slots,
+                           unsigned worker) {
   const unsigned workers = config.dataplane.workers;
   WorkerConfig result;
   result.id = WorkerId{static_cast<std::uint8_t>(worker)};
@@ -105,6 +108,9 @@ WorkerConfig worker_config(const Config& config, const Devices& devices, unsigne
     WorkerPort port;
     port.id = open.id;
     port.device = DeviceId{facts.ethdev};
+    if (const auto slot = slots.find(open.device->owner); slot != slots.end()) {
+      port.slot = slot->second;
+    }
     port.twin = DeviceId{twin.ethdev};
     port.mac = facts.mac;
     port.zone = zone_of(config, open.id);
@@ -132,20 +138,23 @@ WorkerConfig worker_config(const Config& config, const Devices& devices, unsigne
   return result;
 }
 
-/// Calls `visit(device, transmit queue, receive queues, through)` for each way out of a worker.
+/// Calls `visit(device, slot, transmit queue, receive queues, through)` for each way out of a
+/// worker.
 template <class Visitor>
 void for_each_way_out(WorkerConfig& worker, Visitor&& visit) {
-  const auto unless_absent = [&](DeviceId device, std::uint16_t queue,
+  using Slot = std::shared_ptr<const DeviceSlot>;
+  const auto unless_absent = [&](DeviceId device, const Slot& slot, std::uint16_t queue,
                                  const std::vector<std::uint16_t>& receives,
                                  std::shared_ptr<TransmitHandover>& through) {
-    if (device != kNoDevice) visit(device, queue, receives, through);
+    if (device != kNoDevice) visit(device, slot, queue, receives, through);
   };
   for (WorkerPort& port : worker.ports) {
-    unless_absent(port.device, port.transmit_queue, port.receive_queues, port.transmit_through);
-    unless_absent(port.twin, port.twin_transmit_queue, port.twin_receive_queues,
+    unless_absent(port.device, port.slot, port.transmit_queue, port.receive_queues,
+                  port.transmit_through);
+    unless_absent(port.twin, nullptr, port.twin_transmit_queue, port.twin_receive_queues,
                   port.twin_transmit_through);
   }
-  unless_absent(worker.host.device, worker.host.transmit_queue, worker.host.receive_queues,
+  unless_absent(worker.host.device, nullptr, worker.host.transmit_queue, worker.host.receive_queues,
                 worker.host.transmit_through);
 }
 
@@ -155,17 +164,17 @@ void for_each_way_out(WorkerConfig& worker, Visitor&& visit) {
 void settle_transmit_queues(std::vector<WorkerConfig>& workers) {
   std::map<std::pair<DeviceId, std::uint16_t>, WorkerConfig*> owners;
   for (WorkerConfig& worker : workers) {
-    for_each_way_out(worker,
-                     [&](DeviceId device, std::uint16_t queue, const auto& receives, auto&) {
-                       if (std::ranges::find(receives, queue) != receives.end())
-                         owners[{device, queue}] = &worker;
-                     });
+    for_each_way_out(worker, [&](DeviceId device, const auto&, std::uint16_t queue,
+                                 const auto& receives, auto&) {
+      if (std::ranges::find(receives, queue) != receives.end()) owners[{device, queue}] = &worker;
+    });
   }
   for (WorkerConfig& worker : workers) {
-    for_each_way_out(worker, [&](DeviceId device, std::uint16_t queue, const auto&, auto& through) {
+    for_each_way_out(worker, [&](DeviceId device, const auto& slot, std::uint16_t queue,
+                                 const auto&, auto& through) {
       const auto owner = owners.try_emplace({device, queue}, &worker).first->second;
       if (owner == &worker) return;
-      through = std::make_shared<TransmitHandover>(device, queue);
+      through = std::make_shared<TransmitHandover>(device, queue, slot);
       owner->sends_for.push_back(through);
     });
   }
@@ -207,10 +216,13 @@ Forwarding::Forwarding(const Config& config, const Devices& devices)
     tables_.ports.set(open.id, {.mac = open.facts().mac,
                                 .mtu = config.ports[open.id.value()].mtu,
                                 .zone = zone_of(config, open.id)});
+    if (open.owns_device() && open.device->is_exchangeable()) {
+      slots_[open.id] = std::make_shared<DeviceSlot>(DeviceId{open.facts().ethdev});
+    }
   }
   std::vector<WorkerConfig> workers;
   for (unsigned i = 0; i < config.dataplane.workers; ++i) {
-    workers.push_back(worker_config(config, devices, i));
+    workers.push_back(worker_config(config, devices, slots_, i));
     workers.back().captures = &captures_;
     workers.back().bfd = bfd_.worker(i, devices.bfd_pool(i));
     for (WorkerPort& port : workers.back().ports) port.bfd_owner = bfd_.owner(port.id);
@@ -220,6 +232,15 @@ Forwarding::Forwarding(const Config& config, const Devices& devices)
   for (WorkerConfig& worker : workers) {
     workers_.push_back(std::make_unique<Worker>(std::move(worker), tables_));
   }
+}
+
+RcuToken Forwarding::take_out(PortId owner) {
+  slots_.at(owner)->empty();
+  return tables_.rcu.start();
+}
+
+void Forwarding::put_in(PortId owner, DeviceId device) {
+  slots_.at(owner)->fill(device);
 }
 
 tl::expected<void, std::string> Forwarding::start() {

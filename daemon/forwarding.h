@@ -1,6 +1,7 @@
 // The data plane of a running router: tables, FIB writer, workers.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -29,6 +30,14 @@ class Forwarding {
   /// Starts the FIB writer and the workers; the error is a sentence.
   [[nodiscard]] tl::expected<void, std::string> start();
 
+  /// From now on workers let go of an exchangeable device, which `owner` has. They have when
+  /// has_let_go() says so of what this returns.
+  [[nodiscard]] RcuToken take_out(PortId owner);
+  /// Any thread.
+  [[nodiscard]] bool has_let_go(RcuToken token) { return tables_.rcu.check(token); }
+  /// Gives workers another in its place, which has as many queues, and is started.
+  void put_in(PortId owner, DeviceId device);
+
   [[nodiscard]] ForwardingTables& tables() { return tables_; }
   [[nodiscard]] const ForwardingTables& tables() const { return tables_; }
   [[nodiscard]] const FibChannel& channel() const { return channel_; }
@@ -43,6 +52,7 @@ class Forwarding {
 
  private:
   ForwardingTables tables_;
+  std::map<PortId, std::shared_ptr<DeviceSlot>> slots_;  ///< of exchangeable devices, by owner
   FibChannel channel_;
   FibClient client_;
   FibWriter writer_;

@@ -14,11 +14,15 @@ constexpr std::array kKept{
                    "links, addresses and neighbors of twins, borrowed interfaces and lm0, which "
                    "change as ports do, and go back to what they were at the end"},
     KeptCapability{CAP_NET_RAW, "CAP_NET_RAW", NeededBy::kEveryRouter,
-                   "flow rules of NICs whose driver asks the kernel for each one (mlx5), and "
-                   "sockets that are bound to a port's interface"},
+                   "flow rules of NICs whose driver asks the kernel for each one (mlx5), sockets "
+                   "that are bound to a port's interface, and those of an af_packet port whose "
+                   "interface is made again"},
     // The driver lets go of the interface at the end by bpf(2).
     KeptCapability{CAP_BPF, "CAP_BPF", NeededBy::kAfXdp,
                    "the program that an AF_XDP port has on its interface goes with it"},
+    // Their driver locks them, and the limit for those who may not is a few of them.
+    KeptCapability{CAP_IPC_LOCK, "CAP_IPC_LOCK", NeededBy::kHomeThread,
+                   "rings of an af_packet port whose interface is made again"},
 };
 
 /// By number, as linux/capability.h has them.
@@ -69,7 +73,7 @@ constexpr std::array<std::string_view, CAP_LAST_CAP + 1> kCapabilityNames{
 }  // namespace
 
 bool is_needed(NeededBy by, const DeviceNeeds& devices) {
-  return by == NeededBy::kEveryRouter || devices.af_xdp;
+  return by == NeededBy::kEveryRouter || (by == NeededBy::kAfXdp && devices.af_xdp);
 }
 
 std::span<const KeptCapability> kept_capabilities() {
@@ -80,6 +84,14 @@ CapabilitySet capabilities_needed(const DeviceNeeds& devices) {
   CapabilitySet set = 0;
   for (const KeptCapability& kept : kKept) {
     if (is_needed(kept.by, devices)) set |= CapabilitySet{1} << kept.number;
+  }
+  return set;
+}
+
+CapabilitySet capabilities_of_home_thread(const DeviceNeeds& devices) {
+  CapabilitySet set = capabilities_needed(devices);
+  for (const KeptCapability& kept : kKept) {
+    if (kept.by == NeededBy::kHomeThread) set |= CapabilitySet{1} << kept.number;
   }
   return set;
 }

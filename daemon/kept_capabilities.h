@@ -24,7 +24,8 @@ struct DeviceNeeds {
 /// What a row of a table of privileges is for.
 enum class NeededBy : std::uint8_t {
   kEveryRouter,
-  kAfXdp,  ///< DeviceNeeds::af_xdp
+  kAfXdp,       ///< DeviceNeeds::af_xdp
+  kHomeThread,  ///< by the one thread that opens devices while the router runs (home_thread.h)
 };
 [[nodiscard]] bool is_needed(NeededBy by, const DeviceNeeds& devices);
 
@@ -40,6 +41,8 @@ struct KeptCapability {
 using CapabilitySet = std::uint64_t;
 
 [[nodiscard]] CapabilitySet capabilities_needed(const DeviceNeeds& devices);
+/// Those, and what the home thread needs besides.
+[[nodiscard]] CapabilitySet capabilities_of_home_thread(const DeviceNeeds& devices);
 
 /// "CAP_NET_ADMIN", in the order of their numbers; one that this program has no name for is
 /// "CAP_41".

@@ -109,16 +109,17 @@ void LinkMonitor::on_kernel_link(const LinkEvent& event) {
     const auto& kernel = port.facts().kernel;
     if (knows_itself(port) || !kernel || kernel->index != event.index) continue;
     changed(port, event.link);
-    if (event.deleted) {
+    if (event.deleted && port.owns_device() && !port.device->is_exchangeable()) {
       log::error("port {}: interface '{}' is gone; restart lastmiled when there is one again",
                  port.name, kernel->name);
     }
   }
+  if (observer_) observer_(event);
 }
 
 void LinkMonitor::poll_drivers() {
   for (OpenPort& port : devices_.ports()) {
-    if (knows_itself(port)) changed(port, port.device->port->link());
+    if (knows_itself(port)) changed(port, port.device->parts->port->link());
   }
 }
 

@@ -2,8 +2,10 @@
 // from the driver itself, by its interrupt where it has one, and by asking it all the time.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <string>
+#include <utility>
 
 #include "controlplane/io/event_loop.h"
 #include "daemon/devices.h"
@@ -30,8 +32,12 @@ class LinkMonitor {
   LinkMonitor(const LinkMonitor&) = delete;
   LinkMonitor& operator=(const LinkMonitor&) = delete;
 
-  /// Delivers the present state of every port. Once, when the control plane has started.
+  /// Delivers the present state of every port, as far as it differs from what is known. When the
+  /// control plane has started, and when a port has got another interface.
   [[nodiscard]] Result<void> refresh();
+  /// Called with each event of an interface of the machine, after it was looked at here; one
+  /// function, or none. It does not call refresh() itself.
+  void observe(std::function<void(const LinkEvent&)> observer) { observer_ = std::move(observer); }
   [[nodiscard]] Link link(PortId port) const;
   [[nodiscard]] LinkWatch watch(PortId port) const;
 
@@ -50,6 +56,7 @@ class LinkMonitor {
   int timer_;  ///< descriptor of a periodic timer; -1: every port is watched by netlink
   std::map<PortId, Link> links_;
   std::map<PortId, LinkWatch> watches_;
+  std::function<void(const LinkEvent&)> observer_;
 };
 
 }  // namespace lastmile

@@ -70,8 +70,8 @@ tl::expected<void, std::string> keep_only(CapabilitySet kept) {
   return {};
 }
 
+/// The caller's threads have their PR_SET_KEEPCAPS.
 tl::expected<void, std::string> become(const Account& account) {
-  if (::prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) != 0) return cannot_drop("capabilities can't be kept");
   // The C library does these for all threads of the process.
   if (::setresgid(account.group, account.group, account.group) != 0 ||
       ::initgroups(account.name.c_str(), account.group) != 0) {
@@ -80,11 +80,40 @@ tl::expected<void, std::string> become(const Account& account) {
   if (::setresuid(account.user, account.user, account.user) != 0) {
     return cannot_drop(fmt::format("to user {}", account.name));
   }
-  ::prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0);
   // Who was root leaves no core behind that others of the new user could read, and none of them
   // may look into its memory: the kernel sees to both, and LeakSanitizer can't do with it.
   if (kLeakSanitizer) ::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
   return {};
+}
+
+using Step = std::function<tl::expected<void, std::string>()>;
+
+/// What the kernel knows of each thread is done on both that keep something.
+tl::expected<void, std::string> on_each_thread(const PrivilegeOptions& options, const Step& step) {
+  tl::expected<void, std::string> there;
+  if (options.home_thread) options.home_thread([&] { there = step(); });
+  return there ? step() : there;
+}
+
+/// To another user on all threads, with a few capabilities on those that keep some.
+tl::expected<void, std::string> become_keeping(const PrivilegeOptions& options,
+                                               const Account& account, CapabilitySet kept) {
+  auto prepared = on_each_thread(options, []() -> tl::expected<void, std::string> {
+    empty_bounding_set();
+    if (::prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) != 0) return cannot_drop("capabilities can't be kept");
+    return {};
+  });
+  if (!prepared) return prepared;
+  if (auto changed = become(account); !changed) return changed;
+  const auto keep = [](CapabilitySet set) {
+    ::prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0);
+    return keep_only(set);
+  };
+  tl::expected<void, std::string> there;
+  if (options.home_thread) {
+    options.home_thread([&] { there = keep(capabilities_of_home_thread(options.devices)); });
+  }
+  return there ? keep(kept) : there;
 }
 
 /// Whom to become; nothing: nobody else, and `why` says why.
@@ -167,16 +196,25 @@ tl::expected<std::string, std::string> drop_privileges(const PrivilegeOptions& o
       hand_over(folder, {.from = 0, .user = (*account)->user, .group = (*account)->group});
     }
     allow_scheduling();
-    empty_bounding_set();
-    if (auto changed = become(**account); !changed) return tl::unexpected(changed.error());
-    if (auto left = keep_only(kept); !left) return tl::unexpected(left.error());
+    if (auto changed = become_keeping(options, **account, kept); !changed) {
+      return tl::unexpected(changed.error());
+    }
     if (::setuid(0) == 0) return tl::unexpected<std::string>("the way back to root is still open");
     done = fmt::format("runs as user {} ({}) with {} and no other capability", (*account)->name,
                        (*account)->user, fmt::join(capability_names(kept), ", "));
+    if (options.home_thread) {
+      const CapabilitySet more = capabilities_of_home_thread(options.devices) & ~kept;
+      done += fmt::format(" (but for {} on the thread that opens devices)",
+                          fmt::join(capability_names(more), ", "));
+    }
   } else {
     done = fmt::format("keeps the user and the capabilities that it has: {}", why);
   }
-  if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return cannot_drop("no new privileges");
+  const auto no_new = on_each_thread(options, []() -> tl::expected<void, std::string> {
+    if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return cannot_drop("no new privileges");
+    return {};
+  });
+  if (!no_new) return tl::unexpected(no_new.error());
   if (options.system.system_calls != SystemCalls::kAny) {
     if (auto set = filter_system_calls(options.system.system_calls, options.devices); !set) {
       return tl::unexpected(set.error());

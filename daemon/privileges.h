@@ -5,14 +5,15 @@
 //
 // Afterwards every thread of the process, also those that DPDK started before, is of that user and
 // of its groups, can't gain privileges by what it runs, and has its system calls filtered
-// (system_calls.h). The calling thread and those that it starts later keep a few capabilities
-// (kept_capabilities.h); DPDK's own helpers keep none, which the kernel sees to when a thread
-// ceases to be root.
+// (system_calls.h). The calling thread, those that it starts later and the one that opens devices
+// (home_thread.h) keep a few capabilities (kept_capabilities.h); DPDK's own helpers keep none,
+// which the kernel sees to when a thread ceases to be root.
 //
 // Without such a user (a lab, a first try) it stays who it was, with its capabilities: to take them
 // from some threads while others of the same process keep them would protect from nothing.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -29,6 +30,9 @@ struct PrivilegeOptions {
   /// Folders that become the user's with all that is in them, as far as they are root's now: what
   /// the router has to change or remove later.
   std::vector<std::string> hand_over;
+  /// Runs a function on the home thread, which keeps something as well, and waits for it; empty:
+  /// there is no such thread.
+  std::function<void(const std::function<void()>&)> home_thread{};
 };
 
 /// What was done, as a line for the log; the error is a sentence. Control thread, once, before it

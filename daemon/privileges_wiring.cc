@@ -45,10 +45,13 @@ std::vector<ThreadPrivileges> threads_of_this_process() {
 tl::expected<void, std::string> leave_root(const Config& config, const std::string& config_path,
                                            const Devices& devices) {
   const uid_t before = ::geteuid();
-  const auto dropped =
-      drop_privileges({.system = config.system,
-                       .devices = needs_of(config),
-                       .hand_over = {kRuntimeDirectory, devices.runtime_directory()}});
+  PrivilegeOptions options{.system = config.system,
+                           .devices = needs_of(config),
+                           .hand_over = {kRuntimeDirectory, devices.runtime_directory()}};
+  if (HomeThread* const home = devices.home_thread()) {
+    options.home_thread = [home](const std::function<void()>& step) { home->run(step); };
+  }
+  const auto dropped = drop_privileges(options);
   if (!dropped) return tl::unexpected(dropped.error());
   log::info("{}", *dropped);
   if (::geteuid() == before) return {};

@@ -41,6 +41,7 @@
 #include "daemon/flow_tracing.h"
 #include "daemon/forwarding.h"
 #include "daemon/link_monitor.h"
+#include "daemon/port_exchange.h"
 #include "daemon/privileges_wiring.h"
 #include "daemon/service_manager.h"
 #include "daemon/show.h"
@@ -123,6 +124,7 @@ struct Router::Parts {
   std::optional<DrainWiring> drain_wiring;
   std::optional<Drain> drain;
   std::unique_ptr<LinkMonitor> links;
+  std::unique_ptr<PortExchange> exchange;
   std::optional<Show> show;
   std::optional<FlowTracing> tracing;
   std::optional<Captures> captures;
@@ -180,6 +182,9 @@ tl::expected<void, std::string> Router::Parts::wire(const Options& options) {
   auto monitor = LinkMonitor::start(loop, *devices);
   if (!monitor) return tl::unexpected(monitor.error().message);
   links = std::move(*monitor);
+  auto exchanging = PortExchange::start({loop, *devices, forwarding, *links, journal});
+  if (!exchanging) return tl::unexpected(exchanging.error().message);
+  exchange = std::move(*exchanging);
 
   threads.emplace(ThreadWatch::Outside{loop, forwarding, journal, manager});
   show.emplace(Show::Sources{config, options.config_path, *devices, forwarding, *control, *links,
@@ -399,7 +404,7 @@ void Router::Parts::reflect_echo(PortId id) {
   for (const IpPrefix& loopback : config.loopbacks) {
     std::visit([&own](const auto& prefix) { own.emplace_back(prefix.address()); }, loopback);
   }
-  port.device->offload->reflect(std::move(neighbors), std::move(own));
+  port.device->parts->offload->reflect(std::move(neighbors), std::move(own));
 }
 
 void Router::Parts::watch_data_plane() {

@@ -52,7 +52,7 @@ std::vector<PortView> Show::ports() const {
     view.link_watch = name_of(from_.links.watch(open.id));
     // Counted once: what the device lost is no VLAN's.
     if (open.owns_device()) {
-      const PortStatistics device = open.device->port->statistics();
+      const PortStatistics device = open.device->statistics();
       view.rx_missed = device.missed;
       view.rx_errors = device.receive_errors;
       view.tx_dropped = device.transmit_errors;
@@ -73,8 +73,9 @@ std::vector<PortView> Show::ports() const {
 std::vector<OffloadView> Show::offload() const {
   std::vector<OffloadView> views;
   for (const OpenPort& open : from_.devices.ports()) {
-    if (!open.owns_device()) continue;
-    OffloadView view = offload_view(open.facts(), open.device->offload->report());
+    // While a device is exchanged there is nothing to tell of it.
+    if (!open.owns_device() || !open.device->parts) continue;
+    OffloadView view = offload_view(open.facts(), open.device->parts->offload->report());
     if (view.priority_queue) {
       view.worker = priority_worker(open.id, from_.config.dataplane.workers);
     }

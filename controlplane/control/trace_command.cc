@@ -94,6 +94,46 @@ tl::expected<std::uint8_t, std::string> protocol_in(const Json& args,
                   text.substr(0, 100), kLast)};
 }
 
+/// A number of a range, if there is one. `what`: "no length of a packet".
+struct NumberRange {
+  std::uint64_t first = 0;
+  std::uint64_t last = 0;
+};
+tl::expected<std::optional<unsigned>, std::string> number_in(const Json& args, const char* name,
+                                                             const char* what,
+                                                             const NumberRange& range) {
+  const std::string text = typed(args, name);
+  if (text.empty()) return std::nullopt;
+  const auto number = config::parse_decimal(text);
+  if (!number || *number < range.first || *number > range.last) {
+    return Fault{fmt::format("{}: \"{}\" is {}; expected one from {} to {}", name,
+                             text.substr(0, 100), what, range.first, range.last)};
+  }
+  return static_cast<unsigned>(*number);
+}
+
+/// How the packet is made, beside its addresses and ports.
+tl::expected<void, std::string> add_shape(const Json& args, TraceRequest& request) {
+  const bool ipv4 = is_ipv4(request.destination);
+  const auto length =
+      number_in(args, "length",
+                ipv4 ? "no length of an IPv4 packet here" : "no length of an IPv6 packet here",
+                {ipv4 ? kShortestTracedIpv4 : kShortestTracedIpv6, kLongestTraced});
+  if (!length) return Fault{length.error()};
+  request.length = *length;
+  const auto hops = number_in(args, "ttl", "no TTL or hop limit", {0, 255});
+  if (!hops) return Fault{hops.error()};
+  request.hops = static_cast<std::uint8_t>(hops->value_or(kTracedHops));
+  const std::string df = typed(args, "df");
+  if (df.empty() || df == "false") return {};
+  if (df != "true") {
+    return Fault{fmt::format("df: \"{}\" is neither true nor false", df.substr(0, 100))};
+  }
+  if (!ipv4) return Fault{"df: IPv6 packets are never cut; expected an IPv4 destination"};
+  request.cutting = Cutting::kForbidden;
+  return {};
+}
+
 Json flow_json(const TraceRequest& flow) {
   const ProtocolName* const known = known_protocol(flow.protocol, flow.destination);
   const bool ports = known != nullptr && known->has_ports;
@@ -102,7 +142,10 @@ Json flow_json(const TraceRequest& flow) {
           {"protocol", known == nullptr ? std::to_string(flow.protocol) : std::string{known->name}},
           {"protocol_number", flow.protocol},
           {"source_port", ports ? Json(flow.source_port) : Json(nullptr)},
-          {"destination_port", ports ? Json(flow.destination_port) : Json(nullptr)}};
+          {"destination_port", ports ? Json(flow.destination_port) : Json(nullptr)},
+          {"length", flow.length ? Json(*flow.length) : Json(nullptr)},
+          {"ttl", flow.hops},
+          {"df", flow.cutting == Cutting::kForbidden}};
 }
 
 Json member_json(const TraceMemberView& member) {
@@ -145,8 +188,10 @@ Json rewrite_json(const TraceRewriteView& rewrite) {
 Json drop_json(const TraceDropView& drop) {
   Json icmp = nullptr;
   if (drop.icmp) {
-    icmp = {
-        {"type", drop.icmp->type}, {"code", drop.icmp->code}, {"from", to_string(drop.icmp->from)}};
+    icmp = {{"type", drop.icmp->type},
+            {"code", drop.icmp->code},
+            {"from", to_string(drop.icmp->from)},
+            {"mtu", drop.icmp->mtu ? Json(*drop.icmp->mtu) : Json(nullptr)}};
   }
   return {{"reason", drop.reason}, {"help", drop.help}, {"icmp", std::move(icmp)}};
 }
@@ -175,6 +220,7 @@ tl::expected<TraceRequest, std::string> trace_request(const Json& args) {
     if (!number) return Fault{number.error()};
     *port = *number;
   }
+  if (auto shaped = add_shape(args, request); !shaped) return Fault{shaped.error()};
   request.ingress = typed(args, "port");
   return request;
 }
@@ -186,9 +232,11 @@ Json to_json(const TraceView& trace) {
   return {{"flow", flow_json(trace.flow)},
           {"ingress", trace.ingress},
           {"side", trace.side},
+          {"ingress_mtu", trace.ingress_mtu},
           {"verdict", trace.verdict},
           {"egress", text(trace.egress)},
           {"mtu", trace.mtu ? Json(*trace.mtu) : Json(nullptr)},
+          {"fragments", trace.fragments != 0 ? Json(trace.fragments) : Json(nullptr)},
           {"prefix", trace.prefix ? Json(to_string(*trace.prefix)) : Json(nullptr)},
           {"current", trace.current},
           {"path", trace.path ? to_json(*trace.path) : Json(nullptr)},
@@ -204,7 +252,7 @@ void add_trace_command(
     std::function<tl::expected<TraceView, std::string>(const TraceRequest&)> trace) {
   table.add({"trace",
              "where a flow would go, and why: the workers' own code is asked",
-             {"source", "destination", "proto", "sport", "dport", "port"},
+             {"source", "destination", "proto", "sport", "dport", "length", "ttl", "df", "port"},
              [trace = std::move(trace)](const Json& args) -> CommandResult {
                const auto request = trace_request(args);
                if (!request) return Fault{request.error()};

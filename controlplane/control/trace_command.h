@@ -9,7 +9,8 @@
 namespace lastmile {
 
 /// {"destination": ADDRESS, "source": ADDRESS, "proto": "udp"|"tcp"|"icmp"|"sctp"|N, "sport": N,
-///  "dport": N, "port": INGRESS}; all but the first may be left out. Numbers may come as text.
+///  "dport": N, "length": N, "ttl": N, "df": true, "port": INGRESS}; all but the first may be left
+/// out. Numbers and true may come as text.
 [[nodiscard]] tl::expected<TraceRequest, std::string> trace_request(const Json& args);
 
 /// Fields are a promise to scripts: added, never renamed (docs/commands.md).

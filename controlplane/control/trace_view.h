@@ -9,6 +9,7 @@
 #include "controlplane/control/views.h"
 #include "dataplane/net/ip.h"
 #include "dataplane/net/mac.h"
+#include "dataplane/trace/flow_trace.h"
 
 namespace lastmile {
 
@@ -19,6 +20,9 @@ struct TraceRequest {
   std::uint8_t protocol = 17;
   std::uint16_t source_port = 0;
   std::uint16_t destination_port = 0;
+  std::optional<unsigned> length;   ///< of the IP packet; nullopt: the shortest
+  std::uint8_t hops = kTracedHops;  ///< TTL or hop limit
+  Cutting cutting = Cutting::kAllowed;
   std::string ingress;  ///< a port's name; empty: the machine's own programs
 };
 
@@ -71,17 +75,20 @@ struct TraceDropView {
     unsigned type = 0;
     unsigned code = 0;
     IpAddress from;
+    std::optional<unsigned> mtu{};  ///< for a packet that was too long
   };
   std::optional<Icmp> icmp;
 };
 
 struct TraceView {
-  TraceRequest flow;    ///< with its source
-  std::string ingress;  ///< the port, or the host interface
-  std::string side;     ///< of the ingress: "uplink", "local", "host"
-  std::string verdict;  ///< "forwarded", "delivered", "waits", "dropped"
-  std::string egress;   ///< the port, the host interface or the kernel's twin; empty: dropped
+  TraceRequest flow;         ///< with its source
+  std::string ingress;       ///< the port, or the host interface
+  std::string side;          ///< of the ingress: "uplink", "local", "host"
+  unsigned ingress_mtu = 0;  ///< longest IP packet that its link is for
+  std::string verdict;       ///< "forwarded", "delivered", "waits", "dropped"
+  std::string egress;        ///< the port, the host interface or the kernel's twin; empty: dropped
   std::optional<unsigned> mtu;     ///< longest IP packet that goes this way uncut
+  unsigned fragments = 0;          ///< that it is cut into; 0: it leaves as it is, or not
   std::optional<IpPrefix> prefix;  ///< the route; nullopt: none, or the packet did not get so far
   bool current = true;             ///< routes and forwarding tables are of one mind
   std::optional<RouteView> path;   ///< that the chosen next hop is of, else the best one

@@ -36,10 +36,23 @@ CaptureTap::CaptureTap(const CaptureBoard* board, WorkerId self, std::span<const
     if (device.value() < by_device_.size()) by_device_[device.value()] = interface;
   };
   for (const WorkerPort& port : ports) {
-    name(port.device, of(port.id));
+    if (port.slot != nullptr) {
+      exchanged_.push_back({port.slot, of(port.id)});
+    } else {
+      name(port.device, of(port.id));
+    }
     name(port.twin, of(port.id));
   }
   name(host.device, kHostInterface);
+}
+
+CaptureInterface CaptureTap::origin(std::uint16_t device) const {
+  // The last one of those that share a device, as in the table.
+  for (auto port = exchanged_.rbegin(); port != exchanged_.rend(); ++port) {
+    if (port->slot->device() == DeviceId{device}) return port->interface;
+  }
+  if (device == kHostSegments.value()) return kHostInterface;
+  return device < by_device_.size() ? by_device_[device] : kRouterItself;
 }
 
 [[gnu::cold]] void CaptureTap::take(CapturePoint point, CaptureInterface at,
@@ -55,9 +68,7 @@ CaptureTap::CaptureTap(const CaptureBoard* board, WorkerId self, std::span<const
 
 [[gnu::cold]] void CaptureTap::take_dropped(const rte_mbuf* packet, DropReason reason) {
   const std::uint64_t now = rte_rdtsc();
-  const CaptureInterface from = packet->port < by_device_.size()        ? by_device_[packet->port]
-                                : packet->port == kHostSegments.value() ? kHostInterface
-                                                                        : kRouterItself;
+  const CaptureInterface from = origin(packet->port);
   for_each(*board_, board_->running(), [&](Capture& capture) {
     if (capture.of != Capture::Of::kDrops) return;
     copy(capture, packet,

@@ -9,7 +9,9 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <span>
+#include <vector>
 
 #include "dataplane/capture/capture_board.h"
 #include "dataplane/capture/capture_point.h"
@@ -56,8 +58,16 @@ class CaptureTap {
 
   const CaptureBoard* const board_;
   const WorkerId self_;
-  /// By ethdev: where a packet came from.
+  /// Where a packet came from, by the ethdev that its buffer names.
+  [[nodiscard]] CaptureInterface origin(std::uint16_t device) const;
+
+  /// By ethdev; but for those that may be exchanged.
   std::array<CaptureInterface, RTE_MAX_ETHPORTS> by_device_{};
+  struct Exchanged {
+    std::shared_ptr<const DeviceSlot> slot;
+    CaptureInterface interface;
+  };
+  std::vector<Exchanged> exchanged_;
 };
 
 }  // namespace lastmile

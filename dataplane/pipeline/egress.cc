@@ -155,6 +155,8 @@ template <class Family>
     case NextHopKind::kBroadcast:
       return exits.drop(leaving.packet, DropReason::kDirectedBroadcast);
     case NextHopKind::kUnreachable:
+      // A route to nowhere is no place of ours: as silent to an uplink as if there were none.
+      if (ingress.is_guarded()) return exits.drop(leaving.packet, DropReason::kUnreachable);
       break;
   }
   refuse<Family>(context, ingress, leaving, DropReason::kUnreachable);

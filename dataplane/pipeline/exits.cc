@@ -20,6 +20,7 @@ Exits::Exits(std::span<const WorkerPort> ports, const WorkerHost& host,
     InterfaceCounters& counted = counters.ports[port.id.value()];
     ports_.push_back(std::make_unique<TransmitBuffer>(
         TransmitQueue{.device = port.device,
+                      .slot = port.slot.get(),
                       .queue = port.transmit_queue,
                       .through = port.transmit_through.get(),
                       .seen_as = CaptureTap::of(port.id),

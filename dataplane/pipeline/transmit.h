@@ -27,6 +27,8 @@ namespace lastmile {
 /// Where a buffer's packets go.
 struct TransmitQueue {
   DeviceId device = kNoDevice;
+  /// Set if the device may be exchanged: then this one's counts. Of the worker's configuration.
+  const DeviceSlot* slot = nullptr;
   std::uint16_t queue = 0;
   /// The queue is another worker's, who sends for us; what it takes over counts as sent. Of the
   /// worker's configuration, which outlives the buffer.
@@ -85,8 +87,6 @@ class TransmitBuffer {
   void flush();
   /// Frees what is left, uncounted: at the end of a worker.
   void discard();
-
-  [[nodiscard]] bool has_device() const { return to_.device != kNoDevice; }
 
  private:
   void add_tags();

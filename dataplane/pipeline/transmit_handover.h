@@ -10,7 +10,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
+#include <utility>
 
 #include "dataplane/update/spsc_ring.h"
 #include "dataplane/worker/port.h"
@@ -24,14 +26,17 @@ class TransmitHandover {
  public:
   static constexpr std::size_t kCapacity = 1024;
 
-  TransmitHandover(DeviceId device, std::uint16_t queue) : device_(device), queue_(queue) {}
+  /// `slot`: as of a port.
+  TransmitHandover(DeviceId device, std::uint16_t queue,
+                   std::shared_ptr<const DeviceSlot> slot = nullptr)
+      : device_(device), queue_(queue), slot_(std::move(slot)) {}
   /// Frees what nobody took. Neither worker runs any more, and the packets' pool lives.
   ~TransmitHandover();
   TransmitHandover(const TransmitHandover&) = delete;
   TransmitHandover& operator=(const TransmitHandover&) = delete;
 
-  /// Where the taker sends them.
-  [[nodiscard]] DeviceId device() const { return device_; }
+  /// Where the taker sends them; until it is quiescent.
+  [[nodiscard]] DeviceId device() const { return slot_ != nullptr ? slot_->device() : device_; }
   [[nodiscard]] std::uint16_t queue() const { return queue_; }
 
   /// The giver: how many were taken over, the first ones; a full ring takes no more.
@@ -43,6 +48,7 @@ class TransmitHandover {
   SpscRing<rte_mbuf*> ring_{kCapacity};
   const DeviceId device_;
   const std::uint16_t queue_;
+  const std::shared_ptr<const DeviceSlot> slot_;  ///< nullptr: the device stays
 };
 
 }  // namespace lastmile

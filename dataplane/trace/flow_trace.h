@@ -15,6 +15,17 @@
 
 namespace lastmile {
 
+/// Lengths that a traced packet may have, its IP header included: room for the header of any
+/// protocol that a stage looks into, and what goes into any device's buffer.
+inline constexpr unsigned kShortestTracedIpv4 = 40;
+inline constexpr unsigned kShortestTracedIpv6 = 60;
+inline constexpr unsigned kLongestTraced = 9600;
+/// TTL or hop limit that traced packets come in with, unless told otherwise.
+inline constexpr std::uint8_t kTracedHops = 64;
+
+/// Whether an IPv4 packet may be cut on its way; one of IPv6 never is.
+enum class Cutting : std::uint8_t { kAllowed, kForbidden };
+
 /// What the packets of a flow have in common.
 struct TracedFlow {
   IpAddress source;
@@ -23,6 +34,9 @@ struct TracedFlow {
   /// Of protocols that have ports (TCP, UDP, SCTP); no others look at them.
   std::uint16_t source_port = 0;
   std::uint16_t destination_port = 0;
+  unsigned length = 0;  ///< of the IP packet; 0: the shortest
+  std::uint8_t hops = kTracedHops;
+  Cutting cutting = Cutting::kAllowed;
 };
 
 /// A next hop that the flow's group may choose.
@@ -71,6 +85,7 @@ struct TracedError {
   IpAddress from;
   std::uint8_t type = 0;  ///< of ICMP (RFC 792) or ICMPv6 (RFC 4443), by the flow's family
   std::uint8_t code = 0;
+  std::optional<unsigned> mtu{};  ///< for one that was too long
 };
 
 /// Where the packet ended.
@@ -88,7 +103,8 @@ struct FlowTrace {
   std::optional<PortId> port;        ///< kSent, kTwin, kWaits
   std::optional<DropReason> drop;    ///< kDropped
   std::optional<PuntClass> punt;     ///< kHost, kTwin
-  std::optional<TracedFrame> frame;  ///< kSent, kHost, kTwin
+  std::optional<TracedFrame> frame;  ///< kSent, kHost, kTwin; the first one
+  unsigned packets = 0;              ///< kSent: 1, or so many fragments
   std::optional<TracedError> error;  ///< kDropped, if its sender is told
   /// Longest IP packet that goes this way uncut: kSent, kHost, kTwin, kWaits.
   std::optional<unsigned> mtu;

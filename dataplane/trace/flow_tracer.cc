@@ -30,9 +30,11 @@
 namespace lastmile {
 namespace {
 
-/// There is one packet at a time, and each gives its buffer back. (DPDK's pools like 2^n - 1.)
-constexpr unsigned kBuffers = 7;
-constexpr std::uint16_t kBufferSize = 512 + RTE_PKTMBUF_HEADROOM;
+/// There is one packet at a time, or the fragments of one, of which no MTU that a port can have
+/// makes more; and each gives its buffer back. (DPDK's pools like 2^n - 1.)
+constexpr unsigned kBuffers = 15;
+constexpr std::uint16_t kBufferSize =
+    kLongestTraced + ethernet::kHeaderSize + VlanTags::kMostBytes + RTE_PKTMBUF_HEADROOM;
 /// The clock of a trace stands still, so all that its speed decides is how full policers are: full.
 constexpr std::uint64_t kCyclesPerSecond = 1'000'000'000;
 
@@ -61,7 +63,8 @@ MacAddress mac_at(const std::uint8_t* bytes) {
   return MacAddress{mac};
 }
 
-TracedFrame frame_of(const rte_mbuf* packet) {
+/// `came_with`: TTL or hop limit.
+TracedFrame frame_of(const rte_mbuf* packet, unsigned came_with) {
   const auto* at = rte_pktmbuf_mtod(packet, const std::uint8_t*);
   TracedFrame frame{.destination = mac_at(at), .source = mac_at(at + ethernet::kSourceOffset)};
   at += ethernet::kTypeOffset;
@@ -73,7 +76,7 @@ TracedFrame frame_of(const rte_mbuf* packet) {
   const std::uint8_t* const header = at + 2;
   const unsigned hops =
       ipv4::version(header) == 4 ? Ipv4Family::hops(header) : Ipv6Family::hops(header);
-  frame.hops_spent = kTracedHops - hops;
+  frame.hops_spent = came_with - hops;
   return frame;
 }
 
@@ -90,8 +93,10 @@ TracedHop hop_of(const ForwardingTables& tables, NextHopId id, TracedHop::Role r
 /// One packet's way. Made for it: what its stages count, hold and police is nobody else's.
 class Passage {
  public:
-  Passage(const WorkerConfig& worker, const ForwardingTables& tables, const WorkerPort* port)
-      : worker_(worker),
+  Passage(const WorkerConfig& worker, const ForwardingTables& tables, const WorkerPort* port,
+          const TracedFlow& flow)
+      : hops_(flow.hops),
+        worker_(worker),
         tables_(tables),
         counters_(tables.next_hops.capacity()),
         context_(tables, worker.ports, worker.host, worker.flow_seed, kCyclesPerSecond, counters_,
@@ -160,26 +165,34 @@ class Passage {
       }
       told.type = message[0];
       told.code = message[1];
+      if (drop_reason() == DropReason::kFragmentationNeeded) told.mtu = load_be32(message + 4);
       rte_pktmbuf_free(error.packet);
     }
   }
 
-  /// True if the packet is in this ring.
+  /// True if the packet is in this ring, or what it was cut into.
   bool took(const std::shared_ptr<TransmitHandover>& ring) {
-    rte_mbuf* packet = nullptr;
-    if (ring == nullptr || ring->take({&packet, 1}) == 0) return false;
-    trace_.frame = frame_of(packet);
-    rte_pktmbuf_free(packet);
-    return true;
+    if (ring == nullptr) return false;
+    for (rte_mbuf* packet = nullptr; ring->take({&packet, 1}) != 0; ++trace_.packets) {
+      if (trace_.packets == 0) trace_.frame = frame_of(packet, hops_);
+      rte_pktmbuf_free(packet);
+    }
+    return trace_.packets != 0;
+  }
+
+  [[nodiscard]] std::optional<DropReason> drop_reason() const {
+    std::optional<DropReason> reason;
+    for (std::size_t i = 0; i < kDropReasonCount; ++i) {
+      if (counters_.drops[i].read() != 0) reason = static_cast<DropReason>(i);
+    }
+    return reason;
   }
 
   void look_at_the_end() {
     for (std::size_t i = 0; i < kPuntClassCount; ++i) {
       if (counters_.punts[i].read() != 0) trace_.punt = static_cast<PuntClass>(i);
     }
-    for (std::size_t i = 0; i < kDropReasonCount; ++i) {
-      if (counters_.drops[i].read() != 0) trace_.drop = static_cast<DropReason>(i);
-    }
+    trace_.drop = drop_reason();
     if (took(worker_.host.transmit_through)) return end(TraceEnd::kHost, worker_.host.mtu);
     for (const WorkerPort& port : worker_.ports) {
       const unsigned mtu = tables_.ports.egress(port.id).mtu;
@@ -199,6 +212,7 @@ class Passage {
     trace_.port = port;
   }
 
+  const unsigned hops_;
   const WorkerConfig& worker_;
   const ForwardingTables& tables_;
   WorkerCounters counters_;
@@ -256,7 +270,7 @@ FlowTrace FlowTracer::trace(const TracedFlow& flow, std::optional<PortId> ingres
   // What leaves the machine's own programs is addressed to the router's end.
   const auto frame = traced_frame(flow, from == nullptr ? worker_.host.router_mac : from->mac);
   // Before the tables are read: it takes longer than all the rest.
-  auto passage = std::make_unique<Passage>(worker_, tables_, from);
+  auto passage = std::make_unique<Passage>(worker_, tables_, from, flow);
   rte_mbuf* const packet = rte_pktmbuf_alloc(buffers_.get());
   if (packet == nullptr) throw std::bad_alloc{};
   std::memcpy(rte_pktmbuf_append(packet, static_cast<std::uint16_t>(frame.size())), frame.data(),

@@ -9,12 +9,9 @@
 
 namespace lastmile {
 
-/// TTL or hop limit that traced packets come in with.
-inline constexpr std::uint8_t kTracedHops = 64;
-
-/// The frame: Ethernet to `station`, the IP header, and so much of what the protocol wants behind
-/// it that every stage finds what it looks for. TCP's is of a connection that is up, ICMP's an echo
-/// request.
+/// The frame: Ethernet to `station`, the IP header, and what the protocol wants behind it, at least
+/// as much that every stage finds what it looks for. TCP's is of a connection that is up, ICMP's an
+/// echo request. `flow.length` is 0 or in the range of its family.
 [[nodiscard]] std::vector<std::uint8_t> traced_frame(const TracedFlow& flow,
                                                      const MacAddress& station);
 

@@ -25,6 +25,7 @@
 #include "dataplane/net/strong_id.h"
 #include "dataplane/net/vlan.h"
 #include "dataplane/worker/admission.h"
+#include "dataplane/worker/device_slot.h"
 
 namespace lastmile {
 
@@ -35,9 +36,6 @@ class TransmitHandover;  // dataplane/pipeline
 /// port's twin and the host interface take one of them.
 inline constexpr unsigned kMaxPorts = 32;
 
-/// An ethdev identifier; kNoDevice where there is none.
-using DeviceId = StrongId<struct DeviceTag, std::uint16_t>;
-inline constexpr DeviceId kNoDevice{0xffff};
 /// The host interface, where no ethdev is its other end but a SegmentQueue for each worker; packets
 /// from there bear it as theirs.
 inline constexpr DeviceId kHostSegments{0xfffe};
@@ -53,6 +51,9 @@ enum class OuterTag : std::uint8_t {
 struct WorkerPort {
   PortId id{};
   DeviceId device = kNoDevice;
+  /// Set where the device may be exchanged while the worker runs: then what is in it counts, and
+  /// `device` is what it began with. One for all workers and for all ports of the device.
+  std::shared_ptr<const DeviceSlot> slot{};
   DeviceId twin = kNoDevice;  ///< kernel interface with the same MAC; kNoDevice: nothing is punted
   MacAddress mac{};
   PortZone zone = PortZone::kUplink;

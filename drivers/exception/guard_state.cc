@@ -46,6 +46,7 @@ json to_json(const GuardState& state) {
           {"interface", state.interface},
           {"namespace", state.network},
           {"index", state.index},
+          {"mac", state.mac ? json(to_string(*state.mac)) : json()},
           {"mtu", state.mtu},
           {"was_up", state.was_up},
           {"took_all_multicast", state.took_all_multicast},
@@ -60,6 +61,10 @@ GuardState from_json(const json& object) {
   state.interface = object.at("interface");
   state.network = object.at("namespace");
   state.index = object.at("index");
+  // The file of an earlier release has none.
+  if (const json mac = object.value("mac", json()); !mac.is_null()) {
+    state.mac = MacAddress::parse(mac.get<std::string>());
+  }
   state.mtu = object.at("mtu");
   state.was_up = object.at("was_up");
   state.took_all_multicast = object.at("took_all_multicast");

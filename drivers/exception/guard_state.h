@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "dataplane/net/mac.h"
 #include "drivers/kernel/address.h"
 #include "drivers/kernel/offloads.h"
 
@@ -16,6 +17,7 @@ struct GuardState {
   std::string interface;
   std::uint64_t network = 0;  ///< cookie of the network namespace that it is in
   unsigned index = 0;
+  std::optional<MacAddress> mac;  ///< only if it was given another
   std::uint32_t mtu = 0;
   bool was_up = false;
   bool took_all_multicast = false;

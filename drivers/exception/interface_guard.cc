@@ -37,6 +37,14 @@ Result<void> take_addresses(Netlink& netlink, const std::string& port, const Gua
   return write_setting(now.interface, {Family::kIpv6, "disable_ipv6", 1});
 }
 
+/// Some drivers take another address only while the interface is down.
+Result<void> give_mac(Netlink& netlink, const LinkInfo& link, const MacAddress& mac) {
+  const auto done = change_link(netlink, link, {.mac = mac});
+  if (done || done.error().code != EBUSY) return done;
+  if (auto down = change_link(netlink, link, {.clear_flags = IFF_UP}); !down) return down;
+  return change_link(netlink, link, {.mac = mac});
+}
+
 void report(const Result<void>& done) {
   if (!done) log::warn("cannot restore: {}", done.error().message);
 }
@@ -57,8 +65,10 @@ Result<void> InterfaceGuard::Restore::interface() {
   if (!same) return {};  // the interface is gone, and what was on it
 
   report(switch_offloads(offloads, state.interface, state.offloads, OffloadState::kOn));
+  if (state.mac && (*link)->mac != *state.mac) report(give_mac(netlink, **link, *state.mac));
   LinkChange change;
   if ((*link)->mtu != state.mtu) change.mtu = state.mtu;
+  if (state.was_up) change.set_flags |= IFF_UP;
   if (!state.took_all_multicast) change.clear_flags |= IFF_ALLMULTI;
   if (!state.was_up) change.clear_flags |= IFF_UP;
   report(change_link(netlink, **link, change));
@@ -78,8 +88,8 @@ InterfaceGuard::Restore::~Restore() {
   if (done) forget_state(state);
 }
 
-Result<InterfaceGuard> InterfaceGuard::create(const std::string& port,
-                                              const std::string& interface) {
+Result<InterfaceGuard> InterfaceGuard::create(const std::string& port, const std::string& interface,
+                                              std::optional<MacAddress> mac) {
   const auto refuse = [&](const DriverError& error) {
     return failure(fmt::format("port {}: {}", port, error.message), error.code);
   };
@@ -96,6 +106,10 @@ Result<InterfaceGuard> InterfaceGuard::create(const std::string& port,
   // A killed instance's file tells what was there before it; what is there now are its leftovers.
   GuardState original = earlier ? std::move(*earlier) : *now;
   original.owner = owner_mark();
+  const auto link = find_link(*netlink, interface);
+  if (!link) return refuse(link.error());
+  const bool other_mac = mac && *link && (*link)->mac != *mac;
+  if (other_mac && !original.mac) original.mac = (*link)->mac;
   auto for_restore = Netlink::open();
   if (!for_restore) return refuse(for_restore.error());
   keep_state(original);
@@ -107,6 +121,9 @@ Result<InterfaceGuard> InterfaceGuard::create(const std::string& port,
   if (auto done = take_addresses(*netlink, port, *now); !done) return refuse(done.error());
   if (auto done = switch_offloads(interface, now->offloads, OffloadState::kOff); !done) {
     return refuse(done.error());
+  }
+  if (other_mac) {
+    if (auto done = give_mac(*netlink, link_of(*now), *mac); !done) return refuse(done.error());
   }
   const LinkChange change{.set_flags = IFF_UP | IFF_ALLMULTI};
   if (auto done = change_link(*netlink, link_of(*now), change); !done) {

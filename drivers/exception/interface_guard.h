@@ -7,6 +7,9 @@
 // the port can use neither partial checksums nor 64 kB frames. It takes all multicast, because with
 // IPv6 off the NIC would filter neighbor discovery out.
 //
+// An interface that takes the place of one that was deleted gets that one's MAC address: it is the
+// port's, and neighbors know it.
+//
 // All of it is undone at the end. What was there is kept in a file meanwhile (guard_state.h), so
 // that an instance that follows a killed one restores the original, not the leftovers.
 #pragma once
@@ -29,8 +32,10 @@ namespace lastmile {
 class InterfaceGuard {
  public:
   /// `port`: the configuration's name, for errors and the log.
+  /// `mac`: what the interface is to have meanwhile; nullopt: its own.
   [[nodiscard]] static Result<InterfaceGuard> create(const std::string& port,
-                                                     const std::string& interface);
+                                                     const std::string& interface,
+                                                     std::optional<MacAddress> mac = std::nullopt);
 
   InterfaceGuard(InterfaceGuard&& other) noexcept = default;
   InterfaceGuard& operator=(InterfaceGuard&& other) noexcept = default;

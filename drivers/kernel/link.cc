@@ -68,16 +68,30 @@ Result<std::optional<LinkInfo>> find_link(Netlink& netlink, const std::string& n
   return found;
 }
 
+Result<bool> has_link(Netlink& netlink, unsigned index) {
+  NetlinkMessage message(RTM_GETLINK, 0);
+  message.header<ifinfomsg>().ifi_index = static_cast<int>(index);
+  bool found = false;
+  const auto done = netlink.query(message, fmt::format("look up interface number {}", index),
+                                  [&](const nlmsghdr&) { found = true; });
+  if (!done && done.error().code != ENODEV) return tl::unexpected(done.error());
+  return found;
+}
+
 Result<void> change_link(Netlink& netlink, const LinkInfo& link, const LinkChange& change) {
   NetlinkMessage message(RTM_NEWLINK, 0);
   auto& header = message.header<ifinfomsg>();
   header.ifi_index = static_cast<int>(link.index);
   header.ifi_flags = change.set_flags;
   header.ifi_change = change.set_flags | change.clear_flags;
+  if (change.mac) message.put(IFLA_ADDRESS, change.mac->bytes());
   if (change.mtu) message.put(IFLA_MTU, *change.mtu);
   if (change.alias) message.put(IFLA_IFALIAS, *change.alias);
   if (change.longest_segment) message.put(IFLA_GSO_MAX_SIZE, *change.longest_segment);
   std::string what = fmt::format("change interface '{}'", link.name);
+  if (change.mac) {
+    what = fmt::format("set MAC address {} on interface '{}'", to_string(*change.mac), link.name);
+  }
   if (change.mtu) what = fmt::format("set MTU {} on interface '{}'", *change.mtu, link.name);
   return netlink.request(message, what);
 }

@@ -32,8 +32,12 @@ struct LinkInfo {
 /// The interface of that name, or nullopt if there is none.
 [[nodiscard]] Result<std::optional<LinkInfo>> find_link(Netlink& netlink, const std::string& name);
 
+/// Whether there is an interface of that number, whatever its name is by now.
+[[nodiscard]] Result<bool> has_link(Netlink& netlink, unsigned index);
+
 /// What to change; members that are not set stay as they are.
 struct LinkChange {
+  std::optional<MacAddress> mac = std::nullopt;
   std::optional<std::uint32_t> mtu = std::nullopt;
   std::optional<std::string> alias = std::nullopt;
   /// Longest segment that the interface is given by those who leave it to cut them.

@@ -251,11 +251,13 @@ Result<Port> Port::open(const PortOptions& options, PacketPools& pools) {
                   EINVAL);
   }
 
-  const auto pool = pools.create(options.name, buffer_count(options),
-                                 buffer_bytes(string, options.mtu), facts.socket);
-  if (!pool) return refuse(pool.error().message, pool.error().code);
-
-  device->pool = *pool;
+  device->pool = options.pool;
+  if (device->pool == nullptr) {
+    const auto pool = pools.create(options.name, buffer_count(options),
+                                   buffer_bytes(string, options.mtu), facts.socket);
+    if (!pool) return refuse(pool.error().message, pool.error().code);
+    device->pool = *pool;
+  }
   device->rx_ring = options.rx_ring;
   device->tx_ring = options.tx_ring;
   if (auto chosen = choose_special_queues(options, *device); !chosen) {

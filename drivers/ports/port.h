@@ -43,6 +43,9 @@ struct PortOptions {
   PriorityQueue priority_queue = PriorityQueue::kNone;
   /// Buffers of this port that others may hold: worker vectors, packets that wait for resolution.
   std::uint32_t spare_buffers = 4096;
+  /// Buffers of a device that this one replaces, of the same options (Port::pool()); nullptr: it
+  /// gets some of its own.
+  rte_mempool* pool = nullptr;
 };
 
 /// How to learn whether the link is up.
@@ -91,6 +94,13 @@ struct PortStatistics {
   std::uint64_t missed = 0;           ///< received, but no descriptor or buffer was free
   std::uint64_t receive_errors = 0;   ///< frames with an error
   std::uint64_t transmit_errors = 0;  ///< frames that could not be sent
+
+  PortStatistics& operator+=(const PortStatistics& more) {
+    missed += more.missed;
+    receive_errors += more.receive_errors;
+    transmit_errors += more.transmit_errors;
+    return *this;
+  }
 };
 
 /// Owns a device from probe to removal. All calls: control thread, except link().
@@ -107,6 +117,8 @@ class Port {
   ~Port() = default;
 
   [[nodiscard]] const DeviceFacts& facts() const { return device_->facts; }
+  /// Its buffers, which outlive it.
+  [[nodiscard]] rte_mempool* pool() const { return device_->pool; }
 
   [[nodiscard]] Result<void> start();
   /// No worker may poll the port any more.

@@ -73,6 +73,7 @@ TEST(Completion, TracesComeInByPorts) {
   EXPECT_EQ(completed({"trace", "10.0.2.2", "--port", ""}), (Words{"up1", "lan"}));
   EXPECT_EQ(completed({"trace", "--proto", "t"}), (Words{"tcp"}));
   EXPECT_EQ(completed({"trace", "--sp"}), (Words{"--sport"}));
+  EXPECT_EQ(completed({"trace", "--le"}), (Words{"--length"}));
 }
 
 TEST(Completion, KnowsThreeShells) {

@@ -90,6 +90,44 @@ TEST(TraceRequest, SaysWhatIsWrong) {
             "sport: protocol 47 has no ports; expected --proto udp, tcp or sctp");
 }
 
+TEST(TraceRequest, APacketHasALengthAndATtl) {
+  const TraceRequest plain = good({{"destination", "10.0.2.2"}});
+  EXPECT_EQ(plain.length, std::nullopt);
+  EXPECT_EQ(plain.hops, 64);
+  EXPECT_EQ(plain.cutting, Cutting::kAllowed);
+  for (const auto& [length, ttl, df] :
+       {std::tuple{Json(1600), Json(1), Json(true)}, {Json("1600"), Json("1"), Json("true")}}) {
+    const TraceRequest request =
+        good({{"destination", "10.0.2.2"}, {"length", length}, {"ttl", ttl}, {"df", df}});
+    EXPECT_EQ(request.length, 1600U);
+    EXPECT_EQ(request.hops, 1);
+    EXPECT_EQ(request.cutting, Cutting::kForbidden);
+  }
+  EXPECT_EQ(good({{"destination", "10.0.2.2"}, {"length", 40}}).length, 40U);
+  EXPECT_EQ(good({{"destination", "2001:db8::2"}, {"length", 9600}}).length, 9600U);
+  EXPECT_EQ(good({{"destination", "2001:db8::2"}, {"ttl", 255}}).hops, 255);
+  EXPECT_EQ(good({{"destination", "2001:db8::2"}, {"ttl", 0}, {"df", false}}).hops, 0);
+
+  const auto with = [](const char* destination, const char* name, const Json& value) {
+    return wrong({{"destination", destination}, {name, value}});
+  };
+  EXPECT_EQ(with("10.0.2.2", "length", 39),
+            "length: \"39\" is no length of an IPv4 packet here; expected one from 40 to 9600");
+  EXPECT_EQ(with("2001:db8::2", "length", "59"),
+            "length: \"59\" is no length of an IPv6 packet here; expected one from 60 to 9600");
+  for (const Json& length : {Json(9601), Json("1k"), Json(-1), Json(1.5)}) {
+    EXPECT_EQ(with("10.0.2.2", "length", length).substr(0, 8), "length: ") << length;
+  }
+  for (const Json& ttl : {Json(256), Json("x"), Json(-1)}) {
+    EXPECT_EQ(with("10.0.2.2", "ttl", ttl).substr(0, 5), "ttl: ") << ttl;
+  }
+  EXPECT_EQ(with("10.0.2.2", "ttl", "256"),
+            "ttl: \"256\" is no TTL or hop limit; expected one from 0 to 255");
+  EXPECT_EQ(with("10.0.2.2", "df", 1), "df: \"1\" is neither true nor false");
+  EXPECT_EQ(with("2001:db8::2", "df", true),
+            "df: IPv6 packets are never cut; expected an IPv4 destination");
+}
+
 TEST(TraceCommand, PassesTheErrorOfTheDaemonOn) {
   CommandTable table;
   add_trace_command(table, [](const TraceRequest& request) -> tl::expected<TraceView, std::string> {
@@ -191,6 +229,38 @@ TEST(TraceText, OfAPacketThatIsDroppedOrWaits) {
             "note     a change of routes is on its way into the forwarding tables\n");
 }
 
+TEST(TraceText, SaysWhatWasAskedOfThePacketAndWhatTheSenderHears) {
+  const Json asked{{"destination", "203.0.113.7"}, {"dport", 53}, {"length", 1600}, {"df", true}};
+  TraceView view = test::fixed_trace(good(asked));
+  const auto first_lines = [&] {
+    const std::string all = text(view);
+    return all.substr(0, all.find("\n\n"));
+  };
+  const std::string flow = "udp 10.0.1.1:0 -> 203.0.113.7:53, 1600 bytes, not to be cut, from ";
+  EXPECT_EQ(first_lines(), flow + "the machine's own programs (lm0)\nforwarded: leaves by up2");
+  EXPECT_EQ(text(view).find("note"), std::string::npos);
+
+  view.verdict = "dropped";
+  view.drop.emplace(TraceDropView{"fragmentation-needed", "too long", {}});
+  view.drop->icmp = {3, 4, *parse_ip_address("10.0.1.1"), 1500};
+  view.ingress_mtu = 1500;
+  EXPECT_EQ(first_lines(), flow +
+                               "the machine's own programs (lm0)\n"
+                               "dropped: fragmentation-needed: too long\n"
+                               "the sender is told by ICMP type 3 code 4, MTU 1500, from 10.0.1.1");
+  EXPECT_NE(text(view).find("note     longer than the MTU of lm0, which is 1500: such a packet "
+                            "hardly gets so far\n"),
+            std::string::npos);
+  EXPECT_EQ(to_json(view).at("drop").at("icmp").at("mtu"), 1500);
+
+  view = test::fixed_trace(good({{"destination", "203.0.113.7"}, {"length", 1600}, {"ttl", 9}}));
+  view.fragments = 2;
+  EXPECT_EQ(first_lines(),
+            "udp 10.0.1.1:0 -> 203.0.113.7:0, 1600 bytes, TTL 9, from the machine's own programs "
+            "(lm0)\nforwarded: leaves by up2 in 2 fragments");
+  EXPECT_EQ(to_json(view).at("fragments"), 2);
+}
+
 TEST(TraceText, SaysHowTheNextHopWasChosen) {
   TraceView view = test::fixed_trace(good({{"destination", "203.0.113.7"}, {"dport", 53}}));
   const auto line = [&](const char* choice) {
@@ -218,6 +288,9 @@ TEST(TraceArguments, HaveOneAddressOrTwo) {
   const auto one = parsed({"trace", "10.0.2.2", "--proto", "tcp", "--dport", "80"});
   ASSERT_TRUE(std::holds_alternative<cli::Invocation>(one));
   EXPECT_EQ(std::get<cli::Invocation>(one).words, (std::vector<std::string>{"10.0.2.2"}));
+  const auto shaped = parsed({"trace", "10.0.2.2", "--length", "1600", "--ttl", "1", "--df"});
+  ASSERT_TRUE(std::holds_alternative<cli::Invocation>(shaped));
+  EXPECT_EQ(std::get<cli::Invocation>(shaped).options.size(), 3U);
   ASSERT_TRUE(std::holds_alternative<cli::Invocation>(parsed({"trace", "10.0.1.1", "10.0.2.2"})));
   EXPECT_EQ(std::get<cli::UsageError>(parsed({"trace"})).message,
             "\"trace\" wants a destination: trace 10.0.2.2, or trace 10.0.1.1 10.0.2.2");

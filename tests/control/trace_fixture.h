@@ -1,5 +1,5 @@
-// Answers to `trace` that are always the same: a flow that leaves by the second of two uplinks, and
-// one that comes in by an uplink and is refused.
+// Answers to `trace` that are always the same: a flow that leaves by the second of two uplinks, one
+// that comes in by an uplink and is refused, and one from the LAN that is too long.
 #pragma once
 
 #include <string>
@@ -29,6 +29,7 @@ inline TraceView fixed_trace(TraceRequest request) {
   view.flow = request;
   view.ingress = request.ingress.empty() ? "lm0" : request.ingress;
   view.side = request.ingress.empty() ? "host" : "uplink";
+  view.ingress_mtu = 9000;
   view.prefix = *parse_ip_prefix("0.0.0.0/0");
   RouteView& path = view.path.emplace();
   path.prefix = *view.prefix;
@@ -46,6 +47,17 @@ inline TraceView fixed_trace(TraceRequest request) {
   group.members = {trace_member(1, "up1", "fe80::5eff:fe10:101", "02:00:5e:10:01:01"),
                    trace_member(2, "up2", "fe80::5eff:fe10:201", "02:00:5e:10:02:01")};
   group.members[1].chosen = true;
+  if (request.ingress == "lan") {
+    view.side = "local";
+    view.ingress_mtu = 1500;
+    view.verdict = "dropped";
+    view.drop.emplace(TraceDropView{
+        "fragmentation-needed",
+        "longer than the egress MTU and may not be fragmented (RFC 1812 5.2.6, RFC 8200 5)",
+        {}});
+    view.drop->icmp = {3, 4, *parse_ip_address("10.0.1.1"), 1500};
+    return view;
+  }
   if (!request.ingress.empty()) {
     view.verdict = "dropped";
     view.drop.emplace(

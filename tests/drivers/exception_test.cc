@@ -25,6 +25,7 @@ using namespace test;
 
 constexpr MacAddress kMac{{0x02, 0x11, 0x22, 0x33, 0x44, 0x55}};
 constexpr MacAddress kPeerMac{{0x02, 0xaa, 0xbb, 0xcc, 0xdd, 0xee}};
+constexpr MacAddress kMulticastMac{{0x01, 0x00, 0x5e, 0x00, 0x00, 0x01}};
 
 // DPDK, pools and the private namespace: what the daemon has before its first port.
 struct World {
@@ -431,6 +432,37 @@ TEST(InterfaceGuard, MissingInterfaceAndInterfaceThatGoesAway) {
       shell("ip link del up1");
     }
     EXPECT_EQ(shell("nft list tables"), "");
+  });
+}
+
+// A veth that was deleted and made again has another address; the port keeps the one that its
+// neighbors know.
+TEST(InterfaceGuard, GivesAnInterfaceThePortsAddressAndTakesItBack) {
+  REQUIRE_ROOT();
+  in_own_world([] {
+    make_addressed_cable();
+    const MacAddress own = mac_of("up1");
+    {
+      const auto guard = InterfaceGuard::create("up1", "up1", kMac);
+      ASSERT_TRUE(guard) << guard.error().message;
+      EXPECT_EQ(mac_of("up1"), kMac);
+      EXPECT_TRUE(contains(shell("ip link show up1"), "state UP"));
+    }
+    EXPECT_EQ(mac_of("up1"), own);
+    expect_as_before();
+    {
+      const auto guard = InterfaceGuard::create("up1", "up1", own);
+      ASSERT_TRUE(guard) << guard.error().message;
+      EXPECT_EQ(mac_of("up1"), own);
+    }
+    EXPECT_EQ(mac_of("up1"), own);
+    const auto refused = InterfaceGuard::create("up1", "up1", kMulticastMac);
+    ASSERT_FALSE(refused);
+    EXPECT_TRUE(
+        contains(refused.error().message, "set MAC address 01:00:5e:00:00:01 on interface 'up1'"))
+        << refused.error().message;
+    EXPECT_EQ(mac_of("up1"), own);
+    expect_as_before();
   });
 }
 

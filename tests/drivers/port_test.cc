@@ -307,6 +307,49 @@ TEST(Port, DeviceIsFreeAgainAfterClosing) {
   });
 }
 
+TEST(Port, TakesTheBuffersOfAnotherWhoseInterfaceIsGone) {
+  REQUIRE_ROOT();
+  in_own_world([] {
+    make_cable("up1", "wire1", 1500);
+    make_cable("up2", "wire2", 1500);
+    const Eal eal = start_eal();
+    PacketPools pools;
+    PortOptions options{.name = "up1", .device = "net_af_packet0,iface=up1"};
+    rte_mempool* buffers = nullptr;
+    std::uint16_t ethdev = 0;
+    {
+      auto port = Port::open(options, pools);
+      ASSERT_TRUE(port) << port.error().message;
+      ASSERT_TRUE(port->start());
+      options.pool = buffers = port->pool();
+      ethdev = port->facts().ethdev;
+      shell("ip link del up1");
+      // Polling it harms nobody, which is what workers do until they have let go.
+      const auto any = [](const Frame&) { return true; };
+      static_cast<void>(count_frames(ethdev, 0, any));
+      EXPECT_EQ(count_frames(ethdev, 0, any), 0U);
+    }
+    EXPECT_EQ(shell("tail -n +2 /proc/net/packet"), "") << "its sockets are closed";
+    EXPECT_EQ(rte_mempool_in_use_count(buffers), 0U);
+    // Meanwhile its number may have become another's.
+    const auto other = Port::open({.name = "up2", .device = "net_af_packet1,iface=up2"}, pools);
+    ASSERT_TRUE(other) << other.error().message;
+    make_cable("up1", "wire1", 1500);
+    auto port = Port::open(options, pools);
+    ASSERT_TRUE(port) << port.error().message;
+    EXPECT_EQ(port->pool(), buffers);
+    EXPECT_NE(port->facts().ethdev, ethdev);
+    ASSERT_TRUE(port->start());
+    const Frame frame = opaque_frame(port->facts().mac, 200, 7);
+    const auto is_it = [&](const Frame& seen) { return seen == frame; };
+    const Wire wire("wire1");
+    wire.send(frame);
+    EXPECT_TRUE(receive_at(port->facts().ethdev, is_it));
+    send_from(port->facts().ethdev, frame);
+    EXPECT_TRUE(wire.receive(is_it));
+  });
+}
+
 // EAL probes PCI devices at its start; here another bus plays their part.
 TEST(Port, TakesADeviceThatIsProbedAlready) {
   REQUIRE_ROOT();

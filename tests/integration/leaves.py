@@ -100,18 +100,23 @@ class LeafLab:
             self.run(node, "sysctl", "-qw", *settings, check=False)
             self.run(node, "ip", "link", "set", "lo", "up")
         for number, leaf in enumerate(self.leaves, 1):
-            subprocess.run(
-                ["ip", "link", "add", f"up{number}", "netns", self.namespace(SERVER), "type", "veth",
-                 "peer", "name", "eth1", "netns", self.namespace(leaf)],
-                check=True,
-            )  # fmt: skip
-            self.run(leaf, "sysctl", "-qw", "net.ipv6.conf.eth1.addr_gen_mode=1")
-            for node, interface in ((SERVER, f"up{number}"), (leaf, "eth1")):
-                self.run(node, "ethtool", "-K", interface, *OFFLOADS, check=False)
-                self.run(node, "ip", "link", "set", interface, "up")
-            self.run(leaf, "ip", "address", "add", f"{LEAF_ADDRESS}/64", "dev", "eth1")
+            self.connect(leaf)
             self.run(leaf, "ip", "address", "add", f"10.9.{number}.1/32", "dev", "lo")
             self.run(leaf, "ip", "address", "add", f"2001:db8:9:{number}::1/128", "dev", "lo")
+
+    def connect(self, leaf: str) -> None:
+        """Makes the link of a leaf; again, if it was deleted."""
+        port = f"up{self.leaves.index(leaf) + 1}"
+        subprocess.run(
+            ["ip", "link", "add", port, "netns", self.namespace(SERVER), "type", "veth",
+             "peer", "name", "eth1", "netns", self.namespace(leaf)],
+            check=True,
+        )  # fmt: skip
+        self.run(leaf, "sysctl", "-qw", "net.ipv6.conf.eth1.addr_gen_mode=1")
+        for node, interface in ((SERVER, port), (leaf, "eth1")):
+            self.run(node, "ethtool", "-K", interface, *OFFLOADS, check=False)
+            self.run(node, "ip", "link", "set", interface, "up")
+        self.run(leaf, "ip", "address", "add", f"{LEAF_ADDRESS}/64", "dev", "eth1")
 
     def config(self, **more) -> dict:
         """A host with all leaves as uplinks. JSON is YAML."""

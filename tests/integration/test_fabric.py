@@ -143,8 +143,19 @@ def test_trace_says_what_happens_instead(lab):
     ipv6 = trace(lab, "2001:db8:9::1", "2001:db8:ffff::1", "--proto", "tcp", "--dport", "80")
     assert (ipv6["verdict"], ipv6["drop"]["reason"], ipv6["prefix"]) == ("dropped", "no-route", None)
     assert lastmile.command(lab, "bms1", "trace", "203.0.113.7").startswith("udp 10.0.1.1:0 -> 203.0.113.7:0, from ")
+    cut = trace(lab, "10.0.2.2", "--length", "9001")
+    assert (cut["verdict"], cut["fragments"], cut["mtu"], cut["ingress_mtu"]) == ("forwarded", 2, 9000, 9000)
+    too_long = trace(lab, "10.0.2.2", "--length", "9001", "--df", "--proto", "tcp")
+    assert too_long["drop"]["reason"] == "fragmentation-needed"
+    assert too_long["drop"]["icmp"] == {"type": 3, "code": 4, "from": "192.0.0.8", "mtu": 9000}
+    assert trace(lab, "10.0.2.2", "--length", "9000", "--df")["fragments"] is None
+    assert trace(lab, "10.0.2.2", "--ttl", "1")["verdict"] == "forwarded", "the machine's own programs are no hop away"
+    to_us = trace(lab, "10.0.2.2", "10.0.1.1", "--port", "up1", "--ttl", "1")
+    assert (to_us["verdict"], to_us["flow"]["ttl"]) == ("delivered", 1)
     binary, socket = str(lastmile.BUILD / "lastmile"), str(lab.folder("bms1") / "lastmile.sock")
     for words, complaint in [
+        (["10.0.2.2", "--length", "20"], 'length: "20" is no length of an IPv4 packet here; expected one from 40 to 9600'),
+        (["10.0.2.2", "--ttl", "300"], 'ttl: "300" is no TTL or hop limit; expected one from 0 to 255'),
         (["10.0.1.1", "2001:db8::1"], "10.0.1.1 and 2001:db8::1 are of different families; expected two of one"),
         (["10.0.2.2", "--port", "up3"], 'no port "up3"; did you mean "up1"?'),
         (["2001:db8::1"], "the router has no address of its own for a flow to 2001:db8::1; expected a source, too"),

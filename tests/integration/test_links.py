@@ -143,6 +143,19 @@ def test_one_session_carries_both_families(links):
         assert pings(links, STACK, ours, source)
 
 
+def test_a_veth_that_is_made_again_is_used_from_the_other_namespace(links):
+    """The interfaces are in the machine's namespace; the router's control thread has left it, for good."""
+    links.run(MACHINE, "ip", "link", "delete", "up1")
+    wait_for("one session less", lambda: lastmile.established(links, MACHINE) == {"up2"}, PATIENCE)
+    run("ip", "link", "add", "s1", "mtu", str(MTU), "netns", links.namespace(LEAF), "type", "veth",
+        "peer", "name", "up1", "netns", links.namespace(MACHINE))  # fmt: skip
+    for node, interface in ((LEAF, "s1"), (MACHINE, "up1")):
+        links.run(node, "ethtool", "-K", interface, *OFFLOADS, check=False)
+        links.run(node, "ip", "link", "set", interface, "up")
+    wait_for("both sessions", lambda: lastmile.established(links, MACHINE) == {"up1", "up2"}, PATIENCE)
+    assert f"mtu {MTU}" in links.run(MACHINE, "ip", "link", "show", "up1"), "the port's"
+
+
 def test_the_machines_own_network_stays_apart(links):
     links_of = {
         node: {line.split()[0].split("@")[0] for line in links.run(node, "ip", "-br", "link").splitlines()}

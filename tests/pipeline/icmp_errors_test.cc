@@ -268,6 +268,13 @@ TEST_F(IcmpErrorsTest, TheGuardSaysNoMoreWhenEveryWayIsDead) {
   expect_only_drops(DropReason::kTransitRefused);
   receive(devices_.up1, from_uplink("203.0.113.9"));
   EXPECT_EQ(drops(DropReason::kNoRoute), 1U);
+  const NextHopId nowhere = next_hop(NextHopKind::kUnreachable);
+  route("198.51.100.0/24", nowhere);
+  route("2001:db8:2::/48", nowhere);
+  receive(devices_.up1, from_uplink("198.51.100.1"));
+  receive(devices_.up1,
+          Packet().eth(kUp1Mac, kLeaf1Mac).ipv6("2001:db8:9::1", "2001:db8:2::1").udp(1, 2));
+  EXPECT_EQ(drops(DropReason::kUnreachable), 2U);
   expect_silence();
   // What it may use it is told of, and who sits on the local side hears everything.
   receive(devices_.up1, from_uplink("10.0.3.3"));

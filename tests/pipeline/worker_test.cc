@@ -157,6 +157,85 @@ TEST_F(WorkerThread, WithoutATransmitQueueAnotherWorkerSends) {
   EXPECT_EQ(after.drops_for(DropReason::kTxFull), 76U);
 }
 
+// The kernel interface under a port has gone, and another is there.
+TEST_F(WorkerThread, ADeviceIsExchangedAndOtherPortsGoOn) {
+  route("0.0.0.0/0", next_hop(NextHopKind::kForward, kUp1, kLeaf1Mac));
+  route("192.168.101.0/24", next_hop(NextHopKind::kForward, kLan, kServerMac));
+  const auto slot = std::make_shared<DeviceSlot>(devices_.up1.id());
+  WorkerConfig mine = config(IdleStrategy::kPoll);
+  mine.ports[0].slot = slot;
+  mine.ports.push_back(WorkerPort{.id = kUp2, .device = devices_.host.id(), .mac = kUp2Mac});
+  WorkerCounters counters{tables_.next_hops.capacity()};
+  WorkerLoop worker{mine, tables_, kCyclesPerSecond, counters, events_};
+  const Packet in = Packet().eth(kUp1Mac, kLeaf1Mac).ipv4("10.0.2.2", "192.168.101.20").udp(1, 2);
+
+  const auto both_ways = [&](TestDevice& up1) {
+    devices_.lan.receive(packet().bytes());
+    EXPECT_EQ(worker.run_once(now_), 1U);
+    EXPECT_EQ(destination_mac(sent(up1)), kLeaf1Mac);
+    devices_.up1_twin.receive(packet().bytes());
+    worker.run_once(now_);
+    sent(up1);
+    up1.receive(in.bytes());
+    EXPECT_EQ(worker.run_once(now_), 1U);
+    EXPECT_EQ(destination_mac(sent(devices_.lan)), kServerMac);
+  };
+  both_ways(devices_.up1);
+
+  slot->empty();
+  devices_.up1.receive(in.bytes());
+  devices_.lan.receive(packet().bytes());
+  EXPECT_EQ(worker.run_once(now_), 1U) << "the LAN's packet alone is received";
+  EXPECT_TRUE(devices_.up1.take_sent().empty());
+  EXPECT_EQ(snapshot(counters).drops_for(DropReason::kTxFull), 1U);
+  devices_.host.receive(
+      Packet().eth(kUp2Mac, kLeaf2Mac).ipv4("10.0.2.2", "192.168.101.20").udp(1, 2).bytes());
+  worker.run_once(now_);
+  EXPECT_EQ(destination_mac(sent(devices_.lan)), kServerMac) << "from the other uplink";
+  devices_.up1.clear();
+
+  slot->fill(devices_.up2.id());
+  both_ways(devices_.up2);
+  const WorkerSnapshot now = snapshot(counters);
+  EXPECT_EQ(now.ports[kUp1.value()].sent_packets, 4U) << "the port's counters go on";
+  EXPECT_EQ(now.ports[kUp1.value()].received_packets, 2U);
+  EXPECT_EQ(now.total_drops(), 1U);
+}
+
+TEST_F(WorkerThread, AfterAGracePeriodNobodyUsesADeviceThatWasTaken) {
+  route("0.0.0.0/0", next_hop(NextHopKind::kForward, kUp1, kLeaf1Mac));
+  const auto slot = std::make_shared<DeviceSlot>(devices_.up1.id());
+  WorkerConfig running = config(IdleStrategy::kPoll);
+  running.ports[0].slot = slot;
+  Worker worker{running, tables_};
+  ASSERT_TRUE(worker.start().has_value());
+  reader_.offline();
+  TestDevice* now = &devices_.up1;
+  TestDevice* next = &devices_.up2;
+  const auto sent_packets = [&] {
+    return snapshot(worker.counters()).ports[kUp1.value()].sent_packets;
+  };
+  for (std::uint64_t round = 1; round <= 100; ++round) {
+    for (int i = 0; i < 8; ++i) devices_.lan.receive(packet().bytes());
+    slot->empty();
+    tables_.rcu.synchronize();
+    now->clear();
+    std::swap(now, next);
+    for (int i = 0; i < 8; ++i) devices_.lan.receive(packet().bytes());
+    wait_until([&] { return snapshot(worker.counters()).packets == round * 16; });
+    EXPECT_TRUE(next->take_sent().empty()) << "of this device the worker has let go";
+    EXPECT_TRUE(now->take_sent().empty()) << "and of this one it knows nothing yet";
+    slot->fill(now->id());
+  }
+  const std::uint64_t before = sent_packets();
+  devices_.lan.receive(packet().bytes());
+  wait_until([&] { return snapshot(worker.counters()).packets == 1601; });
+  worker.stop();
+  EXPECT_EQ(sent_packets(), before + 1);
+  sent(*now);
+  reader_.online();
+}
+
 TEST_F(WorkerThread, SaysWhyItCannotStart) {
   WorkerConfig impossible = config(IdleStrategy::kAdaptive);
   impossible.cpu = 100000;

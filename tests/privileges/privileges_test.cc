@@ -55,6 +55,8 @@ TEST(KeptCapabilities, AreFewAndNamed) {
             (std::vector<std::string>{"CAP_NET_ADMIN", "CAP_NET_RAW"}));
   EXPECT_EQ(capability_names(capabilities_needed({.af_xdp = true})),
             (std::vector<std::string>{"CAP_NET_ADMIN", "CAP_NET_RAW", "CAP_BPF"}));
+  EXPECT_EQ(capability_names(capabilities_of_home_thread({})),
+            (std::vector<std::string>{"CAP_NET_ADMIN", "CAP_NET_RAW", "CAP_IPC_LOCK"}));
   for (const KeptCapability& kept : kept_capabilities()) {
     EXPECT_EQ(capability_names(CapabilitySet{1} << kept.number),
               std::vector<std::string>{std::string{kept.name}});
@@ -108,6 +110,27 @@ TEST_F(Drop, ThreadsThatWereThereKeepNothing) {
               return said;
             }),
             "user 0 no-new filtered");
+}
+
+// It opens devices later, in another network namespace than this thread may be in.
+TEST_F(Drop, TheHomeThreadKeepsWhatOpensDevices) {
+  EXPECT_EQ(in_child([]() -> std::string {
+              test::EarlyThread home;
+              PrivilegeOptions options = to_user(kSomeUser);
+              options.home_thread = [&](const std::function<void()>& step) { home.run(step); };
+              if (auto done = drop_privileges(options); !done) return done.error();
+              std::string said;
+              home.run([&] {
+                said = words(of_this_thread());
+                for (unsigned long number = 0; number <= CAP_LAST_CAP; ++number) {
+                  if (::prctl(PR_CAPBSET_READ, number, 0, 0, 0) != 0) said += " bounding set";
+                }
+                if (::prctl(PR_GET_KEEPCAPS, 0, 0, 0, 0) != 0) said += " keeps on";
+              });
+              return said + "; " + words(of_this_thread());
+            }),
+            fmt::format("user {:x} no-new filtered; user {:x} no-new filtered",
+                        capabilities_of_home_thread({}), capabilities_needed({})));
 }
 
 TEST_F(Drop, NothingIsInheritedAndNothingComesBack) {

@@ -27,6 +27,7 @@ class Trace : public RouterTest {
     std::set<DropReason> drops;  ///< an error that tells the sender may be dropped, too
     bool told = false;           ///< the sender
     Bytes frame;
+    std::size_t frames = 0;
   };
 
   TestDevice& device_of(std::optional<PortId> ingress) {
@@ -63,6 +64,7 @@ class Trace : public RouterTest {
       seen.end = way.end;
       seen.port = way.port;
       seen.frame = frames.front();
+      seen.frames = frames.size();
     }
     if (!seen.end && after.held_packets != before.held_packets) seen.end = TraceEnd::kWaits;
     return seen;
@@ -88,7 +90,8 @@ class Trace : public RouterTest {
     ASSERT_EQ(trace.frame->source, source_mac(seen.frame));
     ASSERT_EQ(trace.frame->ethertype, ethertype_of(seen.frame));
     const std::size_t hops = ethertype_of(seen.frame) == 0x0800 ? 22 : 21;
-    ASSERT_EQ(trace.frame->hops_spent, kTracedHops - seen.frame[hops]);
+    ASSERT_EQ(trace.frame->hops_spent, unsigned{flow.hops} - seen.frame[hops]);
+    ASSERT_EQ(trace.packets, seen.frames);
   }
 
   /// Routes of every kind, to groups of every shape, some of whose next hops are dead.
@@ -162,6 +165,12 @@ class Trace : public RouterTest {
     flow.protocol = kProtocols[below(kProtocols.size())];
     flow.source_port = static_cast<std::uint16_t>(random());
     flow.destination_port = static_cast<std::uint16_t>(random());
+    if (below(4) == 0) {
+      const bool ipv4 = std::holds_alternative<Ipv4Address>(flow.source);
+      flow.length = (ipv4 ? kShortestTracedIpv4 : kShortestTracedIpv6) + below(1800);
+      if (below(2) == 0) flow.cutting = Cutting::kForbidden;
+    }
+    if (below(8) == 0) flow.hops = static_cast<std::uint8_t>(below(3));
     return flow;
   }
 };
@@ -231,6 +240,47 @@ TEST_F(Trace, ExplainsTheChoice) {
   const FlowTrace trace = tracer.trace(flow, std::nullopt);
   EXPECT_EQ(trace.choice->chosen, kNoLiveNextHop);
   EXPECT_EQ(trace.drop, DropReason::kNoneAlive);
+}
+
+TEST_F(Trace, SaysWhatBecomesOfLongPacketsAndOfThoseThatExpire) {
+  restart(TransitPolicy::kAllow, kOwn);
+  route("10.0.2.2/32", next_hop(NextHopKind::kForward, kUp1, kLeaf1Mac));
+  route("2001:db8:2::/48", next_hop(NextHopKind::kForward, kUp1, kLeaf1Mac));
+  FlowTracer tracer{config_, tables_};
+  TracedFlow flow{.source = ip4("192.168.1.1"), .destination = ip4("10.0.2.2")};
+  const auto ask = [&] { return tracer.trace(flow, kLan); };
+  flow.length = 1500;
+  EXPECT_EQ(ask().packets, 1U);
+  flow.length = 1501;
+  EXPECT_EQ(ask().packets, 2U);
+  flow.length = kLongestTraced;
+  EXPECT_EQ(ask().packets, 7U);
+  EXPECT_EQ(ask().frame->hops_spent, 1U);
+  flow.cutting = Cutting::kForbidden;
+  EXPECT_EQ(ask().drop, DropReason::kFragmentationNeeded);
+  ASSERT_TRUE(ask().error);
+  EXPECT_EQ(ask().error->type, 3);
+  EXPECT_EQ(ask().error->code, 4);
+  EXPECT_EQ(ask().error->mtu, 1500U);
+  flow.hops = 1;
+  EXPECT_EQ(ask().drop, DropReason::kTtlExpired) << "comes first";
+  EXPECT_EQ(ask().error->type, 11);
+  EXPECT_EQ(ask().error->mtu, std::nullopt);
+  flow.length = 0;
+  flow.hops = 2;
+  EXPECT_EQ(ask().end, TraceEnd::kSent);
+  flow.hops = 0;
+  EXPECT_EQ(tracer.trace(flow, std::nullopt).drop, DropReason::kTtlExpired);
+  flow.hops = 1;
+  EXPECT_EQ(tracer.trace(flow, std::nullopt).end, TraceEnd::kSent) << "no hop away";
+
+  flow = {.source = ip6("2001:db8:99::1"), .destination = ip6("2001:db8:2::1")};
+  flow.length = 1500;
+  EXPECT_EQ(ask().end, TraceEnd::kSent);
+  flow.length = 1501;
+  EXPECT_EQ(ask().drop, DropReason::kFragmentationNeeded);
+  EXPECT_EQ(ask().error->type, 2);
+  EXPECT_EQ(ask().error->mtu, 1500U);
 }
 
 TEST_F(Trace, LeavesNoMark) {
