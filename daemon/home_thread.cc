@@ -3,6 +3,7 @@
 #include <pthread.h>
 
 #include <csignal>
+#include <exception>
 #include <future>
 #include <utility>
 
@@ -29,10 +30,14 @@ void HomeThread::post(Errand errand) {
 void HomeThread::run(const Errand& errand) {
   std::promise<void> done;
   post([&] {
-    errand();
-    done.set_value();
+    try {
+      errand();
+      done.set_value();
+    } catch (...) {
+      done.set_exception(std::current_exception());
+    }
   });
-  done.get_future().wait();
+  done.get_future().get();
 }
 
 void HomeThread::end() {

@@ -31,7 +31,7 @@ class HomeThread {
 
   /// One after the other, in this order. They don't throw.
   void post(Errand errand);
-  /// Posts it, and waits until it is done. Not after end().
+  /// Posts it, and waits until it is done; what it throws is thrown here. Not after end().
   void run(const Errand& errand);
   /// Waits for the errand in hand; those behind it are forgotten.
   void end();

@@ -133,9 +133,7 @@ std::string manual(const CLI::App& app) {
   return page.text();
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
+int parse_and_run(int argc, char** argv) {
   CLI::App app{
       "The Lastmile router: forwards packets with DPDK and speaks BGP to the top-of-rack leaves. "
       "Runs in the foreground until SIGINT, SIGTERM or SIGHUP."};
@@ -169,15 +167,21 @@ int main(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? kOk : kUsage;
   }
+  if (replay_option->count() != 0) {
+    return start_log(arguments.log_level) ? replay(arguments.replay) : kUsage;
+  }
+  if (config->count() == 0) {
+    std::fprintf(stderr, "lastmiled: CONFIG is required; see lastmiled --help\n");
+    return kUsage;
+  }
+  return run(arguments);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
   try {
-    if (replay_option->count() != 0) {
-      return start_log(arguments.log_level) ? replay(arguments.replay) : kUsage;
-    }
-    if (config->count() == 0) {
-      std::fprintf(stderr, "lastmiled: CONFIG is required; see lastmiled --help\n");
-      return kUsage;
-    }
-    return run(arguments);
+    return parse_and_run(argc, argv);
   } catch (const std::bad_alloc&) {
     std::fputs("lastmiled: not enough memory\n", stderr);
     return kFailed;

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <chrono>
 #include <cstring>
+#include <new>
 #include <optional>
 #include <thread>
 #include <utility>
@@ -32,6 +33,15 @@ std::string difference(const DeviceFacts& before, const DeviceFacts& now) {
   }
   if (now.mac != before.mac) return fmt::format("it keeps its MAC address {}", now.mac);
   return {};
+}
+
+/// A router that runs does without the port rather than end, and tries again.
+Result<DeviceParts> reopened(const DeviceOrder& order, PacketPools& pools) {
+  try {
+    return open_parts(order, pools);
+  } catch (const std::bad_alloc&) {
+    return failure("not enough memory", ENOMEM);
+  }
 }
 
 }  // namespace
@@ -83,7 +93,7 @@ void PortExchange::exchange(PortId owner) {
   parts_.devices.home_thread()->post([this, owner, taken, old, order = device.order] {
     while (!parts_.forwarding.has_let_go(taken)) std::this_thread::sleep_for(kGraceStep);
     old->reset();
-    auto opened = std::make_shared<Result<DeviceParts>>(open_parts(order, parts_.devices.pools()));
+    auto opened = std::make_shared<Result<DeviceParts>>(reopened(order, parts_.devices.pools()));
     parts_.loop.post([this, owner, opened] { finish(owner, std::move(*opened)); });
   });
 }
