@@ -6,6 +6,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <future>
 #include <thread>
 
 namespace lastmile {
@@ -30,17 +31,16 @@ Result<PrivateNamespace> PrivateNamespace::create() {
 }
 
 Result<void> PrivateNamespace::run_inside(const std::function<Result<void>()>& work) const {
-  Result<void> result;
-  std::thread([&] {
+  // A thread of its own, which ends in that namespace; what `work` throws is thrown here.
+  const auto inside = [&]() -> Result<void> {
     if (::setns(fd_.get(), CLONE_NEWNET) < 0) {
       const int code = errno;
-      result = failure(
+      return failure(
           fmt::format("cannot enter the private network namespace: {}", std::strerror(code)), code);
-      return;
     }
-    result = work();
-  }).join();
-  return result;
+    return work();
+  };
+  return std::async(std::launch::async, inside).get();
 }
 
 }  // namespace lastmile
