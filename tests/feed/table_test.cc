@@ -148,6 +148,22 @@ std::uint32_t origin_of(const Table& table, const char* prefix) {
   return 0;
 }
 
+TEST(Mrt, IsReadFromAFile) {
+  const std::string path = testing::TempDir() + "sample.mrt";
+  const auto dump = sample_dump();
+  {
+    std::ofstream file{path, std::ios::binary};
+    file.write(reinterpret_cast<const char*>(dump.data()),
+               static_cast<std::streamsize>(dump.size()));
+  }
+  const auto table = read_mrt(path, std::nullopt, kAnyNumber);
+  std::remove(path.c_str());
+  ASSERT_TRUE(table) << table.error();
+  EXPECT_EQ(table->routes.size(),
+            parse_mrt(sample_dump(), std::nullopt, kAnyNumber, "dump")->routes.size());
+  EXPECT_EQ(read_mrt("/nonexistent", std::nullopt, kAnyNumber).error(), "/nonexistent: can't open");
+}
+
 TEST(Mrt, ReadsBothFamiliesOfThePeerAskedFor) {
   const auto first = parse_mrt(sample_dump(), std::nullopt, kAnyNumber, "dump");
   ASSERT_TRUE(first) << first.error();
