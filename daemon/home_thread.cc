@@ -2,20 +2,15 @@
 
 #include <pthread.h>
 
-#include <csignal>
-#include <exception>
 #include <future>
 #include <utility>
+
+#include "controlplane/io/quiet_thread.h"
 
 namespace lastmile {
 
 HomeThread::HomeThread() {
-  // Signals are for the control thread.
-  sigset_t all, before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  thread_ = std::thread{[this] { work(); }};
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  thread_ = quiet_thread([this] { work(); });
   pthread_setname_np(thread_.native_handle(), "lm-home");
 }
 
@@ -28,16 +23,9 @@ void HomeThread::post(Errand errand) {
 }
 
 void HomeThread::run(const Errand& errand) {
-  std::promise<void> done;
-  post([&] {
-    try {
-      errand();
-      done.set_value();
-    } catch (...) {
-      done.set_exception(std::current_exception());
-    }
-  });
-  done.get_future().get();
+  std::packaged_task<void()> task{errand};
+  post([&] { task(); });
+  task.get_future().get();
 }
 
 void HomeThread::end() {

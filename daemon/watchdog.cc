@@ -2,8 +2,9 @@
 
 #include <pthread.h>
 
-#include <csignal>
 #include <utility>
+
+#include "controlplane/io/quiet_thread.h"
 
 namespace lastmile {
 
@@ -24,12 +25,7 @@ void Watchdog::watch(std::string thread, ProgressMonitor::Pulse pulse) {
 }
 
 void Watchdog::start() {
-  // Signals are for others: with net_tap each packet is one.
-  sigset_t all, before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  thread_ = std::thread{[this] { run(); }};
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  thread_ = quiet_thread([this] { run(); });
   pthread_setname_np(thread_.native_handle(), "lm-watchdog");
 }
 

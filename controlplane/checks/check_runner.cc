@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 #include <pthread.h>
-#include <signal.h>
 
 #include <algorithm>
 #include <list>
@@ -14,6 +13,7 @@
 
 #include "controlplane/checks/attempt.h"
 #include "controlplane/checks/http_request.h"
+#include "controlplane/io/quiet_thread.h"
 
 namespace lastmile {
 namespace {
@@ -49,12 +49,7 @@ class CheckRunner::Impl {
     static const CurlLibrary library;
     multi_ = curl_multi_init();
     if (multi_ == nullptr) throw std::bad_alloc{};
-    // Signals are for the control thread; the thread inherits the mask.
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    thread_ = std::thread{[this] { run(); }};
-    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    thread_ = quiet_thread([this] { run(); });
     pthread_setname_np(thread_.native_handle(), "lm-checks");
   }
 

@@ -6,11 +6,11 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <csignal>
 #include <cstdio>
 #include <cstring>
 #include <utility>
 
+#include "controlplane/io/quiet_thread.h"
 #include "logging/log.h"
 
 namespace lastmile::record {
@@ -36,12 +36,7 @@ tl::expected<std::unique_ptr<RecordingFile>, std::string> RecordingFile::create(
 RecordingFile::RecordingFile(std::string path, int fd, std::size_t buffer)
     : path_(std::move(path)), fd_(fd), buffer_(buffer) {
   waiting_.push_back(first_line());
-  // Signals are the control thread's.
-  sigset_t all, before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  writer_ = std::thread{[this] { write_loop(); }};
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  writer_ = quiet_thread([this] { write_loop(); });
 }
 
 RecordingFile::~RecordingFile() {
