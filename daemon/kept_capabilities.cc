@@ -70,6 +70,15 @@ constexpr std::array<std::string_view, CAP_LAST_CAP + 1> kCapabilityNames{
     "CAP_CHECKPOINT_RESTORE",
 };
 
+template <class Wanted>
+CapabilitySet set_of(Wanted wanted) {
+  CapabilitySet set = 0;
+  for (const KeptCapability& kept : kKept) {
+    if (wanted(kept.by)) set |= CapabilitySet{1} << kept.number;
+  }
+  return set;
+}
+
 }  // namespace
 
 bool is_needed(NeededBy by, const DeviceNeeds& devices) {
@@ -81,19 +90,12 @@ std::span<const KeptCapability> kept_capabilities() {
 }
 
 CapabilitySet capabilities_needed(const DeviceNeeds& devices) {
-  CapabilitySet set = 0;
-  for (const KeptCapability& kept : kKept) {
-    if (is_needed(kept.by, devices)) set |= CapabilitySet{1} << kept.number;
-  }
-  return set;
+  return set_of([&](NeededBy by) { return is_needed(by, devices); });
 }
 
 CapabilitySet capabilities_of_home_thread(const DeviceNeeds& devices) {
-  CapabilitySet set = capabilities_needed(devices);
-  for (const KeptCapability& kept : kKept) {
-    if (kept.by == NeededBy::kHomeThread) set |= CapabilitySet{1} << kept.number;
-  }
-  return set;
+  return capabilities_needed(devices) |
+         set_of([](NeededBy by) { return by == NeededBy::kHomeThread; });
 }
 
 std::vector<std::string> capability_names(CapabilitySet set) {

@@ -88,10 +88,16 @@ tl::expected<void, std::string> become(const Account& account) {
 
 using Step = std::function<tl::expected<void, std::string>()>;
 
+/// On the home thread, if there is one.
+tl::expected<void, std::string> on_home_thread(const PrivilegeOptions& options, const Step& step) {
+  tl::expected<void, std::string> done;
+  if (options.home_thread) options.home_thread([&] { done = step(); });
+  return done;
+}
+
 /// What the kernel knows of each thread is done on both that keep something.
 tl::expected<void, std::string> on_each_thread(const PrivilegeOptions& options, const Step& step) {
-  tl::expected<void, std::string> there;
-  if (options.home_thread) options.home_thread([&] { there = step(); });
+  auto there = on_home_thread(options, step);
   return there ? step() : there;
 }
 
@@ -109,10 +115,8 @@ tl::expected<void, std::string> become_keeping(const PrivilegeOptions& options,
     ::prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0);
     return keep_only(set);
   };
-  tl::expected<void, std::string> there;
-  if (options.home_thread) {
-    options.home_thread([&] { there = keep(capabilities_of_home_thread(options.devices)); });
-  }
+  auto there =
+      on_home_thread(options, [&] { return keep(capabilities_of_home_thread(options.devices)); });
   return there ? keep(kept) : there;
 }
 
