@@ -15,7 +15,6 @@ constexpr std::size_t kTransportSize = 20;
 static_assert(kShortestTracedIpv4 == ipv4::kHeaderSize + kTransportSize);
 static_assert(kShortestTracedIpv6 == ipv6::kHeaderSize + kTransportSize);
 constexpr std::uint8_t kEchoRequest = 8, kEchoRequestIpv6 = 128;
-constexpr std::size_t kTcpDataOffset = 12;
 constexpr std::uint8_t kFiveWords = 5 << 4;
 
 void write_ipv4(std::uint8_t* header, const TracedFlow& flow, std::size_t length) {
@@ -49,7 +48,7 @@ void write_transport(std::uint8_t* header, const TracedFlow& flow, std::size_t l
   }
   switch (flow.protocol) {
     case protocol::kTcp:
-      header[kTcpDataOffset] = kFiveWords;
+      header[tcp::kDataOffset] = kFiveWords;
       header[tcp::kFlags] = tcp::kAck;
       break;
     case protocol::kUdp:

@@ -31,16 +31,20 @@ constexpr std::string_view kAfXdp = "net_af_xdp";
 // Its driver wants as many receive queues as transmit queues.
 constexpr std::string_view kTap = "net_tap";
 
-constexpr std::uint32_t kSmallestBuffer = 2048;
-constexpr std::uint32_t kLinkLayerOverhead = RTE_ETHER_HDR_LEN + 2 * RTE_VLAN_HLEN;
-
 std::string explain(int code) {
   return rte_strerror(code < 0 ? -code : code);
 }
 
-// Bytes a buffer must hold for one frame.
+// Bytes of a buffer that a whole frame fits in.
+std::uint32_t frame_bytes(std::uint16_t mtu) {
+  constexpr std::uint32_t kSmallest = 2048;
+  constexpr std::uint32_t kLinkLayerOverhead = RTE_ETHER_HDR_LEN + 2 * RTE_VLAN_HLEN;
+  return std::max(kSmallest, mtu + kLinkLayerOverhead);
+}
+
+// Bytes a buffer must hold for what the device puts into one.
 std::uint32_t buffer_bytes(const DeviceString& device, std::uint16_t mtu) {
-  std::uint32_t bytes = std::max(kSmallestBuffer, mtu + kLinkLayerOverhead);
+  std::uint32_t bytes = frame_bytes(mtu);
   if (device.is(kAfPacket)) {
     std::uint32_t frame = packet_ring_for(mtu).frame_size;
     if (const auto given = device.argument("framesz")) {
@@ -421,8 +425,7 @@ PortStatistics Port::statistics() const {
 }
 
 Result<rte_mempool*> Port::make_pool(const PortOptions& options, PacketPools& pools) {
-  return pools.create(options.name, buffer_count(options),
-                      std::max(kSmallestBuffer, options.mtu + kLinkLayerOverhead), SOCKET_ID_ANY);
+  return pools.create(options.name, buffer_count(options), frame_bytes(options.mtu), SOCKET_ID_ANY);
 }
 
 std::size_t Port::memory_bytes(const PortOptions& options, MemoryPages pages) {
