@@ -10,11 +10,11 @@
 #include <optional>
 
 #include "dataplane/net/format.h"
-#include "drivers/eal/eal.h"
 #include "drivers/exception/host_interface.h"
 #include "drivers/exception/interface_guard.h"
 #include "drivers/exception/twin.h"
 #include "drivers/kernel/namespace_stay.h"
+#include "tests/drivers/driver_world.h"
 #include "tests/drivers/isolated.h"
 #include "tests/drivers/wire.h"
 
@@ -27,24 +27,11 @@ constexpr MacAddress kMac{{0x02, 0x11, 0x22, 0x33, 0x44, 0x55}};
 constexpr MacAddress kPeerMac{{0x02, 0xaa, 0xbb, 0xcc, 0xdd, 0xee}};
 constexpr MacAddress kMulticastMac{{0x01, 0x00, 0x5e, 0x00, 0x00, 0x01}};
 
-// DPDK, pools and the private namespace: what the daemon has before its first port.
-struct World {
-  World()
-      : eal(value(Eal::start(
-            {.name = "lmdrv", .memory_bytes = 256U << 20, .hugepages = HugepageUse::kNever}))),
-        far_side(value(PrivateNamespace::create())) {}
+struct World : DriverWorld {
+  World() : DriverWorld("lmdrv") {}
 
-  template <class T>
-  static T value(Result<T> result) {
-    if (!result) throw std::runtime_error(result.error().message);
-    return std::move(*result);
-  }
   Twin twin(const TwinOptions& options) { return value(Twin::create(options, far_side, pools)); }
   HostInterface host() { return value(HostInterface::create({}, far_side, pools)); }
-
-  Eal eal;
-  PrivateNamespace far_side;
-  PacketPools pools;
 };
 
 bool contains(const std::string& text, const std::string& part) {

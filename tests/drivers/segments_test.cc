@@ -17,8 +17,8 @@
 #include <thread>
 
 #include "dataplane/segments/split.h"
-#include "drivers/eal/eal.h"
 #include "drivers/exception/host_interface.h"
+#include "tests/drivers/driver_world.h"
 #include "tests/drivers/isolated.h"
 #include "tests/drivers/wire.h"
 #include "tests/segments/tcp_frame.h"
@@ -97,17 +97,9 @@ TEST(Segments, AreCutAsTheKernelCutsThem) {
   });
 }
 
-struct World {
-  World()
-      : eal(value(Eal::start(
-            {.name = "lmseg", .memory_bytes = 256U << 20, .hugepages = HugepageUse::kNever}))),
-        far_side(value(PrivateNamespace::create())) {}
+struct World : DriverWorld {
+  World() : DriverWorld("lmseg") {}
 
-  template <class T>
-  static T value(Result<T> result) {
-    if (!result) throw std::runtime_error(result.error().message);
-    return std::move(*result);
-  }
   HostInterface host(std::uint16_t queues) {
     auto made = value(
         HostInterface::create({.queues = queues, .far_end = FarEnd::kSegments}, far_side, pools));
@@ -116,10 +108,6 @@ struct World {
     }
     return made;
   }
-
-  Eal eal;
-  PrivateNamespace far_side;
-  PacketPools pools;
 };
 
 /// Sends packets back where they came from, as if another host had sent them: addresses change
