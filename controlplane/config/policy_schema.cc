@@ -1,6 +1,8 @@
 #include "controlplane/config/policy_schema.h"
 
 #include "controlplane/bgp/wire/message.h"
+#include "controlplane/config/address_types.h"
+#include "controlplane/config/name_types.h"
 #include "controlplane/config/policy_types.h"
 
 namespace lastmile::config {

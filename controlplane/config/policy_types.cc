@@ -4,12 +4,10 @@
 
 #include <array>
 
+#include "controlplane/config/address_types.h"
+
 namespace lastmile::config {
 namespace {
-
-tl::unexpected<Fault> bad(std::string wrong, std::string expected = {}) {
-  return tl::unexpected(Fault{std::move(wrong), std::move(expected)});
-}
 
 /// The words of a text that are separated by `separator`; runs of blanks are one.
 std::vector<std::string_view> words_of(std::string_view text, char separator) {
@@ -74,7 +72,7 @@ Type<policy::PrefixRange> prefix_range() {
           [whole = prefix()](std::string_view text,
                              const Scope& scope) -> tl::expected<policy::PrefixRange, Fault> {
             const auto words = words_of(text, ' ');
-            if (words.empty()) return bad("is empty");
+            if (words.empty()) return fault("is empty");
             auto read = whole.read(words[0], scope);
             if (!read) return tl::unexpected(std::move(read.error()));
             const auto [length, bits] = std::visit(
@@ -87,19 +85,19 @@ Type<policy::PrefixRange> prefix_range() {
             for (std::size_t i = 1; i < words.size(); i += 2) {
               auto& bound = words[i] == "ge" ? least : most;
               if ((words[i] != "ge" && words[i] != "le") || bound || i + 1 >= words.size()) {
-                return bad("is no prefix with \"ge N\" and \"le N\"");
+                return fault("is no prefix with \"ge N\" and \"le N\"");
               }
               const auto value = number_below(words[i + 1], bits + 1);
               if (!value || *value < length) {
-                return bad(fmt::format("has a length behind {} that is out of range", words[i]),
-                           fmt::format("expected {} to {}", length, bits));
+                return fault(fmt::format("has a length behind {} that is out of range", words[i]),
+                             fmt::format("expected {} to {}", length, bits));
               }
               bound = *value;
             }
             // As everywhere: "ge" alone means up to a whole address.
             const unsigned from = least.value_or(length);
             const unsigned to = most.value_or(least ? bits : length);
-            if (from > to) return bad("matches nothing", "expected ge to be at most le");
+            if (from > to) return fault("matches nothing", "expected ge to be at most le");
             return policy::PrefixRange{*read, static_cast<std::uint8_t>(from),
                                        static_cast<std::uint8_t>(to)};
           }};
@@ -109,7 +107,7 @@ Type<policy::AsPathPattern> as_path_pattern() {
   return {"a pattern such as \"^65001 .* 64512$\"",
           [](std::string_view text, const Scope&) -> tl::expected<policy::AsPathPattern, Fault> {
             auto pattern = policy::AsPathPattern::parse(text);
-            if (!pattern) return bad(pattern.error());
+            if (!pattern) return fault(pattern.error());
             return *pattern;
           }};
 }
@@ -124,7 +122,7 @@ Type<bgp::Community> community() {
               const auto low = number_below(parts[1], kTwoOctets);
               if (high && low) return bgp::Community{*high << 16 | *low};
             }
-            return bad("is not a community");
+            return fault("is not a community");
           }};
 }
 
@@ -139,7 +137,7 @@ Type<bgp::LargeCommunity> large_community() {
                 return bgp::LargeCommunity{*values[0], *values[1], *values[2]};
               }
             }
-            return bad("is not a large community");
+            return fault("is not a large community");
           }};
 }
 
@@ -154,7 +152,7 @@ Type<bgp::ExtendedCommunity> extended_community() {
               const std::uint64_t subtype = parts[0] == "rt" ? 0x02 : 0x03;
               if (const auto target = read_target(subtype, parts[1], parts[2])) return *target;
             }
-            return bad("is not an extended community");
+            return fault("is not an extended community");
           }};
 }
 

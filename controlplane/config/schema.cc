@@ -2,8 +2,14 @@
 // After a change run `ninja -C build configuration-reference`, which writes docs/configuration.md.
 
 #include "controlplane/config/schema.h"
+
+#include "controlplane/config/address_types.h"
+#include "controlplane/config/asn_types.h"
+#include "controlplane/config/listener_types.h"
+#include "controlplane/config/name_types.h"
 #include "controlplane/config/policy_schema.h"
 #include "controlplane/config/service_schema.h"
+#include "controlplane/config/time_types.h"
 
 namespace lastmile::config {
 namespace {

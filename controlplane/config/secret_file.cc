@@ -17,13 +17,9 @@ namespace {
 
 constexpr std::size_t kLongestPassword = 80;  // TCP_MD5SIG_MAXKEYLEN
 
-tl::unexpected<Fault> refused(std::string wrong, std::string expected) {
-  return tl::unexpected(Fault{std::move(wrong), std::move(expected)});
-}
-
 tl::unexpected<Fault> cannot(const char* what) {
-  return refused(fmt::format("can't be {}: {}", what, std::strerror(errno)),
-                 "expected a file with a secret");
+  return fault(fmt::format("can't be {}: {}", what, std::strerror(errno)),
+               "expected a file with a secret");
 }
 
 /// Users and groups that may have secrets: root's, of this process, and of the router.
@@ -46,20 +42,20 @@ bool is_one_of(const std::vector<Id>& ids, Id id) {
 
 /// Who could know or change what is in it?
 tl::expected<void, Fault> check_secrecy(const struct stat& file, const Keepers& keepers) {
-  if (!S_ISREG(file.st_mode)) return refused("is no regular file", "expected a file with a secret");
+  if (!S_ISREG(file.st_mode)) return fault("is no regular file", "expected a file with a secret");
   if (!is_one_of(keepers.users, file.st_uid)) {
-    return refused(fmt::format("belongs to user {}", file.st_uid),
-                   "expected a file of root, or of the user that the router runs as");
+    return fault(fmt::format("belongs to user {}", file.st_uid),
+                 "expected a file of root, or of the user that the router runs as");
   }
   if ((file.st_mode & (S_IWGRP | S_IRWXO)) != 0) {
-    return refused(fmt::format("has mode {:04o}, so that others can know or change the secret",
-                               file.st_mode & 07777U),
-                   "expected mode 0600, or 0640 with the router's group");
+    return fault(fmt::format("has mode {:04o}, so that others can know or change the secret",
+                             file.st_mode & 07777U),
+                 "expected mode 0600, or 0640 with the router's group");
   }
   if ((file.st_mode & S_IRGRP) != 0 && !is_one_of(keepers.groups, file.st_gid)) {
-    return refused(fmt::format("has mode {:04o} and group {}, whose members can know the secret",
-                               file.st_mode & 07777U, file.st_gid),
-                   "expected mode 0600, or 0640 with the router's group");
+    return fault(fmt::format("has mode {:04o} and group {}, whose members can know the secret",
+                             file.st_mode & 07777U, file.st_gid),
+                 "expected mode 0600, or 0640 with the router's group");
   }
   return {};
 }
@@ -70,11 +66,10 @@ tl::expected<std::string, Fault> password(const std::string& path, const Scope& 
   std::string& secret = *content;
   if (secret.ends_with('\n')) secret.pop_back();
   if (secret.ends_with('\r')) secret.pop_back();
-  if (secret.empty()) return refused("is an empty file", "expected a password in it");
+  if (secret.empty()) return fault("is an empty file", "expected a password in it");
   if (secret.size() > kLongestPassword) {
-    return refused(
-        "holds a password that is too long",
-        fmt::format("expected at most {} bytes, the limit of TCP MD5", kLongestPassword));
+    return fault("holds a password that is too long",
+                 fmt::format("expected at most {} bytes, the limit of TCP MD5", kLongestPassword));
   }
   return secret;
 }

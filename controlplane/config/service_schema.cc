@@ -1,6 +1,8 @@
 #include "controlplane/config/service_schema.h"
 
+#include "controlplane/config/address_types.h"
 #include "controlplane/config/policy_types.h"
+#include "controlplane/config/time_types.h"
 
 namespace lastmile::config {
 namespace {
@@ -26,7 +28,7 @@ Type<StatusRange> status_range() {
         const auto last =
             dash == std::string_view::npos ? first : parse_decimal(text.substr(dash + 1));
         if (!first || !last || *first < kFirstStatus || *last > kLastStatus || *first > *last) {
-          return tl::unexpected(Fault{"is no range of status codes", {}});
+          return fault("is no range of status codes");
         }
         return StatusRange{static_cast<std::uint16_t>(*first), static_cast<std::uint16_t>(*last)};
       }};
@@ -37,7 +39,7 @@ Type<IpAddress> any_host() {
   return {"an IPv4 or IPv6 address",
           [](std::string_view text, const Scope&) -> tl::expected<IpAddress, Fault> {
             const auto address = parse_ip_address(text);
-            if (!address) return tl::unexpected(Fault{"is not an address", {}});
+            if (!address) return fault("is not an address");
             return *address;
           }};
 }

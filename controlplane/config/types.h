@@ -1,24 +1,21 @@
 // The types of values in the configuration: how each reads its text, and how each tells people what
 // it wants. A type is a value itself, so that the schema can say number<std::uint16_t>(1280, 9600).
+//
+// Here is what a type is, and numbers and words; what is more than that is in *_types.h by kind.
 #pragma once
 
-#include <charconv>
-#include <chrono>
 #include <concepts>
 #include <cstdint>
 #include <functional>
-#include <initializer_list>
-#include <limits>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <tl/expected.hpp>
 
-#include "controlplane/bgp/wire/types.h"
 #include "controlplane/config/config.h"
-#include "dataplane/net/ip.h"
 
 namespace lastmile::config {
 
@@ -27,6 +24,10 @@ struct Fault {
   std::string wrong;     ///< "is out of range"
   std::string expected;  ///< replaces "expected {the type}" where something better is known
 };
+/// What a type's `read` returns then.
+[[nodiscard]] inline tl::unexpected<Fault> fault(std::string wrong, std::string expected = {}) {
+  return tl::unexpected(Fault{std::move(wrong), std::move(expected)});
+}
 
 /// The first bytes of a file with a secret, more than any secret has. It is a secret only in a
 /// regular file of root, of the user that reads it or of the one that the router runs as (`user`,
@@ -62,6 +63,12 @@ struct ValueShape {
   std::vector<std::string> words;  ///< it may be one of these
   std::string pattern;             ///< it may be text like this (ECMA 262)
 
+  [[nodiscard]] static ValueShape of_words(std::vector<std::string> words) {
+    return {.numbers = {}, .words = std::move(words), .pattern = {}};
+  }
+  [[nodiscard]] static ValueShape of_text(std::string pattern) {
+    return {.numbers = {}, .words = {}, .pattern = std::move(pattern)};
+  }
   [[nodiscard]] bool anything() const { return !numbers && words.empty() && pattern.empty(); }
 };
 
@@ -72,11 +79,12 @@ struct Type {
   ValueShape shape{};  ///< nothing in it: any text
 };
 
+/// In any locale.
+[[nodiscard]] constexpr bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
 /// Decimal digits only; nullopt for anything else or a number over 64 bits.
 [[nodiscard]] std::optional<std::uint64_t> parse_decimal(std::string_view text);
-
-/// "500us", "10ms", "1s", "2m", "1h".
-[[nodiscard]] tl::expected<std::chrono::microseconds, Fault> parse_duration(std::string_view text);
 
 [[nodiscard]] Type<std::uint64_t> any_number(std::uint64_t min, std::uint64_t max);
 
@@ -145,57 +153,8 @@ template <class T>
       std::move(type.shape)};
 }
 
-/// A duration; written with a unit: "10ms".
-[[nodiscard]] Type<std::chrono::microseconds> duration(std::chrono::microseconds min,
-                                                       std::chrono::microseconds max);
-/// A duration of whole seconds.
-[[nodiscard]] Type<std::chrono::seconds> whole_seconds(std::chrono::seconds min,
-                                                       std::chrono::seconds max);
-/// 0s, or at least 3 s (RFC 4271 section 4.2).
-[[nodiscard]] Type<std::chrono::seconds> hold_time();
-
-/// AS numbers that a router may have: not 0 (RFC 7607), 23456 (RFC 6793), 65535 or 4294967295 (RFC
-/// 7300).
-[[nodiscard]] Type<bgp::Asn> as_number();
-/// external, internal or an AS number.
-[[nodiscard]] Type<RemoteAsn> remote_as_number();
-
-/// A unicast address that may stand alone in packets: not unspecified, multicast, 127/8 or ::1.
-[[nodiscard]] Type<IpAddress> address();
-/// A router's identifier, written as an address (RFC 6286).
-[[nodiscard]] Type<Ipv4Address> identifier();
-/// A single address that can be announced: 10.0.1.1/32, 2001:db8::1/128, or without the length.
-[[nodiscard]] Type<IpPrefix> single_address();
-/// 10.0.0.0/8; the host bits must be zero.
-[[nodiscard]] Type<IpPrefix> prefix();
-/// 192.168.101.254/24: an address of ours and the length of its subnet.
-[[nodiscard]] Type<PortConfig::InterfaceAddress> interface_address();
-
 /// The content of a file that the value names: 1 to 80 bytes, without the last end of line.
 [[nodiscard]] Type<std::string> secret_file();
-/// A name of letters, digits, '.', '_' and '-'.
-[[nodiscard]] Type<std::string> word();
-/// What has that name in the scope.
-[[nodiscard]] tl::expected<const BgpGroupConfig*, Fault> find_group(std::string_view name,
-                                                                    const Scope& scope);
-[[nodiscard]] tl::expected<const PrefixListConfig*, Fault> find_prefix_list(std::string_view name,
-                                                                            const Scope& scope);
-/// The name of a policy in the scope.
-[[nodiscard]] Type<std::string> policy_reference();
-
-/// The name of a port in `Scope::ports`.
-[[nodiscard]] Type<PortId> port_reference();
-/// The name of a profile in `Scope::bfd_profiles`.
-[[nodiscard]] Type<std::size_t> bfd_profile_reference();
-/// A port's name: with kTwinPrefix in front it must be an interface name of the kernel.
-[[nodiscard]] Type<std::string> port_name();
-[[nodiscard]] Type<std::string> interface_name();
-/// What `ip netns add` gives.
-[[nodiscard]] Type<std::string> namespace_name();
-/// An absolute path that fits a `sockaddr_un`.
-[[nodiscard]] Type<std::string> socket_path();
-/// 127.0.0.1:9464, [::1]:9464, *:9464 (every address) or the absolute path of a Unix socket.
-[[nodiscard]] Type<MetricsListener> metrics_listener();
 /// A route metric, or "none".
 [[nodiscard]] Type<std::optional<std::uint32_t>> metric_or_none();
 

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <utility>
 
+#include "controlplane/config/time_types.h"
 #include "controlplane/config/types.h"
 
 namespace lastmile {

@@ -7,7 +7,7 @@
 #include <optional>
 #include <utility>
 
-#include "controlplane/config/types.h"
+#include "controlplane/config/time_types.h"
 
 namespace lastmile {
 namespace {

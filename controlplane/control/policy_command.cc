@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 
+#include "controlplane/config/address_types.h"
 #include "controlplane/config/policy_types.h"
 #include "controlplane/config/suggest.h"
 #include "controlplane/policy/policy.h"
