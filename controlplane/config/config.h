@@ -1,6 +1,6 @@
 // The configuration as values: what the YAML file says, checked, with defaults filled in.
 //
-// The keys, their types, ranges, defaults and texts are one table (schema.cc); the reader, the
+// The keys, their types, ranges, defaults and texts are one table (schema.h); the reader, the
 // error messages ("did you mean") and docs/configuration.md come from it.
 //
 //   const auto config = load_config("/etc/lastmile/server.yaml");

@@ -1,4 +1,4 @@
-#include "controlplane/config/policy_schema.h"
+#include "controlplane/config/schema_by_subject.h"
 
 #include "controlplane/bgp/wire/message.h"
 #include "controlplane/config/address_types.h"

@@ -1,8 +1,9 @@
 // The schema of the configuration: every key that the YAML file may have, as one table.
 //
-// The table itself is schema.cc and reads like the file it describes. A row gives the key's name,
-// the member of the configuration that it fills, its type (types.h), what holds when it is absent,
-// and its text for people:
+// The table itself is schema.cc, with each section in a file by subject (schema_by_subject.h), and
+// reads like the file that it describes. A row gives the key's name, the member of the
+// configuration that it fills, its type (types.h), what holds when it is absent, and its text for
+// people:
 //
 //   key("mtu", &PortConfig::mtu, number<std::uint16_t>(1280, 9600))
 //       .fallback("1500")

@@ -1,4 +1,4 @@
-#include "controlplane/config/service_schema.h"
+#include "controlplane/config/schema_by_subject.h"
 
 #include "controlplane/config/address_types.h"
 #include "controlplane/config/policy_types.h"
