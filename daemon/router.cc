@@ -12,7 +12,6 @@
 
 #include "controlplane/capture/captures.h"
 #include "controlplane/checks/check_runner.h"
-#include "controlplane/config/differences.h"
 #include "controlplane/control/capture_command.h"
 #include "controlplane/control/command_table.h"
 #include "controlplane/control/control_server.h"
@@ -38,11 +37,13 @@
 #include "daemon/doctor_facts.h"
 #include "daemon/dpdk_telemetry.h"
 #include "daemon/drain_wiring.h"
+#include "daemon/echo_reflection.h"
 #include "daemon/flow_tracing.h"
 #include "daemon/forwarding.h"
 #include "daemon/link_monitor.h"
 #include "daemon/port_exchange.h"
 #include "daemon/privileges_wiring.h"
+#include "daemon/reload.h"
 #include "daemon/service_manager.h"
 #include "daemon/show.h"
 #include "daemon/sign_of_life.h"
@@ -145,7 +146,6 @@ struct Router::Parts {
   void add_commands();
   [[nodiscard]] Captures::Outside captures_outside();
   void deliver(const WorkerEvent& event);
-  void reflect_echo(PortId id);
   void watch_data_plane();
   void watch_neighborhood();
 };
@@ -315,29 +315,9 @@ tl::expected<void, std::string> Router::Parts::make_control(const Options& optio
 /// {"applied": bool, "errors": ["FILE:LINE:COLUMN: …"]}. A file that is wrong, or needs a restart,
 /// changes nothing.
 CommandResult Router::Parts::reload(const std::string& path) {
-  Json errors = Json::array();
   ConfigSource source;
-  auto wanted = load_config(path, source);
-  if (!wanted) {
-    for (const ConfigError& error : wanted.error()) errors.push_back(to_string(error));
-    return Json{{"applied", false}, {"errors", errors}};
-  }
-  for (const std::string& key : config::restart_needed(config, *wanted)) {
-    errors.push_back(
-        fmt::format("{}: {} differs, which a running router can't take up; expected a "
-                    "restart, or the old value",
-                    path, key));
-  }
-  if (errors.empty()) {
-    for (const PortConfig& port : config.ports) {
-      if (zone_of(config, port.id) == zone_of(*wanted, port.id)) continue;
-      errors.push_back(
-          fmt::format("{}: port {} becomes an uplink, or is one no longer, which a "
-                      "running router can't take up; expected a restart",
-                      path, port.name));
-    }
-  }
-  if (!errors.empty()) return Json{{"applied", false}, {"errors", errors}};
+  auto wanted = load_again(path, config, source);
+  if (!wanted) return Json{{"applied", false}, {"errors", wanted.error()}};
   // Before what follows from it: the journal tells causes first.
   journal.record(loop.now(), JournalKind::kCommand, "", "the configuration is reloaded");
   if (recorder) recorder->config(source);
@@ -345,7 +325,7 @@ CommandResult Router::Parts::reload(const std::string& path) {
   config = std::move(*wanted);
   drain->reloaded(loop.now());
   log::told("{}: reloaded", path);
-  return Json{{"applied", true}, {"errors", errors}};
+  return Json{{"applied", true}, {"errors", Json::array()}};
 }
 
 void Router::Parts::handle(const Event& event) {
@@ -362,7 +342,7 @@ void Router::Parts::handle(const Event& event) {
   }
   forwarding.bfd().flush();
   if (const auto* neighbor = std::get_if<LinkLayerNeighborChanged>(&event.what)) {
-    reflect_echo(neighbor->port);
+    reflect_echo(devices->ports()[neighbor->port.value()], config, *control, *neighborhood);
   }
 }
 
@@ -385,26 +365,6 @@ void Router::Parts::give_sign_of_life() {
   });
   wanted ? life.give() : life.end();
   timers.arm(kSignOfLife, SignOfLife::kEvery);
-}
-
-// NICs that can turn a neighbor's echo round by themselves have to know its MAC address.
-void Router::Parts::reflect_echo(PortId id) {
-  const OpenPort& port = devices->ports()[id.value()];
-  // What it reflects has no tags.
-  if (!port.facts().hairpin_queue || !port.vlan.empty()) return;
-  std::vector<MacAddress> neighbors;
-  const auto router = control->discovery().neighbor(id);
-  for (const auto& known : neighborhood->neighbors()) {
-    if (known.port == id && known.entry.mac && router &&
-        known.entry.address == IpAddress{*router}) {
-      neighbors.push_back(*known.entry.mac);
-    }
-  }
-  std::vector<IpAddress> own;
-  for (const IpPrefix& loopback : config.loopbacks) {
-    std::visit([&own](const auto& prefix) { own.emplace_back(prefix.address()); }, loopback);
-  }
-  port.device->parts->offload->reflect(std::move(neighbors), std::move(own));
 }
 
 void Router::Parts::watch_data_plane() {
