@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "dataplane/bfd/session.h"
 #include "dataplane/net/headers.h"
 
 namespace lastmile::bfd {
@@ -29,11 +28,6 @@ EchoProbe::EchoProbe(std::uint32_t discriminator, PortId port, const EchoSetting
       random_(seed | 1),
       sequence_(seed >> 8),
       seen_sequence_(seed >> 8) {}
-
-Microseconds EchoProbe::interval() const {
-  const bool slow = state_ == State::kDown && settings_.start == EchoStart::kSlow;
-  return slow ? std::max(settings_.interval, kSlowInterval) : settings_.interval;
-}
 
 void EchoProbe::write(std::span<std::uint8_t> out, Instant now) {
   ControlPacket packet;

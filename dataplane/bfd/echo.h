@@ -18,6 +18,7 @@
 // One thread: the worker that owns it.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -25,6 +26,7 @@
 
 #include "dataplane/bfd/clock.h"
 #include "dataplane/bfd/refusal.h"
+#include "dataplane/bfd/session.h"
 #include "dataplane/bfd/siphash.h"
 #include "dataplane/bfd/wire.h"
 #include "dataplane/net/strong_id.h"
@@ -69,7 +71,10 @@ class EchoProbe {
   [[nodiscard]] State state() const { return state_; }
   [[nodiscard]] std::uint32_t failures() const { return failures_; }
   [[nodiscard]] const EchoSettings& settings() const { return settings_; }
-  [[nodiscard]] Microseconds interval() const;
+  [[nodiscard]] Microseconds interval() const {
+    const bool slow = state_ == State::kDown && settings_.start == EchoStart::kSlow;
+    return slow ? std::max(settings_.interval, kSlowInterval) : settings_.interval;
+  }
   [[nodiscard]] Microseconds detection_time() const { return settings_.multiplier * interval(); }
 
   /// Of the packets that returned: the last one's round-trip time, its running mean and its mean

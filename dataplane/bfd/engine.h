@@ -15,7 +15,7 @@
 //
 // Nearly every packet says what the one before it said, both ways. So what was received last and
 // changed nothing is kept, and what was sent last; a packet like it costs a comparison or a copy,
-// and what it touches lies side by side (Slot).
+// and what it touches lies side by side (slot.h).
 //
 // A failure that a restart of the neighbor's control plane may explain (its packets have the C bit
 // clear) kills no next hop while the control plane says that there is such a restart (kSpare).
@@ -27,6 +27,7 @@
 #include <span>
 #include <vector>
 
+#include "dataplane/bfd/bound_next_hops.h"
 #include "dataplane/bfd/command.h"
 #include "dataplane/bfd/deadline_queue.h"
 #include "dataplane/bfd/frame.h"
@@ -38,6 +39,9 @@ namespace lastmile::bfd {
 [[nodiscard]] constexpr SessionId session_of(std::uint32_t discriminator) {
   return SessionId{static_cast<std::uint16_t>(discriminator % kMaxSessions)};
 }
+
+struct Essence;
+struct Slot;
 
 enum class Alive : std::uint8_t { kNo, kYes };
 
@@ -82,16 +86,12 @@ class Engine {
   [[nodiscard]] bool has_multihop_sessions() const { return multihop_sessions_ != 0; }
 
  private:
-  struct Slot;
-  struct Essence;
-
   void add(SessionId id, const SessionSpec& spec, Instant now);
   void remove(SessionId id);
   void change(Slot& slot, const SessionParameters& parameters, Instant now);
   void set_admin(Slot& slot, Admin admin, Instant now);
-  void bind(SessionId id, Slot& slot, NextHopId next_hop);
+  void bind(const Slot& slot, NextHopId next_hop);
   void unbind(NextHopId next_hop, Alive leave);
-  void set_failed(Slot& slot, bool failed);
 
   [[nodiscard]] bool receive_again(PortId port, const Essence& essence, Instant now);
   /// The session to which the same octets would be no news, if they were none now; else nullptr.
@@ -110,6 +110,7 @@ class Engine {
 
   void settle(Slot& slot, Instant now);
   void keep_echo(Slot& slot, Instant now);
+  void set_failed(Slot& slot, bool failed);
   void tell(Slot& slot);
   void tell_again(Instant now);
   void publish(Slot& slot);
@@ -123,11 +124,7 @@ class Engine {
   DeadlineQueue queue_{kMaxSessions};
   unsigned untold_ = 0;                 ///< sessions whose news found no room
   Instant retell_at_ = Instant::min();  ///< when they are offered again
-
-  // Next hops by session, as lists through an array: next_[n] follows n, 0 (no next hop that is
-  // ever bound) ends.
-  std::vector<std::uint16_t> next_;
-  std::vector<std::uint16_t> owner_;  ///< SessionId of a bound next hop, or kUnbound
+  BoundNextHops next_hops_;
 };
 
 }  // namespace lastmile::bfd
