@@ -125,6 +125,7 @@ bool MergePlan::join(Open& open, const TcpPacket& packet, std::uint16_t frame) {
   if (!open.head_is_right && !has_right_checksum(open.head)) return false;
   open.head_is_right = true;
   if (!has_right_checksum(packet)) return false;
+  if (run.count == 1) packets_[heads_[open.run]] = open.head;
   next_[open.last] = frame;
   open.last = frame;
   open.next_sequence += packet.payload_length;
@@ -144,11 +145,10 @@ void MergePlan::put_in_order() {
   }
 }
 
-void write_header(const Frame& first, const Run& run, SegmentHeader& header) {
-  const TcpPacket head = *plain_tcp(first);
+void write_header(const TcpPacket& head, const Run& run, SegmentHeader& header) {
   const std::size_t length = head.headers_length();
   header.length = static_cast<std::uint16_t>(length);
-  std::memcpy(header.headers.data(), first.data(), length);
+  std::memcpy(header.headers.data(), head.ip - ethernet::kHeaderSize, length);
   std::uint8_t* const ip = header.headers.data() + ethernet::kHeaderSize;
   std::uint8_t* const tcp = ip + (head.tcp - head.ip);
   const std::size_t tcp_length = static_cast<std::size_t>(head.payload - head.tcp) + run.payload;

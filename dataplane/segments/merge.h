@@ -3,7 +3,7 @@
 //
 //   for (const Run& run : plan.make(frames)) {
 //     frames[plan.order()[run.first]] ...          // run.count of them
-//     if (run.count > 1) write_header(frames[plan.order()[run.first]], run, header);
+//     if (run.count > 1) write_header(plan.head(run), run, header);
 //   }
 //
 // What may be merged is what Linux' own GRO would merge, and less: nothing but data with ACK, and
@@ -51,6 +51,8 @@ class MergePlan {
   [[nodiscard]] std::span<const Run> make(std::span<const Frame> frames);
   /// Runs are pieces of it; its values are places in `frames`.
   [[nodiscard]] std::span<const std::uint16_t> order() const { return {order_.data(), count_}; }
+  /// The first packet of a run of several, in its frame.
+  [[nodiscard]] const TcpPacket& head(const Run& run) const { return packets_[order_[run.first]]; }
 
  private:
   /// A run that may still grow.
@@ -76,6 +78,7 @@ class MergePlan {
   std::array<std::uint16_t, kCapacity> next_;   // the frame behind a frame in its run
   std::array<std::uint16_t, kCapacity> heads_;  // of runs
   std::array<std::uint16_t, kCapacity> order_;
+  std::array<TcpPacket, kCapacity> packets_;  // by frame: those that runs of several begin with
   std::array<Open, kFlows> open_;
 };
 
@@ -91,7 +94,7 @@ struct SegmentHeader {
 };
 static_assert(offsetof(SegmentHeader, headers) == sizeof(VirtioHeader), "sent in one piece");
 
-/// The header of a run of several packets. `first`: its first frame.
-void write_header(const Frame& first, const Run& run, SegmentHeader& header);
+/// The header of a run of several packets. `head`: its first one.
+void write_header(const TcpPacket& head, const Run& run, SegmentHeader& header);
 
 }  // namespace lastmile::segments

@@ -136,9 +136,7 @@ bool SegmentQueue::add_message(std::span<rte_mbuf* const> packets, const Run& ru
     }
   } else {
     segments::SegmentHeader& header = headers_[message_count_];
-    const rte_mbuf& head = *packets[0];
-    segments::write_header({rte_pktmbuf_mtod(&head, const std::uint8_t*), head.data_len}, run,
-                           header);
+    segments::write_header(plan_.head(run), run, header);
     pieces[0] = piece(&header, header.bytes());
     // All have the same headers, and behind a packet may be padding.
     std::size_t left = run.payload;

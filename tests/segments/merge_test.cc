@@ -236,7 +236,7 @@ TEST(MergeWhole, TheHeaderTellsTheKernelWhatASegmentIs) {
     const auto runs = plan->make(std::vector<Frame>(bytes.begin(), bytes.end()));
     ASSERT_EQ(runs.size(), 1U);
     SegmentHeader header;
-    write_header(bytes[0], runs[0], header);
+    write_header(plan->head(runs[0]), runs[0], header);
 
     TcpFrame whole = frames[0];
     whole.payload = 1400 + 1400 + 300;

@@ -211,7 +211,7 @@ TEST(SegmentsProperty, SplittingAndMergingGivesTheSegmentBack) {
     const auto runs = plan->make(frames);
     ASSERT_EQ(runs.size(), 1U);
     SegmentHeader header;
-    write_header(frames[0], runs[0], header);
+    write_header(plan->head(runs[0]), runs[0], header);
     EXPECT_EQ(header.virtio, virtio);
     Octets back(header.headers.begin(), header.headers.begin() + header.length);
     for (const Octets& packet : packets) {
