@@ -11,7 +11,7 @@ unsigned TransmitBuffer::send(std::span<rte_mbuf*> packets) {
   if (to_.through != nullptr) [[unlikely]]
     return static_cast<unsigned>(to_.through->give(packets));
   if (to_.segments != nullptr) return to_.segments->send(packets);
-  return send_burst(to_.slot != nullptr ? to_.slot->device() : to_.device, to_.queue, packets);
+  return send_burst(current_device(to_.device, to_.slot), to_.queue, packets);
 }
 
 void TransmitBuffer::count_sent(std::uint64_t packets, std::uint64_t bytes) {

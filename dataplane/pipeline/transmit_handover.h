@@ -36,7 +36,7 @@ class TransmitHandover {
   TransmitHandover& operator=(const TransmitHandover&) = delete;
 
   /// Where the taker sends them; until it is quiescent.
-  [[nodiscard]] DeviceId device() const { return slot_ != nullptr ? slot_->device() : device_; }
+  [[nodiscard]] DeviceId device() const { return current_device(device_, slot_.get()); }
   [[nodiscard]] std::uint16_t queue() const { return queue_; }
 
   /// The giver: how many were taken over, the first ones; a full ring takes no more.

@@ -41,4 +41,9 @@ class DeviceSlot {
   std::atomic<std::uint16_t> device_;  // control: writes; workers: read
 };
 
+/// Whoever uses a device has it in `slot`, or has `device` for good if that is nullptr.
+[[nodiscard]] inline DeviceId current_device(DeviceId device, const DeviceSlot* slot) {
+  return slot != nullptr ? slot->device() : device;
+}
+
 }  // namespace lastmile

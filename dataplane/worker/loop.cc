@@ -39,15 +39,14 @@ WorkerLoop::WorkerLoop(const WorkerConfig& config, ForwardingTables& tables,
   for (const WorkerPort& port : ports_) {
     ingresses_.push_back(std::make_unique<Ingress>(ingress_of(port, config.transit, counters)));
     const Ingress* ingress = ingresses_.back().get();
-    const DeviceSlot* const device = slot_of(port);
     const auto demux = demuxes_.find(port.device);
     VlanDemux* const vlans = demux == demuxes_.end() ? nullptr : &demux->second;
     if (vlans != nullptr) vlans->add(port.vlan, *ingress, port.outer_tag);
     for (const std::uint16_t queue : port.priority_queues) {
-      receive_queues_.push_back({device, queue, ingress, vlans});
+      receive_queues_.push_back({port.slot.get(), port.device, queue, ingress, vlans});
     }
     for (const std::uint16_t queue : port.receive_queues) {
-      ordinary.push_back({device, queue, ingress, vlans});
+      ordinary.push_back({port.slot.get(), port.device, queue, ingress, vlans});
     }
     if (port.twin == kNoDevice) continue;
     for (const std::uint16_t queue : port.twin_receive_queues) {
@@ -59,16 +58,11 @@ WorkerLoop::WorkerLoop(const WorkerConfig& config, ForwardingTables& tables,
     ingresses_.push_back(std::make_unique<Ingress>(ingress_of_host(counters)));
     host_ingress_ = ingresses_.back().get();
     if (host_segments_ == nullptr) {
-      const DeviceSlot* const device = &fixed_.emplace_back(config.host.device);
       for (const std::uint16_t queue : config.host.receive_queues) {
-        receive_queues_.push_back({device, queue, host_ingress_, nullptr});
+        receive_queues_.push_back({nullptr, config.host.device, queue, host_ingress_, nullptr});
       }
     }
   }
-}
-
-const DeviceSlot* WorkerLoop::slot_of(const WorkerPort& port) {
-  return port.slot != nullptr ? port.slot.get() : &fixed_.emplace_back(port.device);
 }
 
 unsigned WorkerLoop::run_once(std::uint64_t now) {
@@ -79,7 +73,7 @@ unsigned WorkerLoop::run_once(std::uint64_t now) {
   Backlog backlog = Backlog::kNo;
   pipeline_->begin(now);
   for (const ReceiveQueue& queue : receive_queues_) {
-    const DeviceId device = queue.device->device();
+    const DeviceId device = current_device(queue.device, queue.slot);
     if (device == kNoDevice) [[unlikely]]
       continue;
     const unsigned count =

@@ -13,7 +13,6 @@
 
 #include <array>
 #include <cstdint>
-#include <deque>
 #include <map>
 #include <memory>
 #include <vector>
@@ -57,7 +56,8 @@ class WorkerLoop {
     InterfaceCounters* counters;
   };
   struct ReceiveQueue {
-    const DeviceSlot* device;
+    const DeviceSlot* slot;  // nullptr: the device stays
+    DeviceId device;
     std::uint16_t queue;
     const Ingress* ingress;
     VlanDemux* vlans;  // nullptr: everything is for one port, without a VLAN
@@ -67,13 +67,10 @@ class WorkerLoop {
   unsigned receive_segments();
   unsigned inject(const Injection& injection, std::uint64_t now);
   unsigned send_for_others();
-  /// The port's slot, or one for the port alone that nobody else knows of.
-  [[nodiscard]] const DeviceSlot* slot_of(const WorkerPort& port);
   /// Frees and counts what a device has not taken.
   void give_up(unsigned first, unsigned count);
 
   std::vector<WorkerPort> ports_;
-  std::deque<DeviceSlot> fixed_;  ///< of devices that are never exchanged
   WorkerCounters& counters_;
   std::vector<std::unique_ptr<const Ingress>> ingresses_;
   std::map<DeviceId, VlanDemux> demuxes_;  ///< of devices with VLANs
