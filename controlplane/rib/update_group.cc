@@ -644,7 +644,6 @@ void UpdateGroup<Address>::send_to(const Member& member) {
 /// What was known when the member came has been told, or was missed by it.
 template <class Address>
 bool UpdateGroup<Address>::has_passed_initial(const Member& member) const {
-  using Milestone = typename FamilyRib<Address>::Milestone;
   const Milestone initial = rib_.advanced(member.initial);
   return walk_ == Walk::kFinished && !member.lap && initial.stage == Milestone::Stage::kJournaled &&
          position_ >= initial.until;

@@ -113,7 +113,7 @@ struct UpdateGroupMember {
   bool marks_refreshes = false;  ///< their begin and end (RFC 7313)
   bool end_of_rib_due = true;    ///< the initial table is not complete (RFC 4724 section 2)
   /// What the initial table consists of: what was known when the member came.
-  typename FamilyRib<Address>::Milestone initial;
+  Milestone initial;
   bool mark_due = false;  ///< the end of a refresh that was begun
 
   /// A lap: from where the member joined to what was the end then (what has come since is a change,
