@@ -206,7 +206,7 @@ std::size_t Exporter::split(Family<Address>& family, std::size_t limit) {
   while (!family.splits.empty() && done < limit) {
     auto& [from, to, cursor] = family.splits.front();
     done += to->copy_told(*from, cursor, limit - done);
-    if (cursor < from->told().end()) break;
+    if (cursor < from->told().table().end()) break;
     std::vector<bgp::PeerId> leaving;
     for (const auto& member : from->members()) {
       if (kind_of<Address>(peers_.at(member.id)) == to->kind()) leaving.push_back(member.id);
@@ -264,7 +264,7 @@ template <class Address>
 void Exporter::trim_journal(Family<Address>& family) {
   auto& journal = family.rib.journal();
   std::uint64_t slowest = journal.end();
-  for (const auto& group : family.groups) slowest = std::min(slowest, group->position());
+  for (const auto& group : family.groups) slowest = std::min(slowest, group->told().position());
   if (journal.entries.size() > kLongJournal) slowest = journal.end();
   journal.trim(slowest);
 }
@@ -297,7 +297,7 @@ bool Exporter::has_work() const {
 PathCounts Exporter::advertised(bgp::PeerId id) const {
   const auto count = [&](const auto& family) -> std::uint32_t {
     const auto* group = family.group_of(id);
-    return group == nullptr ? 0 : group->advertised(id);
+    return group == nullptr ? 0 : group->told().count_told_to(id);
   };
   return {count(std::get<0>(families_)), count(std::get<1>(families_))};
 }
@@ -307,7 +307,7 @@ namespace {
 template <class Address>
 void append_told(const UpdateGroup<Address>& group, const bgp::Nlri<Address>& route,
                  std::vector<bgp::PeerId>& peers) {
-  const Advertised<Address>* told = group.find(route);
+  const Advertised<Address>* told = group.told().find(route);
   if (told == nullptr) return;
   for (const auto& member : group.members()) {
     if (told->from != member.id) peers.push_back(member.id);
@@ -316,10 +316,10 @@ void append_told(const UpdateGroup<Address>& group, const bgp::Nlri<Address>& ro
 
 /// As a record of the group's Adj-RIB-Out was announced to its members.
 template <class Address>
-Exporter::Told as_told(const UpdateGroup<Address>& group, const Advertised<Address>& record,
+Exporter::Told as_told(const AdjRibOut<Address>& told_by, const Advertised<Address>& record,
                        const bgp::NextHop& next_hop) {
   Exporter::Told told{record.attributes, next_hop, std::nullopt};
-  if (group.tells_several()) told.path_id = group.route_of(record).path_id;
+  if (told_by.tells_several()) told.path_id = told_by.route_of(record).path_id;
   return told;
 }
 
@@ -329,7 +329,7 @@ template <class Address>
 std::vector<bgp::PeerId> Exporter::told(const Prefix<Address>& prefix) const {
   std::vector<bgp::PeerId> peers;
   for (const auto& group : family<Address>().groups) {
-    if (!group->tells_several()) append_told(*group, {prefix, 0}, peers);
+    if (!group->told().tells_several()) append_told(*group, {prefix, 0}, peers);
   }
   std::ranges::sort(peers);
   return peers;
@@ -341,7 +341,7 @@ template <class Address>
 std::vector<bgp::PeerId> Exporter::told(const Prefix<Address>& prefix, const PathName& path) const {
   std::vector<bgp::PeerId> peers;
   for (const auto& group : family<Address>().groups) {
-    if (group->tells_several()) append_told(*group, {prefix, path.id()}, peers);
+    if (group->told().tells_several()) append_told(*group, {prefix, path.id()}, peers);
   }
   std::ranges::sort(peers);
   return peers;
@@ -355,8 +355,8 @@ std::vector<Exporter::Told> Exporter::told(bgp::PeerId id, const Prefix<Address>
   const UpdateGroup<Address>* group = family<Address>().group_of(id);
   if (group == nullptr) return result;
   const auto next_hop = next_hop_self(FamilyRib<Address>::kFamily, peers_.at(id).session);
-  for (const Advertised<Address>* record : group->told(id, prefix)) {
-    result.push_back(as_told(*group, *record, *next_hop));
+  for (const Advertised<Address>* record : group->told().told_to(id, prefix)) {
+    result.push_back(as_told(group->told(), *record, *next_hop));
   }
   return result;
 }
@@ -370,12 +370,13 @@ bool Exporter::walk_told(
   const UpdateGroup<Address>* group = family<Address>().group_of(id);
   if (group == nullptr) return true;
   const auto next_hop = next_hop_self(FamilyRib<Address>::kFamily, peers_.at(id).session);
-  for (; limit > 0 && cursor < group->told().end(); ++cursor, --limit) {
-    const Advertised<Address>& told = group->told()[cursor];
+  const AdvertisedTable<Address>& table = group->told().table();
+  for (; limit > 0 && cursor < table.end(); ++cursor, --limit) {
+    const Advertised<Address>& told = table[cursor];
     if (!told.used || told.from == id) continue;
-    visit(told.prefix, as_told(*group, told, *next_hop));
+    visit(told.prefix, as_told(group->told(), told, *next_hop));
   }
-  return cursor >= group->told().end();
+  return cursor >= table.end();
 }
 template bool Exporter::walk_told(bgp::PeerId, std::uint32_t&, std::size_t&,
                                   const std::function<void(const Ipv4Prefix&, const Told&)>&) const;

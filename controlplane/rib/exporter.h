@@ -20,6 +20,7 @@
 #include "controlplane/bgp/session/session_events.h"
 #include "controlplane/rib/export_view.h"
 #include "controlplane/rib/family_rib.h"
+#include "controlplane/rib/remains.h"
 #include "controlplane/rib/update_group.h"
 
 namespace lastmile::rib {

@@ -1,39 +1,9 @@
 #include "controlplane/rib/family_rib.h"
 
 #include <algorithm>
-#include <cassert>
-#include <tuple>
 #include <utility>
 
 namespace lastmile::rib {
-namespace {
-
-constexpr unsigned index_of(bgp::Family family) {
-  return static_cast<unsigned>(family);
-}
-
-bool same_content(const Path& a, const Path& b) {
-  return a.attributes == b.attributes && a.target == b.target && a.refusal == b.refusal &&
-         a.announced == b.announced;
-}
-
-/// Sets: the same members in another order are the same group.
-void sort_primaries(ForwardingChoice& choice) {
-  if (choice.weights.empty()) {
-    std::ranges::sort(choice.primaries);
-    return;
-  }
-  std::vector<std::pair<TargetId, std::uint16_t>> members;
-  for (std::size_t i = 0; i < choice.primaries.size(); ++i) {
-    members.emplace_back(choice.primaries[i], choice.weights[i]);
-  }
-  std::ranges::sort(members);
-  for (std::size_t i = 0; i < members.size(); ++i) {
-    std::tie(choice.primaries[i], choice.weights[i]) = members[i];
-  }
-}
-
-}  // namespace
 
 template <class Address>
 FamilyRib<Address>::~FamilyRib() {
@@ -41,20 +11,11 @@ FamilyRib<Address>::~FamilyRib() {
     Record& record = table_[number];
     if (!record.used) continue;
     uninstall(record);
-    while (!record.paths.empty()) drop_path(record, record.paths.size() - 1);
+    while (!record.paths.empty()) paths_of(record).drop(record.paths.size() - 1);
   }
 }
 
 // --- paths -------------------------------------------------------------------------------------
-
-template <class Address>
-void FamilyRib<Address>::count(const Path& path, int sign) {
-  Source& source = core_.sources[path.source];
-  const auto delta = static_cast<std::uint32_t>(sign);
-  source.held += delta;
-  source.received[index_of(kFamily)] += delta;
-  if (path.refusal == Refusal::kNone) source.accepted[index_of(kFamily)] += delta;
-}
 
 template <class Address>
 void FamilyRib<Address>::mark_dirty(std::uint32_t number) {
@@ -65,55 +26,9 @@ void FamilyRib<Address>::mark_dirty(std::uint32_t number) {
 }
 
 template <class Address>
-void FamilyRib<Address>::drop_path(Record& record, std::size_t position) {
-  const Path path = record.paths.paths(core_.arena)[position];
-  count(path, -1);
-  core_.attributes.release(path.attributes);
-  core_.targets.release(path.target);
-  record.paths.remove(core_.arena, position);
-}
-
-/// A path goes that its neighbor has not withdrawn: its number is free again, unless a path that
-/// has come since has it.
-template <class Address>
-void FamilyRib<Address>::forget_path(Record& record, std::size_t position) {
-  const Path path = record.paths.paths(core_.arena)[position];
-  drop_path(record, position);
-  const auto& numbers = core_.sources[path.source].path_numbers;
-  if (!numbers) return;
-  const bool in_use = std::ranges::any_of(record.paths.paths(core_.arena), [&](const Path& other) {
-    return other.path_number == path.path_number &&
-           core_.sources[other.source].path_numbers == numbers;
-  });
-  if (!in_use) std::get<PathNumbers<Address>>(*numbers).free(record.prefix, path.path_number);
-}
-
-template <class Address>
 void FamilyRib<Address>::set_path(const Prefix<Address>& prefix, const Path& path) {
   const auto [number, fresh] = table_.find_or_insert(prefix);
-  Record& record = table_[number];
-  if (!fresh) {
-    for (Path& known : record.paths.paths(core_.arena)) {
-      if (known.source != path.source || known.path_number != path.path_number) continue;
-      if (same_content(known, path)) return;
-      const bool matters = known.refusal == Refusal::kNone || path.refusal == Refusal::kNone;
-      // New references before old ones are given up: they may be the same.
-      core_.attributes.add_reference(path.attributes);
-      if (path.target != kNoTarget) core_.targets.add_reference(path.target);
-      count(known, -1);
-      core_.attributes.release(known.attributes);
-      core_.targets.release(known.target);
-      known = path;
-      count(path, +1);
-      if (matters) mark_dirty(number);
-      return;
-    }
-  }
-  core_.attributes.add_reference(path.attributes);
-  if (path.target != kNoTarget) core_.targets.add_reference(path.target);
-  record.paths.add(core_.arena, path);
-  count(path, +1);
-  if (path.refusal == Refusal::kNone) mark_dirty(number);
+  if (paths_of(table_[number]).set(path)) mark_dirty(number);
 }
 
 template <class Address>
@@ -121,16 +36,11 @@ void FamilyRib<Address>::remove_path(const Prefix<Address>& prefix, SourceId sou
                                      std::uint16_t path_number) {
   const std::uint32_t number = table_.find(prefix);
   if (number == PrefixTable<Record>::kNotFound) return;
-  Record& record = table_[number];
-  const std::span<const Path> paths = record.paths.paths(core_.arena);
-  for (std::size_t i = 0; i < paths.size(); ++i) {
-    if (paths[i].source != source || paths[i].path_number != path_number) continue;
-    const bool matters = paths[i].refusal == Refusal::kNone;
-    drop_path(record, i);
-    if (matters) mark_dirty(number);
-    erase_if_idle(number);
-    return;
-  }
+  RecordPaths<Address> paths = paths_of(table_[number]);
+  const auto position = paths.find(source, path_number);
+  if (!position) return;
+  if (paths.drop(*position)) mark_dirty(number);
+  erase_if_idle(number);
 }
 
 template <class Address>
@@ -177,28 +87,11 @@ std::size_t FamilyRib<Address>::sweep(std::uint32_t& cursor, std::size_t limit) 
   std::size_t done = 0;
   for (; done < limit && cursor < table_.end(); ++done, ++cursor) {
     Record& record = table_[cursor];
-    if (!record.used || !purge(record)) continue;
+    if (!record.used || !paths_of(record).purge()) continue;
     // A record in the queue is decided in its turn, sooner than the sweep would come back.
     if ((record.flags & kDirty) == 0) decide_record(cursor);
   }
   return done;
-}
-
-/// False if the path must not outlive its neighbor for so long.
-template <class Address>
-bool FamilyRib<Address>::age_path(Path& path) {
-  bgp::PathAttributes attributes = core_.attributes.attributes(path.attributes);
-  const auto marked = [&](std::uint32_t community) {
-    return std::ranges::binary_search(attributes.communities, bgp::Community{community});
-  };
-  if (marked(bgp::kNoLongLived)) return false;
-  if (marked(bgp::kLongLivedStale)) return true;
-  attributes.communities.push_back({bgp::kLongLivedStale});
-  std::ranges::sort(attributes.communities);
-  const AttributeId aged = core_.attributes.intern(attributes);
-  core_.attributes.release(path.attributes);
-  path.attributes = aged;
-  return true;
 }
 
 template <class Address>
@@ -206,16 +99,7 @@ std::size_t FamilyRib<Address>::age(std::uint32_t& cursor, SourceId source, std:
   std::size_t done = 0;
   for (; done < limit && cursor < table_.end(); ++done, ++cursor) {
     Record& record = table_[cursor];
-    if (!record.used) continue;
-    bool any = false;
-    for (std::size_t i = record.paths.size(); i-- > 0;) {
-      Path& path = record.paths.paths(core_.arena)[i];
-      if (path.source != source) continue;
-      any = true;
-      if (!age_path(path)) forget_path(record, i);
-    }
-    if (!any) continue;
-    mark_dirty(cursor);
+    if (record.used && paths_of(record).age(source)) mark_dirty(cursor);
   }
   return done;
 }
@@ -242,96 +126,12 @@ std::size_t FamilyRib<Address>::tell_deferred(std::size_t limit) {
   return done;
 }
 
-/// True if a path was removed.
-template <class Address>
-bool FamilyRib<Address>::purge(Record& record) {
-  bool any = false;
-  for (std::size_t i = record.paths.size(); i-- > 0;) {
-    const Path& path = record.paths.paths(core_.arena)[i];
-    if (core_.sources[path.source].state != SourceState::kDeparting) continue;
-    forget_path(record, i);
-    any = true;
-  }
-  return any;
-}
-
-template <class Address>
-void FamilyRib<Address>::candidates(const Record& record, std::vector<Candidate>& candidates,
-                                    std::vector<std::uint16_t>& positions) const {
-  candidates.clear();
-  positions.clear();
-  const std::span<const Path> paths = record.paths.paths(core_.arena);
-  for (std::size_t i = 0; i < paths.size(); ++i) {
-    if (paths[i].refusal != Refusal::kNone) continue;
-    const Source& source = core_.sources[paths[i].source];
-    if (!source.counts()) continue;
-    Candidate candidate;
-    candidate.kind = source.kind;
-    candidate.external = source.external;
-    candidate.facts = core_.attributes.facts(paths[i].attributes);
-    candidate.router_id =
-        candidate.facts.originator != 0 ? candidate.facts.originator : source.identifier.value();
-    candidate.peer_address = source.address;
-    candidate.attributes = paths[i].attributes;
-    candidates.push_back(candidate);
-    positions.push_back(static_cast<std::uint16_t>(i));
-  }
-}
-
-template <class Address>
-std::vector<std::uint16_t> FamilyRib<Address>::bandwidth_shares(
-    std::span<const Path> paths, std::span<const Candidate> candidates,
-    std::span<const std::uint16_t> positions, const Decision& decision) const {
-  if (core_.options.link_bandwidth == LinkBandwidth::kIgnore) return {};
-  std::vector<float> bandwidths;
-  for (const std::uint16_t i : decision.primaries) {
-    // What a policy has set stands above what a neighbor says.
-    const auto& members = core_.targets.members(paths[positions[i]].target);
-    if (candidates[i].facts.bandwidth == 0 || members.size() != 1 || members[0].weight != 1) {
-      return {};
-    }
-    bandwidths.push_back(candidates[i].facts.bandwidth);
-  }
-  return bandwidth_weights(bandwidths);
-}
-
-/// Fills choice_ and puts the best path first. False if there is no candidate.
-template <class Address>
-bool FamilyRib<Address>::choose(Record& record) {
-  candidates(record, candidates_, positions_);
-  if (candidates_.empty()) return false;
-  decide(candidates_, core_.options, core_.attributes, decision_);
-
-  const std::span<Path> paths = record.paths.paths(core_.arena);
-  choice_.primaries.clear();
-  choice_.weights.clear();
-  choice_.backups.clear();
-  for (const std::uint16_t i : decision_.primaries) {
-    choice_.primaries.push_back(paths[positions_[i]].target);
-  }
-  const SourceKind kind = candidates_[decision_.primaries.front()].kind;
-  // What is ours, or on our own wire, is reached no other way.
-  if (kind != SourceKind::kLocal && kind != SourceKind::kConnected) {
-    for (const std::uint16_t i : decision_.backups) {
-      if (is_generated(candidates_[i].kind)) continue;  // it leads nowhere
-      choice_.backups.push_back(paths[positions_[i]].target);
-    }
-  }
-  if (choice_.primaries.size() > 1) {
-    choice_.weights = bandwidth_shares(paths, candidates_, positions_, decision_);
-    sort_primaries(choice_);
-  }
-  if (choice_.backups.size() > 1) std::ranges::sort(choice_.backups);
-  std::swap(paths.front(), paths[positions_[decision_.primaries.front()]]);
-  return true;
-}
-
 template <class Address>
 void FamilyRib<Address>::decide_record(std::uint32_t number) {
   Record& record = table_[number];
   record.flags &= static_cast<std::uint8_t>(~kDirty);
-  purge(record);
-  if (choose(record)) {
+  paths_of(record).purge();
+  if (choice_.choose(record.paths.paths(core_.arena))) {
     install(record);
   } else {
     uninstall(record);
@@ -386,13 +186,12 @@ void FamilyRib<Address>::note_cover(const Record& record) {
 
 template <class Address>
 void FamilyRib<Address>::install(Record& record) {
-  auto wanted = core_.groups.acquire(choice_, record.forwarding);
-  if (!wanted && choice_.primaries.size() + choice_.backups.size() > 1) {
+  const ForwardingChoice& choice = choice_.forwarding();
+  auto wanted = core_.groups.acquire(choice, record.forwarding);
+  if (!wanted && choice.primaries.size() + choice.backups.size() > 1) {
     // Better one next hop than none.
-    choice_.primaries = {record.paths.paths(core_.arena).front().target};
-    choice_.weights.clear();
-    choice_.backups.clear();
-    wanted = core_.groups.acquire(choice_, record.forwarding);
+    const TargetId best = record.paths.paths(core_.arena).front().target;
+    wanted = core_.groups.acquire({{best}, {}, {}}, record.forwarding);
   }
   if (!wanted) {
     fail(record, wanted.error());
@@ -418,11 +217,7 @@ void FamilyRib<Address>::uninstall(Record& record) {
     failed_.erase(record.prefix);
   }
   if ((record.flags & (kExportable | kConfirmed)) == kExportable) {
-    // Its confirmation is still to come, and would be taken for that of a later route.
-    assert(!unconfirmed_.empty());
-    const FibSequence with_the_last = unconfirmed_.back().sequence;
-    unconfirmed_.push_back({with_the_last, record.prefix, Unconfirmed::Kind::kEnd});
-    ++ends_[record.prefix];
+    unconfirmed_.end(record.prefix);  // its confirmation is still to come
   }
   record.flags &= static_cast<std::uint8_t>(~kConfirmed);
   if (record.forwarding == kNotForwarded) return;
@@ -462,7 +257,7 @@ void FamilyRib<Address>::note_export(Record& record) {
       record.forwarding != kNotForwarded && may_announce(record.paths.paths(core_.arena).front());
   if (now && !before && (record.flags & kConfirmed) == 0) {
     record.flags |= kExportable;
-    unconfirmed_.push_back({core_.submitted, record.prefix});
+    unconfirmed_.add(record.prefix, core_.submitted);
     return;  // announced by on_applied()
   }
   if (now != before) {
@@ -494,34 +289,28 @@ template <class Address>
 std::size_t FamilyRib<Address>::on_applied(FibSequence applied, std::size_t limit) {
   std::size_t done = 0;
   for (; done < limit && is_confirmed(applied); ++done) {
-    const auto [sequence, prefix, kind] = unconfirmed_.front();
-    unconfirmed_.pop_front();
-    if (const auto end = ends_.find(prefix); end != ends_.end()) {
-      if (kind == Unconfirmed::Kind::kEnd && --end->second == 0) ends_.erase(end);
-      continue;
-    }
-    const std::uint32_t number = table_.find(prefix);
+    const auto prefix = unconfirmed_.take();
+    if (!prefix) continue;
+    const std::uint32_t number = table_.find(*prefix);
     if (number == PrefixTable<Record>::kNotFound) continue;
     Record& record = table_[number];
     if (record.forwarding == kNotForwarded) continue;
     record.flags |= kConfirmed;
-    journal_.entries.push_back(prefix);
+    journal_.entries.push_back(*prefix);
     note_cover(record);
   }
   return done;
 }
 
 template <class Address>
-auto FamilyRib<Address>::advanced(Milestone milestone) const -> Milestone {
-  using Stage = typename Milestone::Stage;
+Milestone FamilyRib<Address>::advanced(Milestone milestone) const {
+  using Stage = Milestone::Stage;
   if (milestone.stage == Stage::kDeciding) {
     if (deferral_ != Deferral::kNone || decided_ < milestone.until) return milestone;
     milestone = {Stage::kConfirming, core_.submitted};
   }
   if (milestone.stage == Stage::kConfirming) {
-    if (!unconfirmed_.empty() && unconfirmed_.front().sequence <= milestone.until) {
-      return milestone;
-    }
+    if (unconfirmed_.is_due(milestone.until)) return milestone;
     milestone = {Stage::kJournaled, journal_.end()};
   }
   return milestone;
@@ -561,14 +350,11 @@ void FamilyRib<Address>::offers(const Prefix<Address>& prefix, std::vector<Offer
   offers.clear();
   const std::uint32_t number = table_.find(prefix);
   if (number == PrefixTable<Record>::kNotFound || announcement(table_[number]) == nullptr) return;
-  const Record& record = table_[number];
-  std::vector<Candidate> candidates;
-  std::vector<std::uint16_t> positions;
-  this->candidates(record, candidates, positions);
-  const std::span<const Path> paths = record.paths.paths(core_.arena);
-  for (std::size_t i = 0; i < candidates.size(); ++i) {
-    const Path& path = paths[positions[i]];
-    if (may_announce(path)) offers.push_back({&path, candidates[i]});
+  const std::span<const Path> paths = table_[number].paths.paths(core_.arena);
+  const CandidatePaths among(core_, paths);
+  for (std::size_t i = 0; i < among.candidates.size(); ++i) {
+    const Path& path = paths[among.positions[i]];
+    if (may_announce(path)) offers.push_back({&path, among.candidates[i]});
   }
 }
 
@@ -581,16 +367,7 @@ const FibError* FamilyRib<Address>::fib_error(const Prefix<Address>& prefix) con
 template <class Address>
 std::size_t FamilyRib<Address>::memory_bytes() const {
   return table_.memory_bytes() + dirty_.size() * sizeof(std::uint32_t) +
-         unconfirmed_.size() * sizeof(Unconfirmed) +
-         journal_.entries.size() * sizeof(Prefix<Address>);
-}
-
-template <class Address>
-void FamilyRib<Address>::Journal::trim(std::uint64_t position) {
-  const auto gone = static_cast<std::ptrdiff_t>(std::min(position, end()) - start);
-  if (gone <= 0) return;
-  entries.erase(entries.begin(), entries.begin() + gone);
-  start += static_cast<std::uint64_t>(gone);
+         unconfirmed_.memory_bytes() + journal_.entries.size() * sizeof(Prefix<Address>);
 }
 
 template class FamilyRib<Ipv4Address>;

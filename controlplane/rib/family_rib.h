@@ -16,8 +16,12 @@
 #include <vector>
 
 #include "controlplane/rib/generated.h"
+#include "controlplane/rib/journal.h"
+#include "controlplane/rib/path_choice.h"
 #include "controlplane/rib/prefix_table.h"
+#include "controlplane/rib/record_paths.h"
 #include "controlplane/rib/rib_core.h"
+#include "controlplane/rib/unconfirmed.h"
 
 namespace lastmile::rib {
 
@@ -42,8 +46,7 @@ template <class Address>
 class FamilyRib {
  public:
   using Record = RouteRecord<Address>;
-  static constexpr bgp::Family kFamily =
-      std::is_same_v<Address, Ipv4Address> ? bgp::Family::kIpv4Unicast : bgp::Family::kIpv6Unicast;
+  static constexpr bgp::Family kFamily = kFamilyOf<Address>;
 
   explicit FamilyRib(RibCore& core) : core_(core) {}
   ~FamilyRib();
@@ -92,7 +95,7 @@ class FamilyRib {
   std::size_t on_applied(FibSequence applied, std::size_t limit);
   /// Whether on_applied() has more to do.
   [[nodiscard]] bool is_confirmed(FibSequence applied) const {
-    return !unconfirmed_.empty() && unconfirmed_.front().sequence <= applied;
+    return unconfirmed_.is_due(applied);
   }
   /// Room has become free: tries refused routes again, at most core.retry_credit and `limit`.
   void retry_failed(std::size_t limit);
@@ -108,37 +111,14 @@ class FamilyRib {
     Candidate candidate;
   };
   void offers(const Prefix<Address>& prefix, std::vector<Offer>& offers) const;
-  /// The candidates of a record and which of its paths they are.
-  void candidates(const Record& record, std::vector<Candidate>& candidates,
-                  std::vector<std::uint16_t>& positions) const;
-  /// By how much the primaries of a decision share flows, where their links' bandwidths say so;
-  /// else empty. `candidates` and `positions` as candidates() gives them.
-  [[nodiscard]] std::vector<std::uint16_t> bandwidth_shares(
-      std::span<const Path> paths, std::span<const Candidate> candidates,
-      std::span<const std::uint16_t> positions, const Decision& decision) const;
   [[nodiscard]] const FibError* fib_error(const Prefix<Address>& prefix) const;
   [[nodiscard]] std::size_t failures() const { return failed_.size(); }
   [[nodiscard]] std::uint32_t installed() const { return installed_; }
   [[nodiscard]] std::size_t memory_bytes() const;
 
-  /// Prefixes whose announcement may have changed, in order. Position 0 was the first ever.
-  struct Journal {
-    std::deque<Prefix<Address>> entries;
-    std::uint64_t start = 0;  ///< position of entries[0]
-
-    [[nodiscard]] std::uint64_t end() const { return start + entries.size(); }
-    void trim(std::uint64_t position);
-  };
-  [[nodiscard]] Journal& journal() { return journal_; }
-  [[nodiscard]] const Journal& journal() const { return journal_; }
-
-  /// All that was known at a moment, on its way through decisions and forwarding tables to the
-  /// journal. However much comes after it, it arrives.
-  struct Milestone {
-    enum class Stage : std::uint8_t { kDeciding, kConfirming, kJournaled };
-    Stage stage = Stage::kDeciding;
-    std::uint64_t until = 0;  ///< records decided, sequence of the tables, place in the journal
-  };
+  [[nodiscard]] Journal<Address>& journal() { return journal_; }
+  [[nodiscard]] const Journal<Address>& journal() const { return journal_; }
+  /// All that is known now.
   [[nodiscard]] Milestone milestone() const {
     return {Milestone::Stage::kDeciding, decided_ + undecided()};
   }
@@ -146,15 +126,12 @@ class FamilyRib {
   [[nodiscard]] Milestone advanced(Milestone milestone) const;
 
  private:
+  [[nodiscard]] RecordPaths<Address> paths_of(Record& record) {
+    return {core_, record.prefix, record.paths};
+  }
   void mark_dirty(std::uint32_t number);
-  void drop_path(Record& record, std::size_t position);
-  void forget_path(Record& record, std::size_t position);
-  bool age_path(Path& path);
-  void count(const Path& path, int sign);
   void erase_if_idle(std::uint32_t number);
-  bool purge(Record& record);
   void decide_record(std::uint32_t number);
-  [[nodiscard]] bool choose(Record& record);
   void install(Record& record);
   void uninstall(Record& record);
   [[nodiscard]] bool may_announce(const Path& path) const;
@@ -162,15 +139,6 @@ class FamilyRib {
   void note_cover(const Record& record);
   void note_generated(const Record& record);
   void fail(Record& record, FibError error);
-
-  /// A prefix that is announced when the tables have come so far; or, behind those of its kind, the
-  /// end of a prefix: they are void.
-  struct Unconfirmed {
-    enum class Kind : std::uint8_t { kAnnouncement, kEnd };
-    FibSequence sequence;
-    Prefix<Address> prefix;
-    Kind kind = Kind::kAnnouncement;
-  };
 
   enum class Deferral : std::uint8_t { kNone, kDeferred, kTelling };
 
@@ -180,17 +148,12 @@ class FamilyRib {
   GeneratedRoutes<Address> generated_;
   PrefixTable<Record> table_;
   std::deque<std::uint32_t> dirty_;
-  std::uint64_t decided_ = 0;                                ///< records that were dirty, ever
-  std::deque<Unconfirmed> unconfirmed_;                      ///< in order of sequence
-  std::unordered_map<Prefix<Address>, std::uint32_t> ends_;  ///< how many of a prefix wait there
+  std::uint64_t decided_ = 0;  ///< records that were dirty, ever
+  PathChoice choice_{core_};
+  Unconfirmed<Address> unconfirmed_;
   std::unordered_map<Prefix<Address>, FibError> failed_;
   std::uint32_t installed_ = 0;
-  Journal journal_;
-  // Reused from one decision to the next.
-  std::vector<Candidate> candidates_;
-  std::vector<std::uint16_t> positions_;
-  Decision decision_;
-  ForwardingChoice choice_;
+  Journal<Address> journal_;
 };
 
 extern template class FamilyRib<Ipv4Address>;

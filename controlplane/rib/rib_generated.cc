@@ -99,11 +99,7 @@ void Rib::State::apply_generated(FamilyRib<Address>& family) {
     }
     path.attributes = core.attributes.intern(attributes);
     path.announced = redistributed;
-    if (const auto target = core.targets.acquire(std::span(&wish, 1))) {
-      path.target = *target;
-    } else {
-      path.refusal = Refusal::kTooManyNextHops;
-    }
+    lead(path, std::span(&wish, 1));
     family.set_path(change.prefix, path);
     core.attributes.release(path.attributes);
     core.targets.release(path.target);

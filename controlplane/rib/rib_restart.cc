@@ -46,7 +46,7 @@ void Rib::State::end_stale(bgp::PeerId id, bgp::Family family) {
   if (!peer.has_stale()) return;
   depart(peer.stale_source(family));
   finish_departures();
-  if (!peer.has_stale()) timers.cancel({TimerKind::kStaleRoutes, id.value()});
+  if (!peer.has_stale()) timers.cancel(stale_timer(id));
 }
 
 void Rib::State::end_all_stale(bgp::PeerId id) {
@@ -56,7 +56,7 @@ void Rib::State::end_all_stale(bgp::PeerId id) {
   for (Refresh& refresh : peer.refreshes) {
     if (refresh == Refresh::kUnderWay) refresh = Refresh::kNone;
   }
-  timers.cancel({TimerKind::kStaleRoutes, id.value()});
+  timers.cancel(stale_timer(id));
 }
 
 /// What the last session of the peer has left, now that the next one is up: it stays stale where
@@ -107,7 +107,7 @@ void Rib::State::begin_refresh(bgp::PeerId id, bgp::Family family) {
   core.sources[before].state = SourceState::kStale;
   peer.stale_source(family) = before;
   peer.sources[static_cast<std::size_t>(family)] = core.sources.add(source);
-  timers.arm({TimerKind::kStaleRoutes, id.value()}, config_of(peer).stale_time);
+  timers.arm(stale_timer(id), config_of(peer).stale_time);
 }
 
 void Rib::State::end_refresh(bgp::PeerId id, bgp::Family family) {
@@ -207,9 +207,7 @@ void Rib::defer_selection(Duration at_most) {
   for (std::size_t i = 0; i < s.configured.size(); ++i) {
     if (!s.configured[i].awaited) continue;
     const bgp::PeerId id{static_cast<std::uint16_t>(i)};
-    for (const bgp::Family family : {bgp::Family::kIpv4Unicast, bgp::Family::kIpv6Unicast}) {
-      s.awaited.emplace(id, family);
-    }
+    for (const bgp::Family family : kFamilies) s.awaited.emplace(id, family);
   }
   if (s.awaited.empty()) return;
   s.ipv4.defer();

@@ -70,17 +70,16 @@ template <class Address>
 void Rib::State::append_views(const FamilyRib<Address>& family, const RouteRecord<Address>& record,
                               const PathFilter& filter, TimePoint now,
                               std::vector<RouteView>& views) const {
-  std::vector<Candidate> candidates;
-  std::vector<std::uint16_t> positions;
+  const std::span<const Path> paths = record.paths.paths(const_cast<PathArena&>(core.arena));
+  const CandidatePaths among(core, paths);
+  const auto& [candidates, positions] = among;
   Decision decision;
-  family.candidates(record, candidates, positions);
   decide(candidates, core.options, core.attributes, decision);
 
   const std::size_t first = views.size();
-  const std::span<const Path> paths = record.paths.paths(const_cast<PathArena&>(core.arena));
   std::vector<std::uint16_t> shares;
   if (decision.primaries.size() > 1) {
-    shares = family.bandwidth_shares(paths, candidates, positions, decision);
+    shares = bandwidth_shares(core, paths, among, decision);
   }
   const bool all_applied = core.plane.applied() >= core.submitted;
   for (std::size_t i = 0; i < paths.size(); ++i) {

@@ -1,4 +1,6 @@
-// The inside of Rib, shared by rib.cc (what happens) and rib_show.cc (what is told).
+// The inside of Rib, shared by the files that are a part of it each: rib (the door, work in
+// slices), rib_own_routes, rib_sessions, rib_settings, rib_updates, rib_restart, rib_generated,
+// and, for who asks, rib_show and rib_listing.
 #pragma once
 
 #include <algorithm>
@@ -23,6 +25,13 @@
 #include "controlplane/rib/rib_core.h"
 
 namespace lastmile::rib {
+
+inline constexpr std::array kFamilies{bgp::Family::kIpv4Unicast, bgp::Family::kIpv6Unicast};
+
+/// Ends what is stale of a peer: after its restart, or a refresh of its own.
+constexpr TimerKey stale_timer(bgp::PeerId peer) {
+  return {TimerKind::kStaleRoutes, peer.value()};
+}
 
 struct Rib::State {
   State(const Config& configuration, ForwardingPlane& plane, bgp::PeerOutput& output,
@@ -115,57 +124,65 @@ struct Rib::State {
     std::vector<Outcome> outcomes;  ///< hold a reference each
   };
 
-  [[nodiscard]] static std::vector<PeerConfig> peer_configs(const Config& config);
-
-  // The configuration's routes.
+  // The configuration's own routes, and neighbors in connected subnets (rib_own_routes).
+  void add_route(const IpPrefix& prefix, SourceId source, Announced announced,
+                 std::span<const TargetTable::Wish> wishes);
+  void remove_path(const IpPrefix& prefix, SourceId source);
   void add_local_routes(const Config& config);
+  void add_static_route(const StaticRouteConfig& route);
+  [[nodiscard]] Announced announced(const StaticRouteConfig& route) const;
+  [[nodiscard]] bool has_path(const StaticRouteConfig& route) const;
+  void refuse_static_route(const IpPrefix& prefix);
   void apply_static_routes(const Config& config);
+  void neighbor_route(PortId port, const IpAddress& address, bool present);
+
+  // Routes because of routes (rib_generated).
   void configure_generated(const Config& config);
   void apply_generated();
   template <class Address>
   void apply_generated(FamilyRib<Address>& family);
-  void add_static_route(const StaticRouteConfig& route);
-  [[nodiscard]] bool has_path(const StaticRouteConfig& route) const;
-  void refuse_static_route(const IpPrefix& prefix);
-  [[nodiscard]] Announced announced(const StaticRouteConfig& route) const;
+
+  // What the configuration says of peers (rib_settings).
+  [[nodiscard]] static std::vector<PeerConfig> peer_configs(const Config& config);
+  [[nodiscard]] const PeerConfig& config_of(const Peer& peer) const;
+  void take_settings(Peer& peer) const;
   /// Whether what is ours, and so refused from others, is as before.
   enum class Judgement : std::uint8_t { kSame, kDiffers };
   void apply_to(bgp::PeerId id, Judgement judgement, TimePoint now);
-  void take_settings(Peer& peer) const;
-  void add_route(const IpPrefix& prefix, SourceId source, Announced announced,
-                 std::span<const TargetTable::Wish> wishes);
 
-  // Peers.
+  // Sessions (rib_sessions).
   Peer& peer(bgp::PeerId id);
-  template <class Address>
-  void withdraw(Peer& from, const std::vector<bgp::Nlri<Address>>& nlri);
-  template <class Address>
-  void announce(Incoming& incoming, const std::vector<bgp::Nlri<Address>>& nlri);
+  void add_sources(Peer& peer, bgp::PeerId id, const bgp::Negotiated& negotiated);
+  void agree_on_refreshes(Peer& peer, const bgp::Negotiated& negotiated);
+
+  // UPDATEs (rib_updates).
   void reach(Peer& from, const bgp::Update::Reach& reach, const bgp::PathAttributes& attributes,
              Refusal refusal, TimePoint now);
-  void note_too_many_paths(Peer& from, const IpPrefix& prefix);
+  template <class Address>
+  void announce(Incoming& incoming, const std::vector<bgp::Nlri<Address>>& nlri);
+  template <class Address>
+  void withdraw(Peer& from, const std::vector<bgp::Nlri<Address>>& nlri);
   const Path& outcome(Incoming& incoming, std::size_t rule);
   void point(Path& path, const Peer& from, const tl::expected<HopKey, Refusal>& hop,
              std::uint16_t weight);
+  void note_too_many_paths(Peer& from, const IpPrefix& prefix);
+  void check_limit(bgp::PeerId id, TimePoint now);
+
+  // What outlives its session, and what departs (rib_restart).
   [[nodiscard]] Incarnation take_over_stale(bgp::PeerId id, const bgp::Negotiated& negotiated);
   void depart(std::optional<SourceId>& source);
   void end_stale(bgp::PeerId id, bgp::Family family);
   void end_all_stale(bgp::PeerId id);
   void end_of_rib(bgp::PeerId id, bgp::Family family);
-  void heard_all(bgp::PeerId id, bgp::Family family);
-  void end_deferral(bgp::Family family);
+  void begin_refresh(bgp::PeerId id, bgp::Family family);
+  void end_refresh(bgp::PeerId id, bgp::Family family);
   void begin_long_lived(SourceId source, const bgp::LongLivedRestart::Kept& kept);
   void end_long_lived(std::uint64_t timer_owner);
   std::size_t age(std::size_t limit);
-  void begin_refresh(bgp::PeerId id, bgp::Family family);
-  void end_refresh(bgp::PeerId id, bgp::Family family);
-  void check_limit(bgp::PeerId id, TimePoint now);
-  [[nodiscard]] const PeerConfig& config_of(const Peer& peer) const;
+  void heard_all(bgp::PeerId id, bgp::Family family);
+  void end_deferral(bgp::Family family);
 
-  // Neighbors in connected subnets, as host routes.
-  void neighbor_route(PortId port, const IpAddress& address, bool present);
-
-  // Work.
+  // Work (rib).
   void make_decisions(std::size_t routes);
   [[nodiscard]] bool decisions_due();  ///< whether that has something to do
   void announce(std::size_t routes, TimePoint now);
@@ -174,6 +191,21 @@ struct Rib::State {
   void take_answers(std::size_t limit);
   [[nodiscard]] bool has_answers() const;  ///< whether that has more to do at once
 
+  /// Gives the path its target, one reference, or the reason why it has none.
+  void lead(Path& path, std::span<const TargetTable::Wish> wishes) {
+    if (const auto target = core.targets.acquire(wishes)) {
+      path.target = *target;
+    } else {
+      path.refusal = Refusal::kTooManyNextHops;
+    }
+  }
+
+  /// `visit(routes of the prefix's family, prefix)`, both of the family's own type.
+  template <class Visitor>
+  auto for_prefix(const IpPrefix& prefix, Visitor&& visit) {
+    return std::visit(
+        [&]<class Address>(const Prefix<Address>& p) { return visit(rib<Address>(), p); }, prefix);
+  }
   template <class Visitor>
   void for_family(bgp::Family family, Visitor&& visit) {
     family == bgp::Family::kIpv4Unicast ? visit(ipv4) : visit(ipv6);

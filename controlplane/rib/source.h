@@ -18,6 +18,10 @@
 
 namespace lastmile::rib {
 
+template <class Address>
+inline constexpr bgp::Family kFamilyOf =
+    std::is_same_v<Address, Ipv4Address> ? bgp::Family::kIpv4Unicast : bgp::Family::kIpv6Unicast;
+
 enum class SourceState : std::uint8_t {
   kFree,       ///< the number is not in use
   kActive,     ///< its paths count

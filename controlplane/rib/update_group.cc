@@ -14,11 +14,6 @@ constexpr std::size_t kSendCost = 64;
 /// Members that a round is sent to at once, whatever it has cost to make it.
 constexpr std::size_t kLeastSends = 4;
 
-template <class Address>
-bgp::NlriList nlri_list(std::vector<bgp::Nlri<Address>> nlri) {
-  return bgp::NlriList{std::move(nlri)};
-}
-
 /// With the changes, that is.
 template <class Address>
 bool is_in_step(const UpdateGroupMember<Address>& member) {
@@ -41,16 +36,12 @@ UpdateGroup<Address>::UpdateGroup(const GroupContext& context, FamilyRib<Address
                                   ExportKind kind, std::uint32_t number)
     : context_(context),
       rib_(rib),
-      view_(context.core, context.own_asn, std::move(kind)),
-      timer_{TimerKind::kRibWork, number},
-      position_(rib.journal().end()) {}
+      told_(context.core, rib, context.own_asn, std::move(kind)),
+      timer_{TimerKind::kRibWork, number} {}
 
 template <class Address>
 UpdateGroup<Address>::~UpdateGroup() {
   context_.timers.cancel(timer_);
-  for (std::uint32_t i = 0; i < told_.end(); ++i) {
-    if (told_[i].used) context_.core.attributes.release(told_[i].attributes);
-  }
 }
 
 // --- members -------------------------------------------------------------------------------------
@@ -59,7 +50,7 @@ template <class Address>
 void UpdateGroup<Address>::join(Member newcomer) {
   members_.push_back(std::move(newcomer));
   members_.back().initial = rib_.milestone();
-  if (told_.size() != 0) begin_lap(members_.back());
+  if (told_.table().size() != 0) begin_lap(members_.back());
 }
 
 template <class Address>
@@ -103,32 +94,6 @@ void UpdateGroup<Address>::on_writable(bgp::PeerId id) {
   if (member != members_.end()) member->full_since.reset();
 }
 
-// --- the kind ------------------------------------------------------------------------------------
-
-template <class Address>
-void UpdateGroup<Address>::change(ExportKind kind) {
-  view_.change(std::move(kind));
-  walk_again();
-}
-
-template <class Address>
-std::size_t UpdateGroup<Address>::copy_told(const UpdateGroup& from, std::uint32_t& cursor,
-                                            std::size_t limit) {
-  std::size_t done = 0;
-  for (; done < limit && cursor < from.told_.end(); ++done, ++cursor) {
-    const Advertised<Address>& told = from.told_[cursor];
-    if (!told.used) continue;
-    Advertised<Address>& copy = told_[told_.insert(told.prefix)];
-    copy.attributes = told.attributes;
-    copy.from = told.from;
-    copy.number = told.number;
-    context_.core.attributes.add_reference(copy.attributes);
-  }
-  told_from_ = from.told_from_;
-  position_ = from.position_;
-  return done;
-}
-
 template <class Address>
 bool UpdateGroup<Address>::settled() const {
   // What departs is no longer offered, though its prefixes are journaled only as they are swept: a
@@ -139,227 +104,21 @@ bool UpdateGroup<Address>::settled() const {
   }
   // Paths change before the decision about them is journaled, and what was held back after our own
   // restart is free before that is: until then two walks may differ.
-  return !delivery_ && !changes_due() && rib_.undecided() == 0 && !rib_.has_deferred() &&
+  return !delivery_ && !told_.changes_due() && rib_.undecided() == 0 && !rib_.has_deferred() &&
          std::ranges::none_of(members_, [](const Member& m) { return m.behind || m.lap; });
 }
 
 template <class Address>
-AdjRibOut<Address> UpdateGroup<Address>::take_told() {
-  told_from_.clear();
+AdvertisedTable<Address> UpdateGroup<Address>::take_told() {
   delivery_.reset();
-  return std::exchange(told_, {});
+  return told_.take();
 }
 
 // --- changes -------------------------------------------------------------------------------------
 
-/// Around the table from where the cursor stands, or from its start.
-template <class Address>
-void UpdateGroup<Address>::walk_again() {
-  if (walk_ != Walk::kTable) cursor_ = 0;
-  walk_ = Walk::kTable;
-  walk_start_ = cursor_;
-  walk_turned_ = false;
-}
-
-template <class Address>
-bool UpdateGroup<Address>::changes_due() const {
-  return walk_ != Walk::kFinished || position_ < rib_.journal().end();
-}
-
-template <class Address>
-void UpdateGroup<Address>::count(bgp::PeerId from, int sign) {
-  if (from == kNobody) return;
-  if (from.value() >= told_from_.size()) told_from_.resize(from.value() + std::size_t{1});
-  told_from_[from.value()] += static_cast<std::uint32_t>(sign);
-}
-
-template <class Address>
-void UpdateGroup<Address>::untell(std::uint32_t number, Batch& batch) {
-  const Advertised<Address>& told = told_[number];
-  batch.withdraw.push_back({route_of(told), {told.from, Audience::Who::kOthers}});
-  if (told.from != kNobody) batch.named.push_back(told.from);
-  count(told.from, -1);
-  context_.core.attributes.release(told.attributes);
-  told_.erase(number);
-}
-
-/// How a prefix stands now; returns at how many paths it has looked. `path`: the best one.
-template <class Address>
-std::size_t UpdateGroup<Address>::tell(const Prefix<Address>& prefix, const Path* path,
-                                       Batch& batch) {
-  if (tells_several()) return tell_paths(prefix, batch);
-  tell_best(prefix, path, batch);
-  return 1;
-}
-
-template <class Address>
-void UpdateGroup<Address>::tell_best(const Prefix<Address>& prefix, const Path* path,
-                                     Batch& batch) {
-  using Who = Audience::Who;
-  std::optional<AttributeId> attributes;
-  if (path != nullptr) attributes = view_.outgoing(prefix, *path);
-  if (!attributes) {
-    const std::uint32_t known = told_.find(prefix);
-    if (known != HashIndex::kNotFound) untell(known, batch);
-    return;
-  }
-  const Source& source = context_.core.sources[path->source];
-  const bgp::PeerId from = source.kind == SourceKind::kBgp ? source.peer : kNobody;
-  const auto [number, fresh] = told_.find_or_insert(prefix);
-  Advertised<Address>& told = told_[number];
-  if (!fresh && told.attributes == *attributes && told.from == from) return;
-
-  const bgp::PeerId before = fresh ? from : told.from;
-  const bool other_attributes = fresh || told.attributes != *attributes;
-  if (before != from) {
-    if (before != kNobody) batch.named.push_back(before);
-    // What this one had been told came from elsewhere; now it is its own.
-    if (from != kNobody) batch.withdraw.push_back({{prefix, 0}, {from, Who::kAlone}});
-  }
-  if (from != kNobody) batch.named.push_back(from);
-  // With the same attributes only the one that had not been told hears something new.
-  if (other_attributes) {
-    batch.announce.push_back({*attributes, {prefix, 0}, {from, Who::kOthers}, fresh});
-  } else if (before != kNobody) {
-    batch.announce.push_back({*attributes, {prefix, 0}, {before, Who::kAlone}, true});
-  }
-  if (!fresh) count(before, -1);
-  count(from, 1);
-  context_.core.attributes.add_reference(*attributes);
-  if (!fresh) context_.core.attributes.release(told.attributes);
-  told.attributes = *attributes;
-  told.from = from;
-}
-
-// --- several paths (RFC 7911) --------------------------------------------------------------------
-
-/// Fills wanted_: the best of those that may be told; returns how many there are to choose from.
-template <class Address>
-std::size_t UpdateGroup<Address>::choose_paths(const Prefix<Address>& prefix) {
-  rib_.offers(prefix, offers_);
-  // Paths of one neighbor may be equal in every rule, and their order in the record is chance: all
-  // groups shall choose the same ones.
-  std::ranges::sort(offers_, {}, [&](const auto& offer) {
-    return name_of(*offer.path, context_.core.sources[offer.path->source]).id();
-  });
-  wanted_.clear();
-  candidates_.clear();
-  for (const auto& [path, candidate] : offers_) {
-    const auto attributes = view_.outgoing(prefix, *path);
-    if (!attributes) continue;
-    wanted_.push_back({*attributes, name_of(*path, context_.core.sources[path->source])});
-    candidates_.push_back(candidate);
-  }
-  if (wanted_.size() > kind().paths) {
-    std::vector<Wanted> best;
-    for (const std::uint16_t i : best_of(candidates_, kind().paths)) best.push_back(wanted_[i]);
-    wanted_ = std::move(best);
-  }
-  return offers_.size();
-}
-
-template <class Address>
-std::size_t UpdateGroup<Address>::tell_paths(const Prefix<Address>& prefix, Batch& batch) {
-  const std::size_t offered = choose_paths(prefix);
-  std::vector<std::uint32_t> gone;
-  told_.for_each(prefix, [&](std::uint32_t number) {
-    const PathName name{told_[number].from, told_[number].number};
-    if (std::ranges::find(wanted_, name, &Wanted::name) == wanted_.end()) gone.push_back(number);
-  });
-  for (const std::uint32_t number : gone) untell(number, batch);
-  for (const Wanted& path : wanted_) tell_path(prefix, path, batch);
-  return std::max<std::size_t>(offered + gone.size(), 1);
-}
-
-template <class Address>
-void UpdateGroup<Address>::tell_path(const Prefix<Address>& prefix, const Wanted& path,
-                                     Batch& batch) {
-  const auto [from, of_those] = path.name;
-  std::uint32_t number = number_of({prefix, path.name.id()});
-  const bool fresh = number == HashIndex::kNotFound;
-  if (fresh) {
-    number = told_.insert(prefix);
-    told_[number].from = from;
-    told_[number].number = of_those;
-    count(from, 1);
-  }
-  Advertised<Address>& told = told_[number];
-  if (!fresh && told.attributes == path.attributes) return;
-  batch.announce.push_back(
-      {path.attributes, route_of(told), {from, Audience::Who::kOthers}, fresh});
-  if (from != kNobody) batch.named.push_back(from);
-  context_.core.attributes.add_reference(path.attributes);
-  if (!fresh) context_.core.attributes.release(told.attributes);
-  told.attributes = path.attributes;
-}
-
-template <class Address>
-std::uint32_t UpdateGroup<Address>::number_of(const Route& route) const {
-  if (!tells_several()) return told_.find(route.prefix);
-  std::uint32_t found = HashIndex::kNotFound;
-  told_.for_each(route.prefix, [&](std::uint32_t number) {
-    if (route_of(told_[number]).path_id == route.path_id) found = number;
-  });
-  return found;
-}
-
-template <class Address>
-const Advertised<Address>* UpdateGroup<Address>::find(const Route& route) const {
-  const std::uint32_t number = number_of(route);
-  return number == HashIndex::kNotFound ? nullptr : &told_[number];
-}
-
-template <class Address>
-bgp::Nlri<Address> UpdateGroup<Address>::route_of(const Advertised<Address>& told) const {
-  return {told.prefix, tells_several() ? path_id(told.from, told.number) : 0};
-}
-
-// --- the way through table and journal -----------------------------------------------------------
-
-/// Looks at up to `limit` paths; puts what is to be said into `batch`.
-template <class Address>
-std::size_t UpdateGroup<Address>::gather(std::size_t limit, Batch& batch) {
-  const auto& journal = rib_.journal();
-  if (position_ < journal.start) {  // it did not wait for us
-    position_ = journal.end();
-    walk_again();
-  }
-  std::size_t done = 0;
-  while (done < limit && walk_ == Walk::kTable) {
-    const auto is_around = [this] { return walk_turned_ && cursor_ >= walk_start_; };
-    if (cursor_ >= rib_.table().end() && !is_around()) {
-      cursor_ = 0;
-      walk_turned_ = true;
-    }
-    if (is_around()) {
-      walk_ = Walk::kTold;
-      cursor_ = 0;
-      break;
-    }
-    const auto& record = rib_.table()[cursor_++];
-    const Path* path = rib_.announcement(record);
-    done += path == nullptr ? 1 : tell(record.prefix, path, batch);
-  }
-  for (; done < limit && walk_ == Walk::kTold; ++done) {
-    if (cursor_ >= told_.end()) {
-      walk_ = Walk::kFinished;
-      break;
-    }
-    const std::uint32_t number = cursor_++;
-    if (told_[number].used && rib_.announcement(told_[number].prefix) == nullptr) {
-      untell(number, batch);
-    }
-  }
-  while (done < limit && position_ < journal.end()) {
-    const Prefix<Address> prefix = journal.entries[position_++ - journal.start];
-    done += tell(prefix, rib_.announcement(prefix), batch);
-  }
-  return done;
-}
-
 template <class Address>
 std::size_t UpdateGroup<Address>::tell_changes(std::size_t limit, TimePoint now) {
-  if (!changes_due()) return 0;
+  if (!told_.changes_due()) return 0;
   const Members in_step = members(is_in_step<Address>);
   const Members to = ready(in_step, now);
   if (to.empty() && !in_step.empty()) return 0;
@@ -367,9 +126,11 @@ std::size_t UpdateGroup<Address>::tell_changes(std::size_t limit, TimePoint now)
     if (!context_.output.writable(member->id)) member->behind = true;
   }
   Batch batch;
-  const std::size_t looked_at = gather(std::min(kBatch, limit), batch);
+  const std::size_t looked_at = told_.gather(std::min(kBatch, limit), batch);
+  using Lap = typename MissedRoutes<Address>::Lap;
   for (Member& member : members_) {
-    if (member.behind) note_missed(batch, member);
+    if (!member.behind) continue;
+    member.missed.note(batch, member.id, member.lap ? Lap::kUnderWay : Lap::kNone);
   }
   begin_delivery(std::move(batch), to);
   return std::max<std::size_t>(looked_at, 1);
@@ -380,13 +141,11 @@ std::size_t UpdateGroup<Address>::tell_changes(std::size_t limit, TimePoint now)
 /// A lap tells the Adj-RIB-Out as it stands, so it is right for a member that is behind, too.
 template <class Address>
 void UpdateGroup<Address>::begin_lap(Member& member) {
-  for (auto* missed : {&member.missed, &member.missed_since}) {
-    for (auto& [route, was_told] : *missed) was_told = true;  // it will have been
-  }
+  member.missed.lap_begins();
   member.lap.reset();
   const auto other = std::ranges::find_if(members_, [](const Member& m) { return bool(m.lap); });
   const std::uint32_t start = other == members_.end() ? 0 : other->lap->cursor;
-  member.lap = {start, start, told_.end(), false};
+  member.lap = {start, start, told_.table().end(), false};
 }
 
 /// Whoever is on a lap goes on, together with those at the same place.
@@ -426,11 +185,11 @@ std::size_t UpdateGroup<Address>::go_on(const Members& together, std::size_t lim
   if (somebody_turns) goal = std::min(goal, end);
   std::size_t done = 0;
   for (const std::size_t most = std::min(kBatch, limit); done < most && cursor < goal; ++done) {
-    const Advertised<Address>& told = told_[cursor++];
+    const Advertised<Address>& told = told_.table()[cursor++];
     if (!told.used) continue;
     batch.announce.push_back(
-        {told.attributes, route_of(told), {told.from, Audience::Who::kOthers}});
-    if (told.from != kNobody) batch.named.push_back(told.from);
+        {told.attributes, told_.route_of(told), {told.from, Audience::Who::kOthers}});
+    batch.name(told.from);
   }
   begin_delivery(std::move(batch), together);
   for (Member* member : together) {
@@ -450,7 +209,7 @@ void UpdateGroup<Address>::advance(Member& member, std::uint32_t cursor) {
   if (!member.lap->turned || cursor < member.lap->start) return;
   member.lap.reset();
   if (!std::exchange(member.mark_due, false)) return;
-  if (delivery_) return delivery_->refreshed.push_back(member.id);
+  if (delivery_) return delivery_->end_refresh(member.id);
   context_.output.send_route_refresh(member.id, {kFamily, bgp::RouteRefresh::kEnd});
 }
 
@@ -506,25 +265,6 @@ auto UpdateGroup<Address>::ready(const Members& members, TimePoint now) -> Membe
 }
 
 template <class Address>
-void UpdateGroup<Address>::note_missed(const Batch& batch, Member& member) {
-  const auto list_for = [&](const Route& route) -> auto& {
-    return member.missed.contains(route) ? member.missed : member.missed_since;
-  };
-  for (const Announce& entry : batch.announce) {
-    if (!entry.to.includes(member.id)) continue;
-    // A lap may tell of it before its turn here comes.
-    list_for(entry.route).try_emplace(entry.route, !entry.fresh || member.lap.has_value());
-  }
-  for (const Withdraw& entry : batch.withdraw) {
-    if (!entry.to.includes(member.id)) continue;
-    auto& list = list_for(entry.route);
-    const auto [missed, fresh] = list.try_emplace(entry.route, true);
-    // It came and went, and the member need not know.
-    if (!fresh && !missed->second) list.erase(missed);
-  }
-}
-
-template <class Address>
 std::size_t UpdateGroup<Address>::catch_up(std::size_t limit) {
   std::size_t done = 0;
   for (Member& member : members_) {
@@ -539,12 +279,10 @@ std::size_t UpdateGroup<Address>::catch_up(Member& member, std::size_t limit) {
   if (!member.behind || !context_.output.writable(member.id)) return 0;
   Batch batch;
   std::size_t done = 0;
-  for (const std::size_t most = std::min(kBatch, limit); done < most && member.misses_anything();
+  for (const std::size_t most = std::min(kBatch, limit); done < most && !member.missed.empty();
        ++done) {
-    if (member.missed.empty()) begin_round(member);
-    const auto [route, was_told] = *member.missed.begin();
-    member.missed.erase(member.missed.begin());
-    const Advertised<Address>* told = find(route);
+    const auto [route, was_told] = member.missed.take();
+    const Advertised<Address>* told = told_.find(route);
     if (told != nullptr && told->from != member.id) {
       batch.announce.push_back({told->attributes, route, {}});
     } else if (was_told) {
@@ -552,58 +290,21 @@ std::size_t UpdateGroup<Address>::catch_up(Member& member, std::size_t limit) {
     }
   }
   begin_delivery(std::move(batch), {&member});
-  if (member.missed.empty()) begin_round(member);
+  member.missed.go_on();
   member.full_since.reset();
-  member.behind = member.misses_anything();
+  member.behind = !member.missed.empty();
   return std::max<std::size_t>(done, 1);
-}
-
-/// What it had missed is told.
-template <class Address>
-void UpdateGroup<Address>::begin_round(Member& member) {
-  std::swap(member.missed, member.missed_since);
-  if (member.rounds_to_end.value_or(0) != 0) --*member.rounds_to_end;
 }
 
 // --- sending -------------------------------------------------------------------------------------
 
-/// The messages for one member, next hop included.
-template <class Address>
-bgp::UpdateStream UpdateGroup<Address>::encode(const Batch& batch, const Member& member) const {
-  bgp::UpdateStream stream;
-  std::vector<bgp::Nlri<Address>> nlri;
-  for (const Withdraw& entry : batch.withdraw) {
-    if (entry.to.includes(member.id)) nlri.push_back(entry.route);
-  }
-  if (!nlri.empty()) {
-    bgp::Update update;
-    update.unreach.push_back({kFamily, nlri_list(std::move(nlri))});
-    append(update, member.codec, stream);
-  }
-  for (auto at = batch.announce.begin(); at != batch.announce.end();) {
-    const AttributeId attributes = at->attributes;
-    nlri = {};
-    for (; at != batch.announce.end() && at->attributes == attributes; ++at) {
-      if (at->to.includes(member.id)) nlri.push_back(at->route);
-    }
-    if (nlri.empty()) continue;
-    bgp::Update update;
-    update.attributes = context_.core.attributes.attributes(attributes);
-    update.reach.push_back({kFamily, member.next_hop, nlri_list(std::move(nlri))});
-    append(update, member.codec, stream);
-  }
-  return stream;
-}
-
 /// `to`: members whose queues have room.
 template <class Address>
 void UpdateGroup<Address>::begin_delivery(Batch batch, const Members& to) {
-  if (to.empty() || (batch.withdraw.empty() && batch.announce.empty())) return;
-  std::ranges::stable_sort(batch.announce, {}, &Announce::attributes);
-  std::ranges::sort(batch.named);
-  delivery_.emplace();
-  delivery_->batch = std::move(batch);
-  for (const Member* member : to) delivery_->to.push_back(member->id);
+  if (to.empty() || batch.empty()) return;
+  std::vector<bgp::PeerId> ids;
+  for (const Member* member : to) ids.push_back(member->id);
+  delivery_.emplace(context_.core.attributes, context_.output, std::move(batch), std::move(ids));
 }
 
 /// Goes on with sending the batch; returns what that has cost.
@@ -611,49 +312,26 @@ template <class Address>
 std::size_t UpdateGroup<Address>::deliver(std::size_t limit) {
   std::size_t done = 0;
   for (; delivery_ && done < limit; done += kSendCost) {
-    const auto member = std::ranges::find(members_, delivery_->to[delivery_->next], &Member::id);
-    if (member != members_.end()) send_to(*member);
-    if (++delivery_->next < delivery_->to.size()) continue;
-    for (const bgp::PeerId id : delivery_->refreshed) {
-      context_.output.send_route_refresh(id, {kFamily, bgp::RouteRefresh::kEnd});
-    }
-    delivery_.reset();
+    delivery_->send_next(members_);
+    if (delivery_->finished()) delivery_.reset();
   }
   return done;
 }
 
-template <class Address>
-void UpdateGroup<Address>::send_to(const Member& member) {
-  Delivery& delivery = *delivery_;
-  if (std::ranges::binary_search(delivery.batch.named, member.id)) {
-    bgp::UpdateStream own = encode(delivery.batch, member);
-    if (!own.octets.empty()) context_.output.send_updates(member.id, std::move(own.octets));
-    return;
-  }
-  auto found = std::ranges::find_if(delivery.shared, [&](const auto& shared) {
-    return shared.codec == member.codec && same_form(kFamily, shared.next_hop, member.next_hop);
-  });
-  if (found == delivery.shared.end()) {
-    delivery.shared.push_back({member.codec, member.next_hop, encode(delivery.batch, member)});
-    found = delivery.shared.end() - 1;
-  }
-  if (found->stream.octets.empty()) return;
-  context_.output.send_updates(member.id, with_next_hop(found->stream, kFamily, member.next_hop));
-}
+// --- the end of the initial table ---------------------------------------------------------------
 
 /// What was known when the member came has been told, or was missed by it.
 template <class Address>
 bool UpdateGroup<Address>::has_passed_initial(const Member& member) const {
-  using Milestone = typename FamilyRib<Address>::Milestone;
   const Milestone initial = rib_.advanced(member.initial);
-  return walk_ == Walk::kFinished && !member.lap && initial.stage == Milestone::Stage::kJournaled &&
-         position_ >= initial.until;
+  return told_.has_walked() && !member.lap && initial.stage == Milestone::Stage::kJournaled &&
+         told_.position() >= initial.until;
 }
 
 template <class Address>
 bool UpdateGroup<Address>::complete(const Member& member) const {
-  if (!member.behind) return member.rounds_to_end || has_passed_initial(member);
-  return member.rounds_to_end == 0U;
+  if (!member.behind) return member.round_of_end || has_passed_initial(member);
+  return member.round_of_end && member.missed.rounds() >= *member.round_of_end;
 }
 
 template <class Address>
@@ -661,9 +339,9 @@ void UpdateGroup<Address>::end_initial_tables() {
   for (Member& member : members_) {
     if (!member.end_of_rib_due) continue;
     member.initial = rib_.advanced(member.initial);
-    if (!member.rounds_to_end && has_passed_initial(member)) {
-      // What it is being told of, and what comes after that.
-      member.rounds_to_end = member.behind ? 2 : 0;
+    if (!member.round_of_end && has_passed_initial(member)) {
+      // With what it is being told of, and what comes after that.
+      member.round_of_end = member.missed.rounds() + (member.behind ? 2 : 0);
     }
     if (!complete(member) || !context_.output.writable(member.id)) continue;
     member.end_of_rib_due = false;
@@ -677,7 +355,7 @@ template <class Address>
 std::size_t UpdateGroup<Address>::work(std::size_t limit, TimePoint now) {
   std::size_t done = deliver(limit);
   if (delivery_) return done;
-  view_.tidy();
+  told_.tidy();
   end_initial_tables();  // in front of what fills the queues
   // Each kind of work comes first in its turn: one that always has something to do must not use up
   // all slices.
@@ -705,7 +383,7 @@ std::size_t UpdateGroup<Address>::work(std::size_t limit, TimePoint now) {
 template <class Address>
 bool UpdateGroup<Address>::has_work(TimePoint now) const {
   if (delivery_) return true;
-  if (changes_due() &&
+  if (told_.changes_due() &&
       (std::ranges::none_of(members_, is_in_step<Address>) || may_go(is_in_step<Address>, now))) {
     return true;
   }
@@ -715,59 +393,14 @@ bool UpdateGroup<Address>::has_work(TimePoint now) const {
   });
 }
 
-// --- for show ------------------------------------------------------------------------------------
-
-template <class Address>
-std::vector<const Advertised<Address>*> UpdateGroup<Address>::told(
-    bgp::PeerId id, const Prefix<Address>& prefix) const {
-  std::vector<const Advertised<Address>*> result;
-  told_.for_each(prefix, [&](std::uint32_t number) {
-    if (told_[number].from != id) result.push_back(&told_[number]);
-  });
-  return result;
-}
-
-template <class Address>
-std::uint32_t UpdateGroup<Address>::advertised(bgp::PeerId id) const {
-  const std::uint32_t own = id.value() < told_from_.size() ? told_from_[id.value()] : 0;
-  return static_cast<std::uint32_t>(told_.size()) - own;
-}
-
 template <class Address>
 std::size_t UpdateGroup<Address>::memory_bytes() const {
-  std::size_t missed = 0;
-  for (const Member& m : members_) missed += m.missed.size() + m.missed_since.size();
-  return told_.memory_bytes() + missed * (sizeof(Route) + 4 * sizeof(void*));
+  std::size_t bytes = told_.table().memory_bytes();
+  for (const Member& member : members_) bytes += member.missed.memory_bytes();
+  return bytes;
 }
 
 template class UpdateGroup<Ipv4Address>;
 template class UpdateGroup<Ipv6Address>;
-
-// --- what is left of groups ----------------------------------------------------------------------
-
-template <class Address>
-std::size_t Remains<Address>::work(std::size_t limit) {
-  std::size_t done = 0;
-  while (!told_.empty() && done < limit) {
-    AdjRibOut<Address>& told = told_.front();
-    for (; cursor_ < told.end() && done < limit; ++cursor_, ++done) {
-      if (told[cursor_].used) core_.attributes.release(told[cursor_].attributes);
-    }
-    if (cursor_ < told.end()) break;
-    told_.pop_front();
-    cursor_ = 0;
-  }
-  return done;
-}
-
-template <class Address>
-std::size_t Remains<Address>::memory_bytes() const {
-  std::size_t bytes = 0;
-  for (const AdjRibOut<Address>& told : told_) bytes += told.memory_bytes();
-  return bytes;
-}
-
-template class Remains<Ipv4Address>;
-template class Remains<Ipv6Address>;
 
 }  // namespace lastmile::rib
