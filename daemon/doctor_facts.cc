@@ -12,6 +12,7 @@
 #include <string_view>
 
 #include "controlplane/io/tcp_segments.h"
+#include "drivers/kernel/folder.h"
 #include "drivers/ports/device_string.h"
 
 namespace lastmile {
@@ -46,10 +47,9 @@ std::vector<unsigned> read_cpus(const std::filesystem::path& path) {
 
 std::uint64_t count_hugepages() {
   std::uint64_t pages = 0;
-  std::error_code ignored;
-  for (const auto& size :
-       std::filesystem::directory_iterator{"/sys/kernel/mm/hugepages", ignored}) {
-    pages += read_number<std::uint64_t>(size.path() / "nr_hugepages").value_or(0);
+  const std::string sizes = "/sys/kernel/mm/hugepages/";
+  for (const std::string& size : names_in(sizes)) {
+    pages += read_number<std::uint64_t>(sizes + size + "/nr_hugepages").value_or(0);
   }
   return pages;
 }

@@ -14,18 +14,17 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
-#include <filesystem>
 #include <optional>
 #include <utility>
 
 #include "controlplane/config/account.h"
 #include "daemon/leak_sanitizer.h"
 #include "daemon/system_calls.h"
+#include "drivers/kernel/folder.h"
 
 namespace lastmile {
 namespace {
 
-namespace fs = std::filesystem;
 
 tl::unexpected<std::string> cannot_drop(std::string_view what) {
   return tl::unexpected(fmt::format("cannot drop privileges: {}: {}", what, std::strerror(errno)));
@@ -173,18 +172,18 @@ void give(const std::string& path, uid_t user, gid_t group) {
 
 void hand_over(const std::string& folder, const NewOwner& owner) {
   struct stat status {};
-  std::error_code ignored;
   if (::lstat(folder.c_str(), &status) != 0 || status.st_uid != owner.from) return;
   if (!S_ISDIR(status.st_mode)) return;
   // What is inside first: as long as the folder is not theirs nobody exchanges it meanwhile.
-  for (const auto& entry : fs::directory_iterator{folder, ignored}) {
-    if (fs::is_directory(entry.symlink_status(ignored))) {
-      hand_over(entry.path(), owner);
+  for (const std::string& name : names_in(folder)) {
+    const std::string path = folder + "/" + name;
+    if (::lstat(path.c_str(), &status) != 0 || status.st_uid != owner.from) continue;
+    if (S_ISDIR(status.st_mode)) {
+      hand_over(path, owner);
       continue;
     }
-    if (::lstat(entry.path().c_str(), &status) != 0 || status.st_uid != owner.from) continue;
     // A socket's group says who may use it.
-    give(entry.path(), owner.user, S_ISSOCK(status.st_mode) ? status.st_gid : owner.group);
+    give(path, owner.user, S_ISSOCK(status.st_mode) ? status.st_gid : owner.group);
   }
   give(folder, owner.user, owner.group);
 }

@@ -3,20 +3,18 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <vector>
 
 #include "daemon/privilege_view.h"
 #include "daemon/privileges.h"
+#include "drivers/kernel/folder.h"
 #include "drivers/ports/device_string.h"
 #include "logging/log.h"
 
 namespace lastmile {
 namespace {
-
-namespace fs = std::filesystem;
 
 // Ours alone: the control socket is there unless the configuration says otherwise, and what the
 // exception path has to put back (drivers/exception/guard_state.h).
@@ -31,9 +29,9 @@ DeviceNeeds needs_of(const Config& config) {
 
 std::vector<ThreadPrivileges> threads_of_this_process() {
   std::vector<ThreadPrivileges> threads;
-  std::error_code ignored;
-  for (const auto& task : fs::directory_iterator{"/proc/self/task", ignored}) {
-    std::ifstream file{task.path() / "status"};
+  const std::string tasks = "/proc/self/task/";
+  for (const std::string& task : names_in(tasks)) {
+    std::ifstream file{tasks + task + "/status"};
     const std::string text{std::istreambuf_iterator<char>{file}, {}};
     if (auto thread = read_privileges(text)) threads.push_back(std::move(*thread));
   }

@@ -10,16 +10,15 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <filesystem>
 #include <fstream>
 #include <string_view>
+
+#include "drivers/kernel/folder.h"
 
 namespace lastmile {
 namespace {
 
-namespace fs = std::filesystem;
-
-std::size_t read_number(const fs::path& path) {
+std::size_t read_number(const std::string& path) {
   std::size_t value = 0;
   std::ifstream(path) >> value;
   return value;
@@ -28,15 +27,14 @@ std::size_t read_number(const fs::path& path) {
 }  // namespace
 
 std::size_t free_hugepage_bytes() {
+  const std::string sizes = "/sys/kernel/mm/hugepages/";
   constexpr std::string_view kPrefix = "hugepages-";
   std::size_t total = 0;
-  std::error_code ignored;
-  for (const auto& size : fs::directory_iterator("/sys/kernel/mm/hugepages", ignored)) {
-    const std::string leaf = size.path().filename();  // "hugepages-2048kB"
-    if (leaf.rfind(kPrefix, 0) != 0) continue;
-    const std::size_t kilobytes = std::strtoul(leaf.c_str() + kPrefix.size(), nullptr, 10);
-    const std::size_t free = read_number(size.path() / "free_hugepages");
-    const std::size_t reserved = read_number(size.path() / "resv_hugepages");
+  for (const std::string& size : names_in(sizes)) {  // "hugepages-2048kB"
+    if (!size.starts_with(kPrefix)) continue;
+    const std::size_t kilobytes = std::strtoul(size.c_str() + kPrefix.size(), nullptr, 10);
+    const std::size_t free = read_number(sizes + size + "/free_hugepages");
+    const std::size_t reserved = read_number(sizes + size + "/resv_hugepages");
     total += (free - std::min(free, reserved)) * kilobytes * 1024;
   }
   return total;

@@ -11,6 +11,7 @@
 #include <cstring>
 #include <filesystem>
 
+#include "drivers/kernel/folder.h"
 #include "logging/log.h"
 
 namespace lastmile {
@@ -41,18 +42,17 @@ bool is_still_at(const FileDescriptor& fd, const std::string& path) {
 }
 
 void remove_stale(const std::string& parent, const std::string& name) {
-  std::error_code ignored;
-  for (const auto& entry : fs::directory_iterator(parent, ignored)) {
-    const std::string leaf = entry.path().filename();
-    if (leaf.rfind(name + "-", 0) != 0) continue;
+  for (const std::string& leaf : names_in(parent)) {
+    if (!leaf.starts_with(name + "-")) continue;
     if (leaf.find_first_not_of("0123456789", name.size() + 1) != std::string::npos) continue;
-    if (const FileDescriptor held = lock(entry.path())) {
+    const std::string path = parent + "/" + leaf;
+    if (const FileDescriptor held = lock(path)) {
       std::error_code error;
-      fs::remove_all(entry.path(), error);
+      fs::remove_all(path, error);
       if (error) {
-        log::warn("cannot remove {}: {}", entry.path().string(), error.message());
+        log::warn("cannot remove {}: {}", path, error.message());
       } else {
-        log::debug("removed {}, left behind by an instance that was killed", entry.path().string());
+        log::debug("removed {}, left behind by an instance that was killed", path);
       }
     }
   }
