@@ -25,7 +25,6 @@
 namespace lastmile {
 namespace {
 
-
 tl::unexpected<std::string> cannot_drop(std::string_view what) {
   return tl::unexpected(fmt::format("cannot drop privileges: {}: {}", what, std::strerror(errno)));
 }
