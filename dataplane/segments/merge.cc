@@ -8,7 +8,9 @@
 namespace lastmile::segments {
 namespace {
 
-constexpr std::size_t kLongestPacket = 65535;
+/// An IP packet's own limit, less the Ethernet header: a frame as long as the interface's largest
+/// segment (gso_max_size, which counts that header, too) the kernel does not take as one.
+constexpr std::size_t kLongestPacket = 65535 - ethernet::kHeaderSize;
 constexpr std::uint16_t kLast = 0xffff;
 
 std::uint32_t sequence(const TcpPacket& packet) {
@@ -48,6 +50,18 @@ bool is_same_tcp(const TcpPacket& a, const TcpPacket& b) {
          load_raw<std::uint16_t>(a.tcp + tcp::kUrgent) ==
              load_raw<std::uint16_t>(b.tcp + tcp::kUrgent) &&
          std::ranges::equal(a.options(), b.options());
+}
+
+/// Who cuts a segment again counts identifications up from the first one. Where nothing is ever a
+/// fragment they mean nothing (RFC 6864 section 4.1).
+bool is_next_identification(const TcpPacket& head, const TcpPacket& packet,
+                            std::uint16_t distance) {
+  if (!head.is_ipv4() || (load_be16(head.ip + ipv4::kFragment) & ipv4::kDontFragment) != 0) {
+    return true;
+  }
+  const auto expected =
+      static_cast<std::uint16_t>(load_be16(head.ip + ipv4::kIdentification) + distance);
+  return load_be16(packet.ip + ipv4::kIdentification) == expected;
 }
 
 bool may_begin(const TcpPacket& packet) {
@@ -118,6 +132,7 @@ bool MergePlan::join(Open& open, const TcpPacket& packet, std::uint16_t frame) {
   if (packet.payload_length == 0 || packet.payload_length > run.segment_size) return false;
   if (sequence(packet) != open.next_sequence) return false;
   if (!is_same_ip(open.head, packet) || !is_same_tcp(open.head, packet)) return false;
+  if (!is_next_identification(open.head, packet, run.count)) return false;
   const std::size_t headers = open.head.headers_length() - ethernet::kHeaderSize;
   if (headers + run.payload + packet.payload_length > kLongestPacket) return false;
   // The kernel takes a segment's checksums for right, so they have to be: last, because it costs

@@ -8,8 +8,8 @@
 //
 // What may be merged is what Linux' own GRO would merge, and less: nothing but data with ACK, and
 // with PSH at the end. A receiver can tell the segment from the packets by nothing that TCP lives
-// on. IPv4's identification is not looked at: who gets the segment never cuts it again. All but
-// the packets' contents is fixed in size; no DPDK here.
+// on, and the kernel may cut it again: the same packets come out. All but the packets' contents is
+// fixed in size; no DPDK here.
 #pragma once
 
 #include <array>

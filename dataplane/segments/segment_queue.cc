@@ -115,7 +115,7 @@ unsigned SegmentQueue::send_burst(std::span<rte_mbuf*> packets) {
   return sent;
 }
 
-/// Puts the packets in the plan's order, and their frames with them.
+/// Puts the packets in the plan's order.
 void SegmentQueue::sort(std::span<rte_mbuf*> packets) const {
   std::array<rte_mbuf*, MergePlan::kCapacity> sorted;
   const auto order = plan_.order();

@@ -9,7 +9,7 @@ namespace lastmile::segments {
 
 /// Fields in the machine's byte order.
 struct VirtioHeader {
-  std::uint8_t flags = 0;     ///< kNeedsSum or 0
+  std::uint8_t flags = 0;     ///< of which kNeedsSum alone says something here
   std::uint8_t gso_type = 0;  ///< kWhole, or what is to be cut
   /// Of the headers; the kernel says at times how much of the frame it has in one piece.
   std::uint16_t header_length = 0;

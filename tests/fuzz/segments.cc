@@ -98,15 +98,17 @@ std::vector<Octets> split(const VirtioHeader& virtio, const Octets& frame) {
   return packets;
 }
 
-/// What a receiver tells packets apart by: not IPv4's identification and what is summed over it,
-/// nor what stands behind the packet; and a sum of zero is said in two ways.
+/// What a receiver tells packets apart by: not IPv4's identification where it means nothing, nor
+/// what stands behind the packet; and a sum of zero is said in two ways.
 Octets essence(Octets frame) {
   const auto packet = plain_tcp(frame);
   require(packet.has_value());
   frame.resize(packet->headers_length() + packet->payload_length);
   std::uint8_t* const ip = frame.data() + ethernet::kHeaderSize;
   if (packet->is_ipv4()) {
-    store_be16(ip + ipv4::kIdentification, 0);
+    if ((load_be16(ip + ipv4::kFragment) & ipv4::kDontFragment) != 0) {
+      store_be16(ip + ipv4::kIdentification, 0);
+    }
     store_be16(ip + ipv4::kChecksum, 0);
   }
   std::uint8_t* const sum = ip + (packet->tcp - packet->ip) + tcp::kChecksum;
@@ -115,10 +117,10 @@ Octets essence(Octets frame) {
 }
 
 /// The segment that the kernel is given for a run, split again.
-void check_run(std::span<const Octets> frames, std::span<const std::uint16_t> places,
-               const Run& run) {
+void check_run(std::span<const Octets> frames, const MergePlan& plan, const Run& run) {
+  const auto places = plan.order().subspan(run.first, run.count);
   SegmentHeader header{};
-  write_header(frames[places[0]], run, header);
+  write_header(plan.head(run), run, header);
   Octets segment{header.headers.begin(), header.headers.begin() + header.length};
   for (const std::uint16_t place : places) {
     const auto packet = plain_tcp(frames[place]);
@@ -149,7 +151,7 @@ void merge(std::span<const std::uint8_t> input) {
       require(!seen[place]);
       seen[place] = true;
     }
-    if (run.count > 1) check_run(frames, places, run);
+    if (run.count > 1) check_run(frames, *plan, run);
   }
   require(std::ranges::find(seen, false) == seen.end());
 }
