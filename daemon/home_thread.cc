@@ -35,7 +35,6 @@ void HomeThread::end() {
   }
   wake_.notify_one();
   if (thread_.joinable()) thread_.join();
-  errands_.clear();
 }
 
 void HomeThread::work() {

@@ -33,7 +33,8 @@ class HomeThread {
   void post(Errand errand);
   /// Posts it, and waits until it is done; what it throws is thrown here. Not after end().
   void run(const Errand& errand);
-  /// Waits for the errand in hand; those behind it are forgotten.
+  /// Waits for the errand in hand. Those behind it are not done; what they hold, which workers may
+  /// still use, goes with this.
   void end();
 
  private:

@@ -105,13 +105,22 @@ LinkWatch LinkMonitor::watch(PortId port) const {
 }
 
 void LinkMonitor::on_kernel_link(const LinkEvent& event) {
-  for (OpenPort& port : devices_.ports()) {
+  const auto is_over = [&](const OpenPort& port) {
     const auto& kernel = port.facts().kernel;
-    if (knows_itself(port) || !kernel || kernel->index != event.index) continue;
+    return !knows_itself(port) && kernel && kernel->index == event.index;
+  };
+  for (OpenPort& port : devices_.ports()) {
+    if (!is_over(port)) continue;
     changed(port, event.link);
     if (event.deleted && port.owns_device() && !port.device->is_exchangeable()) {
       log::error("port {}: interface '{}' is gone; restart lastmiled when there is one again",
-                 port.name, kernel->name);
+                 port.name, port.facts().kernel->name);
+    }
+  }
+  if (event.deleted) {
+    // The next interface of that number is not the port's, not before the port has it open.
+    for (OpenPort& port : devices_.ports()) {
+      if (is_over(port)) port.device->facts.kernel->index = 0;
     }
   }
   if (observer_) observer_(event);

@@ -19,7 +19,8 @@
 namespace lastmile {
 namespace {
 
-/// An interface that could not be used is tried again: whoever made it may not be done with it.
+/// An interface that could not be used is tried again then: whoever made it may not be done with
+/// it.
 constexpr std::chrono::seconds kRetry{1};
 /// A worker's loop takes less, as does its longest sleep.
 constexpr std::chrono::microseconds kGraceStep{100};
@@ -35,10 +36,15 @@ std::string difference(const DeviceFacts& before, const DeviceFacts& now) {
   return {};
 }
 
-/// A router that runs does without the port rather than end, and tries again.
-Result<DeviceParts> reopened(const DeviceOrder& order, PacketPools& pools) {
+/// A router that runs does without the port rather than end, and tries again. What can't take the
+/// place of the one before is closed again, here on the thread that has opened it.
+Result<DeviceParts> reopened(const DeviceOrder& order, const DeviceFacts& before,
+                             PacketPools& pools) {
   try {
-    return open_parts(order, pools);
+    auto opened = open_parts(order, pools);
+    if (!opened) return opened;
+    const std::string reason = difference(before, opened->port->facts());
+    return reason.empty() ? std::move(opened) : failure(reason);
   } catch (const std::bad_alloc&) {
     return failure("not enough memory", ENOMEM);
   }
@@ -68,7 +74,9 @@ PortExchange::PortExchange(const Parts& parts, Netlink netlink, int retry)
   parts_.links.observe([this](const LinkEvent& event) { returning_.on_link(event); });
   parts_.loop.watch(retry_, [this] {
     std::uint64_t expirations = 0;
-    if (::read(retry_, &expirations, sizeof expirations) > 0) look_again();
+    if (::read(retry_, &expirations, sizeof expirations) <= 0) return;
+    returning_.try_again();
+    look_again();
   });
 }
 
@@ -90,26 +98,22 @@ void PortExchange::exchange(PortId owner) {
   const RcuToken taken = parts_.forwarding.take_out(owner);
   // Errands are functions, which can be copied; what they carry can't.
   auto old = std::make_shared<std::optional<DeviceParts>>(device.take_out());
-  parts_.devices.home_thread()->post([this, owner, taken, old, order = device.order] {
-    while (!parts_.forwarding.has_let_go(taken)) std::this_thread::sleep_for(kGraceStep);
-    old->reset();
-    auto opened = std::make_shared<Result<DeviceParts>>(reopened(order, parts_.devices.pools()));
-    parts_.loop.post([this, owner, opened] { finish(owner, std::move(*opened)); });
-  });
+  parts_.devices.home_thread()->post(
+      [this, owner, taken, old, order = device.order, before = device.facts] {
+        while (!parts_.forwarding.has_let_go(taken)) std::this_thread::sleep_for(kGraceStep);
+        old->reset();
+        auto opened =
+            std::make_shared<Result<DeviceParts>>(reopened(order, before, parts_.devices.pools()));
+        parts_.loop.post([this, owner, opened] { finish(owner, std::move(*opened)); });
+      });
 }
 
 void PortExchange::finish(PortId owner, Result<DeviceParts> opened) {
-  OpenDevice& device = *parts_.devices.ports()[owner.value()].device;
-  std::string reason;
   if (!opened) {
-    reason = opened.error().message;
-  } else {
-    reason = difference(device.facts, opened->port->facts());
-  }
-  if (!reason.empty()) {
-    returning_.refused(owner, reason);
+    returning_.refused(owner, opened.error().message);
     return look_again_soon();
   }
+  OpenDevice& device = *parts_.devices.ports()[owner.value()].device;
   device.put_in(std::move(*opened));
   parts_.forwarding.put_in(owner, DeviceId{device.facts.ethdev});
   returning_.opened(owner, device.facts.kernel->index);
@@ -119,6 +123,8 @@ void PortExchange::finish(PortId owner, Result<DeviceParts> opened) {
 void PortExchange::gone(PortId owner, const std::string& interface) {
   tell(owner,
        fmt::format("interface '{}' is gone; the port waits until there is one again", interface));
+  // One of that name may be there already, and nothing more happen to it.
+  look_again_soon();
 }
 
 void PortExchange::back(PortId owner, const std::string& interface) {

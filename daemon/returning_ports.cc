@@ -25,7 +25,8 @@ void ReturningPorts::on_link(const LinkEvent& event) {
       if (in_service && event.index == port.interface.index) lose(port);
       continue;
     }
-    if (event.name != port.interface.name || port.stage == Stage::kExchanging) continue;
+    if (event.name != port.interface.name) continue;
+    if (port.stage == Stage::kExchanging || port.stage == Stage::kRefused) continue;
     if (in_service) {
       // The end of the old one may have been missed; or it has another name now, and is used on.
       if (event.index == port.interface.index || outside_.is_there(port.interface.index)) continue;
@@ -47,9 +48,15 @@ void ReturningPorts::opened(PortId owner, unsigned index) {
 
 void ReturningPorts::refused(PortId owner, const std::string& reason) {
   Watched& port = watched(owner);
-  port.stage = Stage::kGone;
+  port.stage = Stage::kRefused;
   if (std::exchange(port.told, reason) == reason) return;
   outside_.cannot_use(owner, port.interface.name, reason);
+}
+
+void ReturningPorts::try_again() {
+  for (Watched& port : ports_) {
+    if (port.stage == Stage::kRefused) port.stage = Stage::kGone;
+  }
 }
 
 }  // namespace lastmile

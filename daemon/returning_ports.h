@@ -3,7 +3,7 @@
 //                     deleted                   seen again
 //        in service ──────────> gone ────────────────────────> exchanging
 //            ^                   ^  ^                            │    │
-//            │                   │  └── it can't be opened ──────┘    │
+//            │                   │  └── refused <── it can't be ────┘ │
 //            │                   └───── gone again by now ────────────┤
 //            └──────────────────────────────────────── opened ────────┘
 //
@@ -52,9 +52,12 @@ class ReturningPorts {
   /// meanwhile was not looked at.
   void opened(PortId owner, unsigned index);
   void refused(PortId owner, const std::string& reason);
+  /// Those that were refused may be tried again. Until then what happens to their interfaces means
+  /// nothing: our own attempt makes it happen.
+  void try_again();
 
  private:
-  enum class Stage { kInService, kGone, kExchanging };
+  enum class Stage { kInService, kGone, kExchanging, kRefused };
   struct Watched {
     PortId owner;
     KernelInterface interface;

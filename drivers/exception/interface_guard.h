@@ -27,8 +27,8 @@
 
 namespace lastmile {
 
-/// Control thread only. Create it before Port::open(), which may change the MTU; destroy it after
-/// the port.
+/// One thread at a time, that which opens and closes the port. Create it before Port::open(), which
+/// may change the MTU; destroy it after the port.
 class InterfaceGuard {
  public:
   /// `port`: the configuration's name, for errors and the log.

@@ -8,7 +8,7 @@
 
 namespace lastmile::offload {
 
-/// Owns the rules of a port. Goes before the port. Control thread only.
+/// Owns the rules of a port. Goes before the port. One thread at a time.
 class PortOffload {
  public:
   /// Climbs as far as the NIC goes and logs how far that is. The port is started, and no worker

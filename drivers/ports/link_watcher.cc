@@ -55,18 +55,33 @@ Result<void> LinkWatcher::read(const Callback& callback) {
     }
     for_each_message({buffer.data(), static_cast<std::size_t>(received)},
                      [&](const nlmsghdr& message) {
-                       if (is_of_a_link(message)) callback(event_from(message));
+                       if (!is_of_a_link(message)) return;
+                       const LinkEvent event = event_from(message);
+                       event.deleted ? void(known_.erase(event.index))
+                                     : void(known_.insert_or_assign(event.index, event.name));
+                       callback(event);
                      });
   }
 }
 
 Result<void> LinkWatcher::refresh(const Callback& callback) {
-  return ask_until_settled([&] {
+  std::map<unsigned, std::string> there;
+  auto asked = ask_until_settled([&] {
+    there.clear();
     NetlinkMessage message(RTM_GETLINK, NLM_F_DUMP);
     message.header<ifinfomsg>();
-    return requests_.query(message, "list network interfaces",
-                           [&](const nlmsghdr& reply) { callback(event_from(reply)); });
+    return requests_.query(message, "list network interfaces", [&](const nlmsghdr& reply) {
+      const LinkEvent event = event_from(reply);
+      there.insert_or_assign(event.index, event.name);
+      callback(event);
+    });
   });
+  if (!asked) return asked;
+  std::swap(there, known_);
+  for (const auto& [index, name] : there) {
+    if (!known_.contains(index)) callback({index, name, Link::kDown, true});
+  }
+  return {};
 }
 
 }  // namespace lastmile

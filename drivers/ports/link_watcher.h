@@ -9,6 +9,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <string>
 
 #include "drivers/kernel/netlink.h"
@@ -35,10 +36,11 @@ class LinkWatcher {
   [[nodiscard]] int fd() const { return events_.fd(); }
 
   /// Hands on all that has happened, in order. After an overrun of the socket the kernel's present
-  /// state is read instead: no change is lost, only intermediate ones. Events repeat states.
+  /// state is read instead: no change is lost, only intermediate ones; deletions are told as such.
+  /// Events repeat states.
   [[nodiscard]] Result<void> read(const Callback& callback);
 
-  /// Every interface as it is now.
+  /// Every interface as it is now, and the end of those that were there before.
   [[nodiscard]] Result<void> refresh(const Callback& callback);
 
  private:
@@ -46,6 +48,7 @@ class LinkWatcher {
       : events_(std::move(events)), requests_(std::move(requests)) {}
   Netlink events_;
   Netlink requests_;
+  std::map<unsigned, std::string> known_;  ///< interfaces that were told of, by number
 };
 
 }  // namespace lastmile

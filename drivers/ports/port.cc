@@ -110,7 +110,7 @@ Result<KernelInterface> prepare_interface(const DeviceString& device, const Port
 }
 
 // Devices that a port has open, by DPDK's name. That a device is there says nothing: EAL probes the
-// PCI devices that it is allowed to by itself.
+// PCI devices that it is allowed to by itself. For the thread that opens and closes devices.
 std::set<std::string>& open_devices() {
   static std::set<std::string> names;
   return names;

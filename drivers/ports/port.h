@@ -103,7 +103,8 @@ struct PortStatistics {
   }
 };
 
-/// Owns a device from probe to removal. All calls: control thread, except link().
+/// Owns a device from probe to removal. All calls: control thread, except link(). While the router
+/// runs another thread opens and closes devices (daemon/home_thread.h), and then no one else does.
 class Port {
  public:
   /// Takes the device that EAL has probed (PCI), or probes it; and configures it. The port is

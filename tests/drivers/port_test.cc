@@ -456,5 +456,27 @@ TEST(LinkWatcher, OverrunEndsInThePresentState) {
   });
 }
 
+TEST(LinkWatcher, ADeletionIsToldEvenIfItsEventIsLost) {
+  REQUIRE_ROOT();
+  in_own_world([] {
+    make_cable("up1", "wire1", 1500);
+    make_cable("up2", "wire2", 1500);
+    auto watcher = LinkWatcher::open();
+    ASSERT_TRUE(watcher);
+    std::map<std::string, LinkEvent> now;
+    const auto note = [&](const LinkEvent& event) { now[event.name] = event; };
+    ASSERT_TRUE(watcher->refresh(note));
+    shell(
+        "(for i in $(seq 1000); do echo link set up1 alias $i; done; echo link del wire2) | "
+        "ip -batch -");
+    ASSERT_TRUE(watcher->read(note));
+    EXPECT_TRUE(eventually([&] {
+      EXPECT_TRUE(watcher->read(note));
+      return now["up2"].deleted;
+    }));
+    EXPECT_FALSE(now["up1"].deleted);
+  });
+}
+
 }  // namespace
 }  // namespace lastmile

@@ -97,7 +97,7 @@ TEST(ReturningPorts, ARenamedInterfaceIsUsedOn) {
   EXPECT_EQ(machine.take(), Told{}) << "the port has number 2 open";
   machine.remove(2, "old1");
   EXPECT_EQ(machine.take(), Told{"gone 0 up1"});
-  machine.see(8, "up1");
+  machine.see(8, "up1");  // the look that follows
   EXPECT_EQ(machine.take(), Told{"exchange 0"});
 }
 
@@ -120,11 +120,14 @@ TEST(ReturningPorts, OneThatCantBeUsedIsTriedAgainAndToldOfOnce) {
   machine.take();
   for (int i = 0; i < 3; ++i) {
     machine.ports.refused(kUp1, "busy");
+    machine.see(7, "up1");  // by what was tried
+    machine.ports.try_again();
     machine.see(7, "up1");
   }
   EXPECT_EQ(machine.take(), (Told{"cannot 0: busy", "exchange 0", "exchange 0", "exchange 0"}));
   machine.ports.refused(kUp1, "no memory");
   EXPECT_EQ(machine.take(), Told{"cannot 0: no memory"});
+  machine.ports.try_again();
   machine.see(7, "up1");
   machine.ports.opened(kUp1, 7);
   EXPECT_EQ(machine.take(), (Told{"exchange 0", "back 0 up1"}));
