@@ -1,6 +1,7 @@
 // Time on a worker, as BFD needs it: nanoseconds since some moment, made from the cycle counter.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 
@@ -21,5 +22,11 @@ using Interval = Clock::duration;
 using Microseconds = std::chrono::duration<std::uint32_t, std::micro>;
 
 inline constexpr Instant kNever = Instant::max();
+
+/// So many intervals, at most what the type holds (71 minutes): both factors may be the neighbor's.
+[[nodiscard]] constexpr Microseconds times(std::uint8_t count, Microseconds interval) {
+  const std::uint64_t all = std::uint64_t{count} * interval.count();
+  return Microseconds{static_cast<std::uint32_t>(std::min<std::uint64_t>(all, UINT32_MAX))};
+}
 
 }  // namespace lastmile::bfd

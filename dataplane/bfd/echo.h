@@ -75,7 +75,9 @@ class EchoProbe {
     const bool slow = state_ == State::kDown && settings_.start == EchoStart::kSlow;
     return slow ? std::max(settings_.interval, kSlowInterval) : settings_.interval;
   }
-  [[nodiscard]] Microseconds detection_time() const { return settings_.multiplier * interval(); }
+  [[nodiscard]] Microseconds detection_time() const {
+    return times(settings_.multiplier, interval());
+  }
 
   /// Of the packets that returned: the last one's round-trip time, its running mean and its mean
   /// deviation (RFC 6298 section 2), the shortest and the longest.

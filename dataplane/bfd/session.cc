@@ -178,9 +178,12 @@ void Session::begin_poll() {
 }
 
 void Session::end_poll() {
+  // It asked for settings that are no longer the last ones; the last ones have to be asked for
+  // before they hold (section 6.8.3).
+  if (std::exchange(poll_again_, false)) return;
   applied_min_tx_ = advertised_min_tx();
   applied_min_rx_ = settings_.required_min_rx;
-  polling_ = std::exchange(poll_again_, false);
+  polling_ = false;
 }
 
 // --- sending -------------------------------------------------------------------------------------

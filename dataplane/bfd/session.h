@@ -109,7 +109,7 @@ class Session {
   }
   /// Section 6.8.4; 0 before the first packet.
   [[nodiscard]] Microseconds detection_time() const {
-    return remote_.multiplier * std::max(applied_min_rx_, remote_.desired_min_tx);
+    return times(remote_.multiplier, std::max(applied_min_rx_, remote_.desired_min_tx));
   }
   /// How often the other side may be sent echo packets; 0: never.
   [[nodiscard]] Microseconds remote_min_echo_rx() const { return remote_.min_echo_rx; }

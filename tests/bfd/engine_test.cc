@@ -328,6 +328,42 @@ TEST_F(EngineTest, ASlowerRateWaitsForTheFinalAndNothingFlaps) {
   EXPECT_EQ(board_[kSession].detection_us.read(), 150'000U);
 }
 
+TEST_F(EngineTest, AnAnswerToTheLastPollButOneIsNoAnswerToTheLast) {
+  add(spec());
+  bring_up();
+  receive(State::kUp);
+  for (const std::uint32_t interval : {50'000U, 1'000'000U}) {
+    Command change{.kind = Command::Kind::kChange, .session = kSession, .spec = spec()};
+    change.spec.parameters.control.desired_min_tx = Microseconds{interval};
+    apply(change);
+  }
+  ControlPacket final = packet(State::kUp);
+  final.flags.final = true;
+  receive(final);  // of the first, and the second was lost
+  sent();
+  advance(10ms);
+  const auto again = sent();
+  ASSERT_FALSE(again.empty()) << "at the old rate, or the other side finds silence";
+  EXPECT_TRUE(again.back().flags.poll);
+  EXPECT_EQ(again.back().desired_min_tx, Microseconds{1'000'000});
+  receive(final);
+  sent();
+  advance(25ms);
+  EXPECT_TRUE(sent().empty());
+}
+
+TEST_F(EngineTest, DetectionTimesLongerThanTheProtocolsUnitHoldsDoNotWrap) {
+  add(spec());
+  bring_up();
+  ControlPacket slow = packet(State::kUp);
+  slow.desired_min_tx = Microseconds{0x80000000};
+  slow.multiplier = 2;
+  receive(slow);
+  advance(1min);
+  EXPECT_EQ(state(), State::kUp);
+  EXPECT_EQ(board_[kSession].detection_us.read(), 0xffffffffU);
+}
+
 TEST_F(EngineTest, FasterDetectionWaitsForTheFinal) {
   SessionSpec slow = spec();
   slow.parameters.control.required_min_rx = Microseconds{100'000};
