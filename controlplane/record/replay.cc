@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "controlplane/config/differences.h"
 #include "controlplane/control_plane.h"
 #include "controlplane/record/dump.h"
 #include "controlplane/record/frame.h"
@@ -100,6 +101,7 @@ class ReplayPlane final : public rib::ForwardingPlane {
   FibSequence set_route(const IpPrefix&, GroupId) override { return sequence(); }
   FibSequence remove_route(const IpPrefix&) override { return sequence(); }
   void poll() override {}
+  void flush() override {}
   FibSequence applied() const override {
     (void)answers_.take(Answer::kApplied, applied_);
     return applied_;
@@ -309,6 +311,10 @@ class Replay {
   void apply() {
     std::vector<Overlay> overlays;
     if (!fields_of(now_, overlays)) return;
+    // As the recorded router did: what is made for some ports knows no others.
+    if (wanted_ && !config::restart_needed(*config_, *wanted_).empty()) {
+      return fail("a configuration that no running router takes up");
+    }
     Config laid_over = wanted_ ? *wanted_ : *config_;
     std::vector<BgpNeighborConfig>& neighbors = laid_over.bgp.neighbors;
     if (overlays.size() != neighbors.size()) return fail("neighbors that no configuration has");

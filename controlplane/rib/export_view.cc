@@ -14,8 +14,8 @@ namespace {
 
 /// What is in use is held by Adj-RIB-Out; more than this would only keep old attributes alive.
 constexpr std::size_t kMostMade = 16384;
-/// Of the old ones, that are let go in one round of work: more than it makes of most tables. Each
-/// costs as much as to look at a route.
+/// Of the old ones, that are let go in one round of work at least. Each costs as much as to look at
+/// a route.
 constexpr std::size_t kLetGo = 512;
 
 /// RFC 6996.
@@ -94,7 +94,11 @@ ExportView::~ExportView() {
 void ExportView::tidy() {
   // It has no reference to the set, and numbers are used again.
   last_.reset();
-  for (std::size_t n = 0; n < kLetGo && !retired_.empty(); ++n) {
+  // As many as were made since the last time, or there would be ever more of them.
+  const std::size_t grown = made_.size() - std::min(made_.size(), tidied_);
+  tidied_ = made_.size();
+  const std::size_t most = std::max(kLetGo, grown);
+  for (std::size_t n = 0; n < most && !retired_.empty(); ++n) {
     release(*retired_.begin());
     retired_.erase(retired_.begin());
   }
@@ -113,6 +117,7 @@ void ExportView::release(const Made::value_type& made) {
 }
 
 void ExportView::retire() {
+  tidied_ = 0;
   if (retired_.empty()) {
     retired_ = std::exchange(made_, {});
     // As many again, and no moment in which all of them are hashed anew.

@@ -97,6 +97,7 @@ class ExportView {
   ExportKind kind_;
   /// Attributes as in the Loc-RIB and the policy's rule → as announced. Holds references to both.
   Made made_;
+  std::size_t tidied_ = 0;  ///< how many of them there were at the last tidy()
   /// Of these nothing is asked any more; the references are given back a few at a time.
   Made retired_;
   /// The set that was looked at last: routes that share one come together.

@@ -32,6 +32,7 @@ class FibClientPlane : public ForwardingPlane {
   }
   FibSequence remove_route(const IpPrefix& prefix) override { return client_.remove_route(prefix); }
   void poll() override { client_.poll(); }
+  void flush() override { client_.flush(); }
   FibSequence applied() const override { return client_.applied(); }
   std::vector<FibFailure> take_failures() override { return client_.take_failures(); }
 

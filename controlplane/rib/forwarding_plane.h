@@ -35,6 +35,8 @@ class ForwardingPlane {
   virtual FibSequence remove_route(const IpPrefix& prefix) = 0;
 
   virtual void poll() = 0;
+  /// Hands over what has been asked for, which poll() does, too; nothing else.
+  virtual void flush() = 0;
   [[nodiscard]] virtual FibSequence applied() const = 0;
   [[nodiscard]] virtual std::vector<FibFailure> take_failures() = 0;
 };

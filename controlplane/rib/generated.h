@@ -62,12 +62,13 @@ class GeneratedRoutes {
   void gone(const Prefix<Address>& prefix);
   /// Since the last call; a rule that changed twice is there as it is now.
   [[nodiscard]] std::vector<Change> take_changes();
-  [[nodiscard]] bool has_changes() const { return changed_ || !covered_.empty(); }
+  [[nodiscard]] bool has_changes() const { return changed_; }
 
   /// A summary-only aggregate that is there covers the prefix.
   [[nodiscard]] bool suppresses(const Prefix<Address>& prefix) const;
   /// The aggregate, if `prefix` is one, covers that from now on.
   void set_cover(const Prefix<Address>& prefix, Cover cover);
+  [[nodiscard]] bool has_covered() const { return !covered_.empty(); }
   /// What is covered now, or is not any more, since the last call.
   [[nodiscard]] std::vector<Prefix<Address>> take_covered() { return std::exchange(covered_, {}); }
 

@@ -31,6 +31,7 @@ class PlaneDecorator : public ForwardingPlane {
   }
   FibSequence remove_route(const IpPrefix& prefix) override { return inner_.remove_route(prefix); }
   void poll() override { inner_.poll(); }
+  void flush() override { inner_.flush(); }
   FibSequence applied() const override { return inner_.applied(); }
   std::vector<FibFailure> take_failures() override { return inner_.take_failures(); }
 

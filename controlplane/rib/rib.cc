@@ -136,6 +136,7 @@ void Rib::State::take_answers(std::size_t limit) {
   if (ipv4.failures() + ipv6.failures() == 0) core.retry_credit = 0;
   ipv4.retry_failed(kSliceRoutes);
   ipv6.retry_failed(kSliceRoutes);
+  core.plane.flush();  // what that has asked for; what is answered from here on rings
 }
 
 bool Rib::State::has_answers() const {
@@ -206,7 +207,7 @@ bool Rib::work(std::size_t routes, TimePoint now, Share share) {
       break;
     case Share::kInTurn:
       // What has just been decided is still at hand, so announcing keeps up with it.
-      if (s.exporter.has_work() && (s.announces_next || !s.decisions_due())) {
+      if (s.announcements_due() && (s.announces_next || !s.decisions_due())) {
         s.announce(routes, now);
         s.announces_next = false;
       } else {
@@ -226,8 +227,12 @@ bool Rib::State::decisions_due() {
          ipv6.has_deferred() || has_answers();
 }
 
+bool Rib::State::announcements_due() {
+  return exporter.has_work() || ipv4.generated().has_covered() || ipv6.generated().has_covered();
+}
+
 bool Rib::has_work() const {
-  return state_->decisions_due() || state_->exporter.has_work();
+  return state_->decisions_due() || state_->announcements_due();
 }
 
 }  // namespace lastmile::rib

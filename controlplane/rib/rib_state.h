@@ -185,6 +185,7 @@ struct Rib::State {
   // Work (rib).
   void make_decisions(std::size_t routes);
   [[nodiscard]] bool decisions_due();  ///< whether that has something to do
+  [[nodiscard]] bool announcements_due();
   void announce(std::size_t routes, TimePoint now);
   std::size_t sweep(std::size_t limit);
   void finish_departures();

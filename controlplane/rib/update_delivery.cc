@@ -17,7 +17,27 @@ template <class Address>
 void UpdateDelivery<Address>::send_next(const std::vector<Member>& members) {
   const auto member = std::ranges::find(members, to_[next_], &Member::id);
   if (member != members.end()) send_to(*member);
-  if (++next_ < to_.size()) return;
+  ++next_;
+  end_refreshes_if_finished();
+}
+
+template <class Address>
+void UpdateDelivery<Address>::send_ahead(const Member& member) {
+  const auto turn =
+      std::find(to_.begin() + static_cast<std::ptrdiff_t>(next_), to_.end(), member.id);
+  if (turn != to_.end()) {
+    send_to(member);
+    to_.erase(turn);
+  }
+  if (forget_end_of_refresh(member.id)) {
+    output_.send_route_refresh(member.id, {kFamilyOf<Address>, bgp::RouteRefresh::kEnd});
+  }
+  end_refreshes_if_finished();
+}
+
+template <class Address>
+void UpdateDelivery<Address>::end_refreshes_if_finished() {
+  if (!finished()) return;
   for (const bgp::PeerId id : refreshed_) {
     output_.send_route_refresh(id, {kFamilyOf<Address>, bgp::RouteRefresh::kEnd});
   }

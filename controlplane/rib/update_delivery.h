@@ -24,6 +24,11 @@ class UpdateDelivery {
 
   /// Behind it a marked refresh ends for that member (RFC 7313).
   void end_refresh(bgp::PeerId id) { refreshed_.push_back(id); }
+  /// It is asked for another refresh before that: then the end is that of both. False: none was
+  /// due.
+  bool forget_end_of_refresh(bgp::PeerId id) { return std::erase(refreshed_, id) != 0; }
+  /// Sends to this one now, if its turn is still to come: it leaves.
+  void send_ahead(const Member& member);
   /// Sends to whose turn it is, if it is still one of `members`.
   void send_next(const std::vector<Member>& members);
   [[nodiscard]] bool finished() const { return next_ == to_.size(); }
@@ -35,6 +40,7 @@ class UpdateDelivery {
     bgp::UpdateStream stream;
   };
   void send_to(const Member& member);
+  void end_refreshes_if_finished();
   [[nodiscard]] bgp::UpdateStream encode(const Member& member) const;
 
   const AttributePool& attributes_;

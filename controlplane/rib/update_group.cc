@@ -64,7 +64,12 @@ template <class Address>
 std::optional<UpdateGroupMember<Address>> UpdateGroup<Address>::leave(bgp::PeerId id) {
   const auto found = std::ranges::find(members_, id, &Member::id);
   if (found == members_.end()) return std::nullopt;
-  deliver(SIZE_MAX);  // wherever it goes, it has been told what stands in the Adj-RIB-Out
+  // Wherever it goes, it has been told what stands in the Adj-RIB-Out; the others are sent to in
+  // their time.
+  if (delivery_) {
+    delivery_->send_ahead(*found);
+    if (delivery_->finished()) delivery_.reset();
+  }
   Member member = std::move(*found);
   members_.erase(found);
   return member;
@@ -80,7 +85,9 @@ void UpdateGroup<Address>::refresh(bgp::PeerId id) {
   const auto member = std::ranges::find(members_, id, &Member::id);
   if (member == members_.end()) return;
   // Before the End-of-RIB there is no marked refresh (RFC 7313 section 4). One that is asked for in
-  // the middle of another makes that one longer.
+  // the middle of another makes that one longer: also when only its end is still on its way, which
+  // would come behind the beginning of the next.
+  if (delivery_ && delivery_->forget_end_of_refresh(id)) member->mark_due = true;
   if (member->marks_refreshes && !member->end_of_rib_due && !member->mark_due) {
     context_.output.send_route_refresh(id, {kFamily, bgp::RouteRefresh::kBegin});
     member->mark_due = true;

@@ -19,8 +19,8 @@
 // (missed_routes.h), and when it reads again it is told how those prefixes stand by then. So it
 // hears outcomes, not history, costs the others nothing, and is back in step afterwards.
 //
-// What is to be said is sent to a few members at a time; nothing else is said by the group before
-// all of them have it.
+// What is to be said is sent to a few members at a time; nothing else but that a refresh begins is
+// said by the group before all of them have it.
 #pragma once
 
 #include <chrono>

@@ -233,6 +233,10 @@ void FibClient::poll() {
   state_->flush(kHandOver);
 }
 
+void FibClient::flush() {
+  state_->flush(kHandOver);
+}
+
 FibSequence FibClient::submitted() const {
   return state_->submitted;
 }

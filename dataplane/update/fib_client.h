@@ -96,6 +96,8 @@ class FibClient {
   /// the channel's event descriptor is readable and after each batch of changes: the writer may see
   /// the last few operations only then.
   void poll();
+  /// Hands waiting operations to the queue, and no more: for what was changed behind a poll().
+  void flush();
   [[nodiscard]] FibSequence submitted() const;
   /// Visible to workers, as of the last poll(): the failures among these have been taken back, and
   /// what is applied later makes the event descriptor readable again.

@@ -387,6 +387,23 @@ TEST_F(RecordTest, AnotherRunThanTheRecordedOneIsTold) {
   EXPECT_NE(error().find("sessions or routes differ"), std::string::npos);
 }
 
+TEST_F(RecordTest, AConfigurationThatNoRunningRouterTakesUpIsNotTakenUp) {
+  begin();
+  for (const PortId port : {kUp1, kUp2}) event(LinkChanged{port, LinkState::kUp});
+  std::string text = config_text(1);
+  text.replace(text.find("up2: {"), 0, "up0: {device: net_null2, addresses: [192.0.2.7/24]}, ");
+  put(folder / "server.yaml",
+      text + "    - {address: 192.0.2.8, remote-asn: external, bfd: fast}\n");
+  ConfigSource source;
+  const auto other = load_config(folder / "server.yaml", source);
+  ASSERT_TRUE(other) << to_string(other.error().front());
+  recorder->config(source);
+  control->apply(config, now);
+  close();
+  EXPECT_NE(error().find("a configuration that no running router takes up"), std::string::npos)
+      << error();
+}
+
 TEST_F(RecordTest, TheRecordingOfTheRunBeforeIsKept) {
   put(file, "of the crash");
   begin();

@@ -126,7 +126,10 @@ TEST(AddPath, NumbersOfPathsThatAreGoneAreFreeAgain) {
   AddPath f;
   std::uint32_t id = 0;
   const auto say_five = [&] {
-    for (int i = 0; i < 5; ++i) f.say("20.0.0.0/8", ++id, f.via(0), f.path({65001, id}));
+    for (int i = 0; i < 5; ++i) {
+      ++id;
+      f.say("20.0.0.0/8", id, f.via(0), f.path({65001, id}));
+    }
   };
   bgp::Update end;
   end.end_of_rib = Family::kIpv4Unicast;

@@ -153,6 +153,7 @@ class CountingPlane final : public ForwardingPlane {
     return ++operations;
   }
   void poll() override {}
+  void flush() override {}
   FibSequence applied() const override { return operations; }
   std::vector<FibFailure> take_failures() override { return {}; }
   std::uint16_t hops = 0, groups = 0;

@@ -136,6 +136,7 @@ class FakePlane final : public ForwardingPlane {
     routes.erase(route);
     return ++sequence;
   }
+  void flush() override {}
   void poll() override {
     ++polls;
     if (applies_at_poll) held_at = sequence;

@@ -86,6 +86,17 @@ TEST(Aggregate, MayBeAllThatOthersHear) {
   EXPECT_FALSE(f.has(1, "20.1.0.0/16"));
 }
 
+TEST(Aggregate, WhatItCoversIsNoWorkForEverWhenNobodyIsTold) {
+  Config config = aggregating(true);
+  config.routes.push_back({.prefix = prefix("20.3.0.0/16"), .blackhole = true});
+  RibFixture f(config);
+  unsigned slices = 0;
+  while (f.rib->work(kSliceRoutes, f.now, Rib::Share::kInTurn)) {
+    ASSERT_LT(++slices, 100U) << "decides, has nothing to decide, and never tells";
+  }
+  EXPECT_EQ(f.plane.route("20.0.0.0/8"), "{blackhole}");
+}
+
 /// What has been told of is withdrawn when the aggregate is told of, and not before; what has not
 /// waits for it.
 TEST(Aggregate, WhatItCoversIsWithdrawnBehindIt) {

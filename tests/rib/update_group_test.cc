@@ -392,6 +392,34 @@ TEST(UpdateGroup, AMarkedRefreshEndsBehindItsLastRound) {
   }
 }
 
+TEST(UpdateGroup, AnotherRefreshWhileTheEndOfOneIsOnItsWayMakesThatOneLonger) {
+  const bgp::RouteRefresh request{bgp::Family::kIpv4Unicast, bgp::RouteRefresh::kRequest};
+  // At some of these moments the end waits until all have been sent the last round.
+  for (unsigned slices = 1; slices < 12; ++slices) {
+    Transit f;
+    for (unsigned n = 0; n < kPeers; ++n) {
+      bgp::Negotiated session = f.session(n);
+      session.enhanced_refresh = true;
+      f.up(n, session);
+    }
+    f.announce_many(0, 100, f.path({65001}));
+    f.settle();
+    for (unsigned n = 1; n < kPeers; ++n) f.rib->on_route_refresh(f.peer(n), request, f.now);
+    for (unsigned i = 0; i < slices; ++i) (void)f.rib->work(64, f.now);
+    for (unsigned n = 1; n < kPeers; ++n) f.rib->on_route_refresh(f.peer(n), request, f.now);
+    f.settle(64);
+    for (unsigned n = 1; n < kPeers; ++n) {
+      const auto& marks = f.told(n).marks;
+      for (std::size_t i = 0; i < marks.size(); ++i) {
+        EXPECT_EQ(marks[i].first.subtype,
+                  i % 2 == 0 ? bgp::RouteRefresh::kBegin : bgp::RouteRefresh::kEnd)
+            << "peer " << n << " after " << slices << " slices";
+      }
+      EXPECT_EQ(marks.size() % 2, 0U);
+    }
+  }
+}
+
 /// Who leaves for another group does so in slices. Meanwhile members come and go, a reload says
 /// something else again, and others are told of changes.
 TEST(UpdateGroup, LeavingForAnotherPolicyIsDoneInSlices) {

@@ -55,6 +55,7 @@ class CountingPlane final : public rib::ForwardingPlane {
   FibSequence set_route(const IpPrefix&, GroupId) override { return ++operations_; }
   FibSequence remove_route(const IpPrefix&) override { return ++operations_; }
   void poll() override {}
+  void flush() override {}
   FibSequence applied() const override { return operations_; }
   std::vector<FibFailure> take_failures() override { return {}; }
 
