@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <pthread.h>
+#include <sys/prctl.h>
 
 #include <algorithm>
 #include <list>
@@ -49,7 +50,12 @@ class CheckRunner::Impl {
     static const CurlLibrary library;
     multi_ = curl_multi_init();
     if (multi_ == nullptr) throw std::bad_alloc{};
-    thread_ = quiet_thread([this] { run(); });
+    thread_ = quiet_thread([this] {
+      // It is older than the rules for the process (daemon/privileges.h), and its programs inherit
+      // from it: none of them gains anything by a file's set-user-ID bit or capabilities.
+      ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+      run();
+    });
     pthread_setname_np(thread_.native_handle(), "lm-checks");
   }
 

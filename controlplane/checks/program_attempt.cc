@@ -119,20 +119,28 @@ class ProgramAttempt final : public Attempt {
   static constexpr int kReapSteps = 1000;
   static constexpr unsigned kReapStepUs = 1000;
 
-  /// True once the process has ended; it is no zombie then.
+  /// True once the process has ended; it is no zombie then, and none of its children runs on.
   bool reap(siginfo_t& info) {
-    info.si_pid = 0;
-    const bool ended = ::waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOHANG) == 0
-                           ? info.si_pid != 0
-                           : errno == ECHILD;
-    if (ended) pid_ = -1;
-    return ended;
+    const auto has_ended = [&](int how) {
+      info.si_pid = 0;
+      return ::waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOHANG | how) == 0
+                 ? info.si_pid != 0
+                 : errno == ECHILD;
+    };
+    if (!has_ended(WNOWAIT)) return false;
+    // Until it has been waited for, the number of its group is nobody else's.
+    ::kill(-pid_, SIGKILL);
+    (void)has_ended(0);
+    pid_ = -1;
+    return true;
   }
 
   /// Takes what has been printed, so that the program never waits for us, and keeps the beginning.
+  /// One that prints faster than we read is not read for ever: others are looked at meanwhile.
   void read_output() {
+    constexpr int kReads = 16;
     std::array<char, 4096> buffer{};
-    while (output_) {
+    for (int reads = 0; output_ && reads < kReads; ++reads) {
       const ssize_t got = ::read(output_.get(), buffer.data(), buffer.size());
       if (got < 0 && errno == EINTR) continue;
       if (got < 0) return;

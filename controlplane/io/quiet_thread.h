@@ -13,12 +13,16 @@ namespace lastmile {
 /// one itself. Throws std::system_error.
 template <class Work>
 [[nodiscard]] std::thread quiet_thread(Work work) {
-  sigset_t all, before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  std::thread thread{std::move(work)};
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  return thread;
+  struct Quiet {
+    Quiet() {
+      sigset_t all;
+      sigfillset(&all);
+      pthread_sigmask(SIG_SETMASK, &all, &before);
+    }
+    ~Quiet() { pthread_sigmask(SIG_SETMASK, &before, nullptr); }
+    sigset_t before;
+  } const quiet;
+  return std::thread{std::move(work)};
 }
 
 }  // namespace lastmile

@@ -205,6 +205,17 @@ TEST_F(Checks, AProgramThatPrintsALotEndsAllTheSame) {
   EXPECT_EQ(exec({"/bin/sh", "-c", "head -c 1000000 /dev/zero"}).outcome, CheckOutcome::kPassed);
 }
 
+TEST_F(Checks, AProgramThatNeverStopsPrintingHasNoMoreTimeThanAnother) {
+  const ServiceChecked result =
+      exec({"/bin/sh", "-c", "cat /dev/zero & cat /dev/zero & exec cat /dev/zero"}, 200ms);
+  EXPECT_EQ(result.outcome, CheckOutcome::kFailed);
+  EXPECT_EQ(result.detail, "no answer in 200 ms");
+}
+
+TEST_F(Checks, AProgramGainsNoPrivileges) {
+  EXPECT_EQ(exec({"/bin/sh", "-c", "grep NoNewPrivs /proc/self/status"}).detail, "NoNewPrivs: 1");
+}
+
 TEST_F(Checks, AProgramHasDefaultSignalsAndNoDescriptorsOfOurs) {
   // Descriptor 3 is that of the directory itself.
   const ServiceChecked result = exec({"/bin/sh", "-c", "ls /proc/self/fd | tr '\\n' ' '"});
@@ -246,6 +257,12 @@ TEST_F(Checks, AProgramThatHangsIsKilledWithItsChildrenAndLeavesNoZombie) {
   ::unlink(name);
   EXPECT_TRUE(is_gone(shell)) << "a zombie would still have its number";
   EXPECT_TRUE(is_dead(child)) << "its group was not killed";
+}
+
+TEST_F(Checks, WhatAProgramLeavesRunningEndsWithIt) {
+  const ServiceChecked result = exec({"/bin/sh", "-c", "sleep 1000 > /dev/null 2>&1 & echo $!"});
+  EXPECT_EQ(result.outcome, CheckOutcome::kPassed);
+  EXPECT_TRUE(is_dead(static_cast<pid_t>(std::stoi(result.detail))));
 }
 
 TEST(CheckRunner, TheEndKillsWhatRuns) {
