@@ -11,11 +11,13 @@
 #include <cerrno>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <system_error>
 #include <thread>
 #include <utility>
 
 #include "controlplane/capture/pcapng.h"
 #include "controlplane/config/suggest.h"
+#include "controlplane/io/quiet_thread.h"
 
 namespace lastmile {
 namespace {
@@ -92,7 +94,13 @@ class Captures::Session {
 
   void start(Descriptor connection) {
     connection_ = std::move(connection);
-    thread_ = std::thread{[this] { run(); }};
+    try {
+      thread_ = quiet_thread([this] { run(); });
+    } catch (const std::system_error& error) {  // no more threads: nothing of the router's is hurt
+      send(Json{{"ok", false}, {"error", fmt::format("no capture: {}", error.what())}}.dump() +
+           "\n");
+      connection_ = {};
+    }
   }
   [[nodiscard]] bool has_ended() const { return ended_ || !thread_.joinable(); }
 

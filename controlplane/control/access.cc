@@ -42,6 +42,10 @@ Access access_of(const Peer& peer, const AccessRules& rules) {
   return is_member(peer, rules.read_group_id) ? Access::kRead : Access::kNone;
 }
 
+std::size_t places_for(Access access, std::size_t all) {
+  return access == Access::kChange ? all : all - all / 4;
+}
+
 std::string refusal(const Peer& peer, const AccessRules& rules) {
   return fmt::format("user {} may not use this router; expected {}", peer.user,
                      who_may({rules.group, rules.read_group}));

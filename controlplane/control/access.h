@@ -42,6 +42,10 @@ struct AccessRules {
 /// Root and the owner may do anything.
 [[nodiscard]] Access access_of(const Peer& peer, const AccessRules& rules);
 
+/// How many of all places for clients those with this access may fill: who may only look leaves
+/// some to those who may do anything.
+[[nodiscard]] std::size_t places_for(Access access, std::size_t all);
+
 /// Why a peer is turned away: one line.
 [[nodiscard]] std::string refusal(const Peer& peer, const AccessRules& rules);
 /// Why it may not use a verb: one line.

@@ -178,7 +178,7 @@ void ControlServer::Impl::accept() {
 }
 
 void ControlServer::Impl::accepted(Stream::socket socket) {
-  const bool crowded = clients_.size() >= options_.max_clients;
+  const std::size_t others = clients_.size();
   auto peer = peer_of(socket.native_handle());
   const auto client =
       std::make_shared<Client>(*this, std::move(socket), peer ? std::move(*peer) : Peer{});
@@ -186,10 +186,13 @@ void ControlServer::Impl::accepted(Stream::socket socket) {
   if (!peer) {
     return client->refuse(fmt::format("the kernel does not say who you are: {}", peer.error()));
   }
-  if (access_of(client->peer(), rules_) == Access::kNone) {
+  const Access access = access_of(client->peer(), rules_);
+  if (access == Access::kNone) {
     return client->refuse(lastmile::refusal(client->peer(), rules_));
   }
-  if (crowded) return client->refuse("too many clients; try again later");
+  if (others >= places_for(access, options_.max_clients)) {
+    return client->refuse("too many clients; try again later");
+  }
   client->read();
 }
 

@@ -39,9 +39,9 @@ class ControlServer final : public Replies {
  public:
   struct Options {
     std::string socket;
-    std::string group;            ///< may do anything; empty: only root and the owner
-    std::string read_group = {};  ///< may look; empty: nobody beside those
-    std::size_t max_clients = 64;
+    std::string group;                    ///< may do anything; empty: only root and the owner
+    std::string read_group = {};          ///< may look; empty: nobody beside those
+    std::size_t max_clients = 64;         ///< a quarter is kept from those who may only look
     std::size_t max_request = 64 * 1024;  ///< bytes, with the end of the line
     /// A client that sends no whole request for so long is disconnected ...
     std::chrono::milliseconds idle_timeout{60'000};

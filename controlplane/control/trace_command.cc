@@ -41,10 +41,12 @@ const ProtocolName* known_protocol(std::uint8_t number, const IpAddress& destina
   return found == kProtocols.end() ? nullptr : found;
 }
 
-/// An argument as it was typed, number or text; empty if it is not there.
+/// An argument as it was typed, number or text; empty if it is not there. A structure is none, and
+/// what it says is not said again: to any depth, that would take any stack.
 std::string typed(const Json& args, const char* name) {
   const auto found = args.find(name);
   if (found == args.end()) return {};
+  if (found->is_structured()) return "(a structure)";
   return found->is_string() ? found->get<std::string>() : found->dump();
 }
 

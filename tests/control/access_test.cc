@@ -27,6 +27,11 @@ TEST(Access, IsByGroup) {
   EXPECT_EQ(access_of({1000, {99}}, kBoth), Access::kNone);
 }
 
+TEST(Access, WhoMayOnlyLookLeavesPlacesToTheOthers) {
+  EXPECT_EQ(places_for(Access::kChange, 64), 64U);
+  EXPECT_EQ(places_for(Access::kRead, 64), 48U);
+}
+
 TEST(Access, WithoutGroupsOnlyRootsAndTheOwners) {
   const AccessRules none{500, "", "", {}, {}};
   EXPECT_EQ(access_of({0, {0}}, none), Access::kChange);

@@ -39,6 +39,14 @@ TEST(TraceRequest, ADestinationIsEnough) {
   EXPECT_EQ(request.ingress, "");
 }
 
+TEST(TraceRequest, AStructureIsNoArgumentHoweverDeep) {
+  std::string text = "{\"destination\":";
+  constexpr std::size_t kDepth = 32'000;
+  text += std::string(kDepth, '[') + std::string(kDepth, ']') + "}";
+  EXPECT_EQ(wrong(Json::parse(text)),
+            "\"(a structure)\" is no address; expected one such as 10.0.2.2 or 2001:db8::2");
+}
+
 TEST(TraceRequest, NumbersComeAsTextToo) {
   for (const Json& port : {Json(40000), Json("40000")}) {
     const TraceRequest request = good({{"source", "2001:db8::1"},
