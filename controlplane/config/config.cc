@@ -139,7 +139,7 @@ tl::expected<Config, std::vector<ConfigError>> parse(std::string_view text, cons
           name, Place{}, "the file is empty; expected a configuration, as in conf/server.yaml"));
     }
     reader.read(document);
-    config::complete_and_check(config, reader);
+    if (!reader.ended()) config::complete_and_check(config, reader);
   } catch (const YAML::Exception& error) {
     return tl::unexpected(std::vector{syntax_error(name, text, error)});
   }

@@ -47,6 +47,8 @@ KeyOf<Match> prefix_lists_reference() {
     auto found = find_prefix_list(text, scope);
     if (!found) return tl::unexpected(std::move(found.error()));
     auto& match = *static_cast<Match*>(owner);
+    // The reader says why it ends.
+    if (scope.budget != nullptr && !scope.budget->take((*found)->prefixes.size())) return {};
     match.prefixes.insert(match.prefixes.end(), (*found)->prefixes.begin(),
                           (*found)->prefixes.end());
     match.any_prefix = false;

@@ -10,7 +10,9 @@
 namespace lastmile::config {
 namespace {
 
-constexpr std::size_t kMostErrors = 100;
+constexpr std::size_t kMostErrors = 100;  // that are shown
+/// After so many nothing more is read.
+constexpr std::size_t kMostErrorsRead = 10'000;
 
 Place place_of(const YAML::Node& node) {
   const YAML::Mark mark = node.Mark();
@@ -94,10 +96,23 @@ Place Places::of(const std::string& path) const {
 
 void Reader::read(const YAML::Node& document) {
   read_section(document, schema(), &config_, "");
+  if (budget_.exhausted()) (void)ends(place_of(document));
 }
 
 void Reader::complain(Place place, std::string message) {
   errors_.push_back({file_, place.line, place.column, std::move(message)});
+}
+
+bool Reader::ends(Place place) {
+  if (ended_) return true;
+  const bool too_long = !budget_.take(1);
+  ended_ = too_long || errors_.size() >= kMostErrorsRead;
+  if (too_long) {
+    complain(place, fmt::format("the file says more than {} values up to here, aliases and prefix "
+                                "lists counted wherever they are used; expected fewer",
+                                Budget::kMost));
+  }
+  return ended_;
 }
 
 void Reader::fail(const std::string& path, Place place, std::string message) {
@@ -113,7 +128,8 @@ std::vector<ConfigError> Reader::take_errors() {
     const std::size_t more = errors_.size() - kMostErrors;
     errors_.resize(kMostErrors);
     errors_.push_back({file_, errors_.back().line, errors_.back().column,
-                       fmt::format("{} more errors follow; expected far fewer", more)});
+                       fmt::format("{}{} more errors follow; expected far fewer",
+                                   ended_ ? "at least " : "", more)});
   }
   return std::move(errors_);
 }
@@ -135,6 +151,7 @@ void Reader::read_section(const YAML::Node& node, const std::vector<Key>& keys, 
   if (node.IsMap()) {
     for (const auto& pair : node) {
       const Place place = place_of(pair.first);
+      if (ends(place)) return;
       if (!pair.first.IsScalar()) {
         complain(place, fmt::format("{} stands where a key should; expected one of: {}",
                                     describe(pair.first), names_of(keys)));
@@ -230,6 +247,7 @@ void Reader::read_list(const YAML::Node& node, const Key& key, void* owner,
   }
   std::size_t index = 0;
   for (const YAML::Node& item : node) {
+    if (ends(place_of(item))) return;
     const std::string item_path = fmt::format("{}[{}]", path, index++);
     // An item of nothing stands where its list does.
     places_.set(item_path, item.IsNull() ? place_of(node) : place_of(item));
@@ -258,6 +276,7 @@ void Reader::read_names(const YAML::Node& node, const Key& key, void* owner,
   std::map<std::string, Place> seen;
   for (const auto& pair : node) {
     const Place place = place_of(pair.first);
+    if (ends(place)) return;
     if (!pair.first.IsScalar()) {
       complain(place, fmt::format("{}: {} stands where a name should; expected {}", key.name,
                                   describe(pair.first), key.placeholder));

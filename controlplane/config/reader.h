@@ -20,9 +20,15 @@ class Reader {
  public:
   Reader(std::string file, Config& config) : Reader(std::move(file), config, Scope{}) {}
   Reader(std::string file, Config& config, Scope scope)
-      : file_(std::move(file)), config_(config), scope_(std::move(scope)) {}
+      : file_(std::move(file)), config_(config), scope_(std::move(scope)) {
+    scope_.budget = &budget_;
+  }
+  Reader(const Reader&) = delete;
+  Reader& operator=(const Reader&) = delete;
 
   void read(const YAML::Node& document);
+  /// Reading ended before the file did, with an error: what else is wrong is not known.
+  [[nodiscard]] bool ended() const { return ended_; }
 
   /// Adds an error; how the checks that come after reading report theirs.
   void complain(Place place, std::string message);
@@ -48,8 +54,14 @@ class Reader {
                       const std::string& path);
   void fail(const std::string& path, Place place, std::string message);
 
+  /// Reading ends here: the file says more than anybody means, or is wrong more often than anybody
+  /// reads.
+  [[nodiscard]] bool ends(Place place);
+
   std::string file_;
   Config& config_;
+  Budget budget_;
+  bool ended_ = false;
   Scope scope_;
   Places places_;
   std::set<std::string> failed_;

@@ -37,8 +37,21 @@ class SideChecks : private Checker {
  private:
   [[nodiscard]] static bool is_on(const BgpNeighborConfig& neighbor, const PortConfig& port) {
     if (neighbor.port) return *neighbor.port == port.id;
+    if (neighbor.listen) return reaches(*neighbor.listen, port);
     return neighbor.address && std::ranges::any_of(port.addresses, [&](const auto& ours) {
              return contains(ours.subnet(), *neighbor.address);
+           });
+  }
+
+  /// Some address of the range may be a neighbor's on this port. The range may be wider than what
+  /// is there, or a part of it; link-local addresses are everywhere.
+  [[nodiscard]] static bool reaches(const IpPrefix& range, const PortConfig& port) {
+    static const IpPrefix kLinkLocal = *parse_ip_prefix("fe80::/10");
+    const auto overlap = [&](const IpPrefix& other) {
+      return covers(range, other) || covers(other, range);
+    };
+    return overlap(kLinkLocal) || std::ranges::any_of(port.addresses, [&](const auto& ours) {
+             return overlap(ours.subnet());
            });
   }
 

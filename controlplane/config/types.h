@@ -5,6 +5,7 @@
 #pragma once
 
 #include <concepts>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -15,6 +16,7 @@
 
 #include <tl/expected.hpp>
 
+#include "controlplane/config/budget.h"
 #include "controlplane/config/config.h"
 
 namespace lastmile::config {
@@ -47,6 +49,7 @@ struct Scope {
   const std::vector<BgpGroupConfig>* groups = nullptr;
   const std::vector<PrefixListConfig>* prefix_lists = nullptr;
   const std::vector<policy::Rules>* policies = nullptr;
+  Budget* budget = nullptr;  ///< of the file that is read
 
   [[nodiscard]] tl::expected<std::string, Fault> secret(const std::string& path) const {
     return read_secret(path, system != nullptr ? system->user : std::string{});

@@ -74,10 +74,14 @@ ports:
   behind: {device: d5, addresses: [10.5.0.1/24], side: local}
   quiet: {device: d6, addresses: [10.6.0.1/24], side: uplink}
   discovered: {device: d7, addresses: [10.7.0.1/24]}
+  whole: {device: d8, addresses: [10.8.0.1/24]}
+  part: {device: d9, addresses: [10.16.1.1/24]}
 bgp:
   neighbors:
     - {address: 198.51.100.2, remote-asn: external}
     - {port: discovered, remote-asn: external}
+    - {listen: 10.8.0.64/26, remote-asn: external}
+    - {listen: 10.16.0.0/12, remote-asn: external}
 routes:
   - {prefix: 10.9.0.0/16, via: [{port: routed, address: 203.0.113.2}, {port: behind}]}
 )");
@@ -91,6 +95,8 @@ routes:
   EXPECT_EQ(side("behind"), PortSide::kLocal);
   EXPECT_EQ(side("quiet"), PortSide::kUplink);
   EXPECT_EQ(side("discovered"), PortSide::kUplink);
+  EXPECT_EQ(side("whole"), PortSide::kUplink);
+  EXPECT_EQ(side("part"), PortSide::kUplink);
 }
 
 TEST(Config, RouterIdIsTheFirstIpv4Loopback) {

@@ -7,6 +7,7 @@
 #include <fstream>
 #include <random>
 
+#include "controlplane/config/budget.h"
 #include "controlplane/config/config.h"
 
 namespace lastmile {
@@ -139,6 +140,30 @@ TEST(ConfigErrors, ManyErrorsAreCutShort) {
   const auto errors = errors_of(text);
   EXPECT_EQ(errors.size(), 101U);
   EXPECT_EQ(errors.back(), "f:103:1: 900 more errors follow; expected far fewer");
+}
+
+TEST(ConfigErrors, ReadingEndsWhereNobodyReadsOn) {
+  std::string text = base();
+  for (int i = 0; i < 20'000; ++i) text += fmt::format("key{}: 1\n", i);
+  EXPECT_EQ(errors_of(text).back(),
+            "f:103:1: at least 9900 more errors follow; expected far fewer");
+}
+
+TEST(ConfigErrors, AListThatIsUsedTooOftenIsTooLong) {
+  constexpr unsigned kPrefixes = 65'000;
+  std::string text = base() + "prefix-lists: {all: {prefixes: [";
+  for (unsigned i = 0; i < kPrefixes; ++i) {
+    text += fmt::format("{}{}.{}.0.0/16", i == 0 ? "" : ", ", 1 + i / 256 % 200, i % 256);
+  }
+  text += "]}}\npolicies:\n  p:\n    rules:\n";
+  const unsigned uses = static_cast<unsigned>(config::Budget::kMost / kPrefixes) + 1;
+  for (unsigned i = 0; i < uses; ++i) {
+    text += "      - {match: {prefix-lists: [all]}, action: accept}\n";
+  }
+  const auto errors = errors_of(text);
+  ASSERT_EQ(errors.size(), 1U) << errors[0];
+  EXPECT_NE(errors[0].find("the file says more than 4000000 values up to here"), std::string::npos)
+      << errors[0];
 }
 
 TEST(ConfigErrors, GarbageNeverCrashes) {
