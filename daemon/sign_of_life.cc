@@ -8,8 +8,10 @@
 #include <cerrno>
 #include <cstring>
 #include <fstream>
+#include <sstream>
 #include <utility>
 
+#include "drivers/kernel/regular_file.h"
 #include "logging/log.h"
 
 namespace lastmile {
@@ -34,8 +36,15 @@ Duration since_boot() {
 }  // namespace
 
 SignOfLife::SignOfLife(std::string path) : path_(std::move(path)) {
-  std::ifstream file{path_};
-  if (!file) return;
+  constexpr std::size_t kLongest = 200;
+  const auto text = read_regular_file(path_, kLongest);
+  if (!text) {
+    if (errno != ENOENT) {
+      log::warn("{}: can't be read: {}; this counts as no restart", path_, std::strerror(errno));
+    }
+    return;
+  }
+  std::istringstream file{*text};
   std::string word, of_boot;
   Duration::rep at = -1;
   file >> word >> of_boot >> at;

@@ -4,14 +4,15 @@
 #include <fmt/format.h>
 #include <linux/if.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <filesystem>
-#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "drivers/kernel/file_descriptor.h"
+#include "drivers/kernel/regular_file.h"
 #include "drivers/kernel/sysctl.h"
 #include "logging/log.h"
 
@@ -77,6 +78,12 @@ GuardState from_json(const json& object) {
   return state;
 }
 
+/// A folder, and not a link to one of somebody else's.
+bool is_own_folder() {
+  struct stat status {};
+  return ::lstat(kDirectory, &status) == 0 && S_ISDIR(status.st_mode);
+}
+
 /// The folder belongs to the user that earlier instances ran as (daemon/privileges.h), and this one
 /// may still be root: it writes to a file that it has made itself, never to what a name leads to.
 bool write_anew(const fs::path& path, const std::string& text) {
@@ -114,6 +121,11 @@ Result<GuardState> observe_interface(Netlink& netlink, const std::string& interf
 void keep_state(const GuardState& state) {
   std::error_code error;
   fs::create_directories(kDirectory, error);
+  if (!is_own_folder()) {
+    log::warn("{} is no folder: interface '{}' won't be restored after a crash", kDirectory,
+              state.interface);
+    return;
+  }
   const fs::path path = file_for(state.network, state.index);
   const fs::path fresh = path.string() + ".new";
   const bool written = write_anew(fresh, to_json(state).dump(2) + '\n');
@@ -126,10 +138,11 @@ void keep_state(const GuardState& state) {
 
 std::optional<GuardState> recall_state(const GuardState& now) {
   const fs::path path = file_for(now.network, now.index);
-  std::ifstream file(path);
-  if (!file) return std::nullopt;
+  constexpr std::size_t kLongest = std::size_t{1} << 20;
+  const auto text = is_own_folder() ? read_regular_file(path, kLongest) : std::nullopt;
+  if (!text) return std::nullopt;
   try {
-    GuardState state = from_json(json::parse(file));
+    GuardState state = from_json(json::parse(*text));
     if (state.interface == now.interface && state.index == now.index) return state;
   } catch (const json::exception& error) {
     log::warn("ignoring {}: {}", path.string(), error.what());
@@ -138,6 +151,7 @@ std::optional<GuardState> recall_state(const GuardState& now) {
 }
 
 void forget_state(const GuardState& state) {
+  if (!is_own_folder()) return;
   std::error_code ignored;
   fs::remove(file_for(state.network, state.index), ignored);
 }
