@@ -178,6 +178,19 @@ TEST(Mrt, ReadsBothFamiliesOfThePeerAskedFor) {
   EXPECT_EQ(parse_mrt(sample_dump(), std::nullopt, 1, "dump")->routes.size(), 1U);
 }
 
+TEST(Mrt, AttributesThatNoMessageHoldsAreNobodys) {
+  constexpr std::size_t kMost = 65'535;
+  Bytes attributes{0xf0, 99, 0xff, 0xfb};  // unknown, of 65,531 octets
+  attributes.resize(kMost);
+  Bytes body{0, 0, 0, 0, 24, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+  body.insert(body.end(), attributes.begin(), attributes.end());
+  Bytes dump;
+  record(dump, 13, 2, body);
+  const auto table = parse_mrt(dump, std::nullopt, kAnyNumber, "dump");
+  ASSERT_TRUE(table) << table.error();
+  EXPECT_TRUE(table->routes.empty());
+}
+
 TEST(Mrt, RefusesWhatIsCutShortOrSomethingElse) {
   const Bytes dump = sample_dump();
   std::set<std::size_t> whole{0};

@@ -16,6 +16,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   bgp::CodecContext context;
   context.four_octet_asn = (data[0] & 1) == 0;
   context.external_peer = (data[0] & 2) == 0;
+  context.aigp = (data[0] & 4) != 0;
   context.extended_next_hop = {bgp::Family::kIpv4Unicast};
   const auto update = bgp::decode_update({data + 1, size - 1}, context);
   if (!update) return 0;

@@ -9,7 +9,9 @@
 #include "controlplane/control/policy_command.h"
 #include "controlplane/control/respond.h"
 #include "controlplane/control/service_command.h"
+#include "controlplane/control/trace_command.h"
 #include "tests/control/fixtures.h"
+#include "tests/control/trace_fixture.h"
 #include "tests/fuzz/require.h"
 
 using namespace lastmile;
@@ -52,6 +54,9 @@ class Daemon {
     add_capture_command(table_, [](const CaptureRequest& request) {
       (void)request.filter.matches(nullptr, 0, 0);
       return tl::expected<TakeOver, std::string>{tl::unexpect, "nobody takes packets here"};
+    });
+    add_trace_command(table_, [](const TraceRequest& request) {
+      return tl::expected<TraceView, std::string>{test::fixed_trace(request)};
     });
     table_.add({"drain",
                 "",

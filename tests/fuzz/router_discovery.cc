@@ -1,5 +1,6 @@
 // Router advertisements and solicitations (RFC 4861). The first octet of the input is the hop
-// limit, the second says whether the source is link-local, the rest is the message.
+// limit, the second chooses the source, the rest is the message.
+#include <array>
 #include <cstddef>
 #include <cstdint>
 
@@ -13,7 +14,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (size < 2) return 0;
   ReceivedFrom from;
   from.hop_limit = data[0];
-  from.source = *Ipv6Address::parse(data[1] % 2 == 0 ? "fe80::1" : "2001:db8::1");
+  constexpr std::array kSources{"fe80::1", "2001:db8::1", "::"};
+  from.source = *Ipv6Address::parse(kSources[data[1] % kSources.size()]);
   const auto message = decode_router_discovery({data + 2, size - 2}, from);
   if (!message) {
     require(to_string(message.error())[0] != '\0');

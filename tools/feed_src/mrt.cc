@@ -59,6 +59,7 @@ std::optional<bgp::PathAttributes> decode_attributes(const Bytes& attributes) {
   out.u16(0);  // length, below
   out.u8(2);   // UPDATE
   out.u16(0);  // no withdrawn routes
+  if (attributes.size() + kAnyNextHop.size() > UINT16_MAX) return std::nullopt;
   const std::size_t held = out.hold_u16();
   out.octets(attributes);
   out.octets(kAnyNextHop);
@@ -183,12 +184,18 @@ tl::expected<Table, std::string> read_mrt(const std::string& path,
   if (!file) return tl::unexpected(fmt::format("{}: can't open", path));
   Bytes dump;
   constexpr unsigned kChunk = 1U << 20;
+  // The largest tables of 2026 take a fifth of it; a compressed file can say anything.
+  constexpr std::size_t kMost = std::size_t{4} << 30;
   for (int read = 1; read > 0;) {
     const std::size_t size = dump.size();
     dump.resize(size + kChunk);
     read = gzread(file.get(), dump.data() + size, kChunk);
     if (read < 0) return tl::unexpected(fmt::format("{}: can't read", path));
     dump.resize(size + static_cast<std::size_t>(read));
+    if (dump.size() > kMost) {
+      return tl::unexpected(
+          fmt::format("{}: longer than {} octets; expected one table", path, kMost));
+    }
   }
   return parse_mrt(dump, peer, limit, std::filesystem::path{path}.filename().string());
 }
