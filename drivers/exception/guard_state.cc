@@ -38,22 +38,31 @@ fs::path file_for(std::uint64_t network, unsigned index) {
   return fs::path(kDirectory) / fmt::format("{}-{}.json", network, index);
 }
 
-json to_json(const GuardState& state) {
-  json addresses = json::array();
+/// As JSON says it. Only text goes by the library: its arrays and objects take memory where they
+/// are destroyed, which ends the process if there is none, and there is an interface to be
+/// restored.
+std::string quoted(const std::string& text) {
+  return json(text).dump();
+}
+
+std::string to_text(const GuardState& state) {
+  std::vector<std::string> addresses;
   for (const InterfaceAddress& address : state.addresses) {
-    addresses.push_back({{"address", to_string(address.address)}, {"length", address.length}});
+    addresses.push_back(fmt::format(R"({{"address": {}, "length": {}}})",
+                                    quoted(to_string(address.address)), address.length));
   }
-  return {{"owner", state.owner},
-          {"interface", state.interface},
-          {"namespace", state.network},
-          {"index", state.index},
-          {"mac", state.mac ? json(to_string(*state.mac)) : json()},
-          {"mtu", state.mtu},
-          {"was_up", state.was_up},
-          {"took_all_multicast", state.took_all_multicast},
-          {"disable_ipv6", state.disable_ipv6 ? json(*state.disable_ipv6) : json()},
-          {"addresses", addresses},
-          {"offloads", state.offloads}};
+  std::vector<std::string> offloads;
+  for (const std::string& offload : state.offloads) offloads.push_back(quoted(offload));
+  std::string text = fmt::format(
+      R"("owner": {}, "interface": {}, "namespace": {}, "index": {}, "mac": {}, "mtu": {}, )",
+      quoted(state.owner), quoted(state.interface), state.network, state.index,
+      state.mac ? quoted(to_string(*state.mac)) : "null", state.mtu);
+  text += fmt::format(R"("was_up": {}, "took_all_multicast": {}, "disable_ipv6": {}, )",
+                      state.was_up, state.took_all_multicast,
+                      state.disable_ipv6 ? std::to_string(*state.disable_ipv6) : "null");
+  text += fmt::format(R"("addresses": [{}], "offloads": [{}])", fmt::join(addresses, ", "),
+                      fmt::join(offloads, ", "));
+  return fmt::format("{{{}}}\n", text);
 }
 
 GuardState from_json(const json& object) {
@@ -128,7 +137,7 @@ void keep_state(const GuardState& state) {
   }
   const fs::path path = file_for(state.network, state.index);
   const fs::path fresh = path.string() + ".new";
-  const bool written = write_anew(fresh, to_json(state).dump(2) + '\n');
+  const bool written = write_anew(fresh, to_text(state));
   if (written) fs::rename(fresh, path, error);
   if (!written || error) {
     log::warn("cannot write {}: interface '{}' won't be restored after a crash", path.string(),

@@ -1,12 +1,29 @@
 #include "drivers/kernel/ingress_filter.h"
 
 #include <fmt/format.h>
+#include <linux/netlink.h>
 #include <nftables/libnftables.h>
+#include <sys/socket.h>
 
 #include <cctype>
+#include <cerrno>
+#include <cstring>
 #include <utility>
 
+#include "drivers/kernel/file_descriptor.h"
+
 namespace lastmile {
+namespace {
+
+/// libnftables ends the process if it gets no socket; so that is found out before it is asked.
+Result<void> can_open_socket() {
+  const FileDescriptor socket(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER));
+  if (socket) return {};
+  const int code = errno;
+  return failure(fmt::format("nftables: no socket: {}", std::strerror(code)), code);
+}
+
+}  // namespace
 
 void IngressFilter::Free::operator()(nft_ctx* context) const {
   nft_ctx_free(context);
@@ -33,6 +50,7 @@ std::string IngressFilter::table_name(const std::string& interface) {
 
 Result<IngressFilter> IngressFilter::drop_all(const std::string& interface) {
   const std::string table = table_name(interface);
+  if (auto possible = can_open_socket(); !possible) return tl::unexpected(possible.error());
   Context context(nft_ctx_new(NFT_CTX_DEFAULT));
   if (!context) return failure("cannot start libnftables");
   nft_ctx_buffer_output(context.get());
