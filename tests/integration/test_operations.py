@@ -141,7 +141,7 @@ def test_a_failover_reads_as_one_story(lab):
             story = [e for e in events(lab, "bms1") if e["time_us"] > last]
         wait_for("up1 is back", lambda: lastmile.established(lab, "bms1") == {"up1", "up2"}, PATIENCE)
         # A busy machine can be silent itself, just before we are: another story, which was under way already.
-        if any(event["kind"] == "detection" for event in story):
+        if {"detection", "bgp"} <= {event["kind"] for event in story if event["subject"] == "up1"}:
             break
     lastmile.reload(lab, node)
     times = [event["time_us"] for event in story]
