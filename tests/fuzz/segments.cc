@@ -127,7 +127,7 @@ void check_run(std::span<const Octets> frames, const MergePlan& plan, const Run&
     segment.insert(segment.end(), packet->payload, packet->payload + packet->payload_length);
   }
   require(segment.size() == header.length + run.payload);
-  require(segment.size() <= ethernet::kHeaderSize + 65535U);
+  require(segment.size() <= 65535U);
   const auto again = split(header.virtio, segment);
   require(again.size() == places.size());
   for (std::size_t i = 0; i < again.size(); ++i) {

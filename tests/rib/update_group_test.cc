@@ -57,6 +57,21 @@ struct Transit : RibFixture {
   [[nodiscard]] bool has(unsigned n, std::string_view text) {
     return told(n).routes.contains(prefix(text));
   }
+  /// All mark refreshes, and have 100 routes of the first one.
+  void start_marking() {
+    for (unsigned n = 0; n < kPeers; ++n) {
+      bgp::Negotiated marking = session(n);
+      marking.enhanced_refresh = true;
+      up(n, marking);
+    }
+    announce_many(0, 100, path({65001}));
+    settle();
+  }
+  /// All but the first one want their routes again.
+  void refresh_all() {
+    const bgp::RouteRefresh request{bgp::Family::kIpv4Unicast, bgp::RouteRefresh::kRequest};
+    for (unsigned n = 1; n < kPeers; ++n) rib->on_route_refresh(peer(n), request, now);
+  }
 };
 
 TEST(UpdateGroup, EachMemberIsGivenItsOwnNextHop) {
@@ -373,15 +388,8 @@ TEST(UpdateGroup, WhoLeavesInTheMiddleOfARoundHasAllOfIt) {
 
 TEST(UpdateGroup, AMarkedRefreshEndsBehindItsLastRound) {
   Transit f;
-  for (unsigned n = 0; n < kPeers; ++n) {
-    bgp::Negotiated session = f.session(n);
-    session.enhanced_refresh = true;
-    f.up(n, session);
-  }
-  f.announce_many(0, 100, f.path({65001}));
-  f.settle();
-  const bgp::RouteRefresh request{bgp::Family::kIpv4Unicast, bgp::RouteRefresh::kRequest};
-  for (unsigned n = 1; n < kPeers; ++n) f.rib->on_route_refresh(f.peer(n), request, f.now);
+  f.start_marking();
+  f.refresh_all();
   f.settle(64);
   for (unsigned n = 1; n < kPeers; ++n) {
     const auto& marks = f.told(n).marks;
@@ -393,20 +401,13 @@ TEST(UpdateGroup, AMarkedRefreshEndsBehindItsLastRound) {
 }
 
 TEST(UpdateGroup, AnotherRefreshWhileTheEndOfOneIsOnItsWayMakesThatOneLonger) {
-  const bgp::RouteRefresh request{bgp::Family::kIpv4Unicast, bgp::RouteRefresh::kRequest};
   // At some of these moments the end waits until all have been sent the last round.
   for (unsigned slices = 1; slices < 12; ++slices) {
     Transit f;
-    for (unsigned n = 0; n < kPeers; ++n) {
-      bgp::Negotiated session = f.session(n);
-      session.enhanced_refresh = true;
-      f.up(n, session);
-    }
-    f.announce_many(0, 100, f.path({65001}));
-    f.settle();
-    for (unsigned n = 1; n < kPeers; ++n) f.rib->on_route_refresh(f.peer(n), request, f.now);
+    f.start_marking();
+    f.refresh_all();
     for (unsigned i = 0; i < slices; ++i) (void)f.rib->work(64, f.now);
-    for (unsigned n = 1; n < kPeers; ++n) f.rib->on_route_refresh(f.peer(n), request, f.now);
+    f.refresh_all();
     f.settle(64);
     for (unsigned n = 1; n < kPeers; ++n) {
       const auto& marks = f.told(n).marks;

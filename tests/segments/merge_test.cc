@@ -124,6 +124,24 @@ TEST_P(Merge, NoLongerThanAnIpPacket) {
   EXPECT_EQ(groups[0].size(), 45U);
 }
 
+/// The kernel's limit counts the Ethernet header: IP packets of 65522 bytes and more it would drop.
+TEST_P(Merge, NoLongerThanTheKernelTakesInOnePiece) {
+  const std::size_t headers = (GetParam() == IpVersion::k4 ? 20U : 40U) + 20U;
+  for (const std::size_t length : {65521U, 65522U}) {
+    auto frames = train(46, {.version = GetParam(), .payload = 1448});
+    frames.back().payload = length - headers - std::size_t{45} * 1448;
+    EXPECT_EQ(merged(frames).size(), length == 65521U ? 1U : 2U) << length;
+  }
+}
+
+TEST(MergeIpv4, WhatMayBecomeFragmentsIsNumberedOn) {
+  for (const std::uint16_t distance : {1, 2}) {
+    auto frames = train(2, {.fragment = 0});
+    frames[1].identification = static_cast<std::uint16_t>(frames[0].identification + distance);
+    EXPECT_EQ(merged(frames).size(), distance == 1 ? 1U : 2U);
+  }
+}
+
 TEST_P(Merge, NoMoreThanSoManyPackets) {
   const Groups groups = merged(train_of(MergePlan::kMostPackets + 3));
   ASSERT_EQ(groups.size(), 2U);
