@@ -1,7 +1,6 @@
 // How much a configuration may say.
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 
 namespace lastmile::config {
@@ -13,15 +12,13 @@ class Budget {
 
   /// False from the first time on that there are not so many left.
   bool take(std::size_t values) {
-    exhausted_ = exhausted_ || values > left_;
-    left_ -= std::min(values, left_);
-    return !exhausted_;
+    taken_ += values;
+    return !exhausted();
   }
-  [[nodiscard]] bool exhausted() const { return exhausted_; }
+  [[nodiscard]] bool exhausted() const { return taken_ > kMost; }
 
  private:
-  std::size_t left_ = kMost;
-  bool exhausted_ = false;
+  std::size_t taken_ = 0;
 };
 
 }  // namespace lastmile::config

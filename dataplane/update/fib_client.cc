@@ -230,7 +230,7 @@ void FibClient::poll() {
   // In front of the notices: the writer sends an operation's failure before it says how far it is.
   state_->applied = state_->channel.applied.load(std::memory_order_acquire);
   state_->take_notices();
-  state_->flush(kHandOver);
+  flush();
 }
 
 void FibClient::flush() {

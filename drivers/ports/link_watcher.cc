@@ -57,8 +57,11 @@ Result<void> LinkWatcher::read(const Callback& callback) {
                      [&](const nlmsghdr& message) {
                        if (!is_of_a_link(message)) return;
                        const LinkEvent event = event_from(message);
-                       event.deleted ? void(known_.erase(event.index))
-                                     : void(known_.insert_or_assign(event.index, event.name));
+                       if (event.deleted) {
+                         known_.erase(event.index);
+                       } else {
+                         known_.insert_or_assign(event.index, event.name);
+                       }
                        callback(event);
                      });
   }
