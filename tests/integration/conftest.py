@@ -87,6 +87,7 @@ control: {{socket: {self.socket}}}
         wait_for(
             "lastmiled answers or ends",
             lambda: process.poll() is not None or self.show("version").returncode == 0,
+            of=process,
         )
         return process
 

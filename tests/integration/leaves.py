@@ -153,7 +153,7 @@ class LeafLab:
                 raise LabError("lastmiled ended: " + (self.folder / "lastmiled.log").read_text()[-600:])
             return bool(self.show("bgp"))
 
-        wait_for("lastmiled starts", answers, 20)
+        wait_for("lastmiled starts", answers, of=process)
 
     def start_leaf(self, leaf: str, opens: str, *options: str) -> LeafProcess:
         self.running[leaf] = LeafProcess(self, leaf, opens, self.leaves.index(leaf) + 1, *options)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from lablib import fabric, frr, lastmile, measure, topology
-from lablib.netns import Lab, wait_for
+from lablib.netns import Lab, ended, wait_for
 
 SPINE = "10.255.255.201"
 SERVER_BFD = {"bms1": "{interval: 10ms, multiplier: 3}", "bms2": "{interval: 3ms, multiplier: 3, echo: unaffiliated}"}
@@ -304,10 +304,15 @@ control: {{socket: {self.folder}/{side}.sock}}
     def remove(self) -> None:
         for process in self.processes:
             process.terminate()
-        for process in self.processes:
-            process.wait(timeout=20)
-        for name in self.names.values():
-            subprocess.run(["ip", "netns", "delete", name], check=False)
+        try:
+            for process in self.processes:
+                ended(process)
+        finally:
+            for process in self.processes:
+                process.kill()  # nothing, if it has ended
+                process.wait()
+            for name in self.names.values():
+                subprocess.run(["ip", "netns", "delete", name], check=False)
 
 
 @pytest.fixture

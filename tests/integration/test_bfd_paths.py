@@ -120,8 +120,8 @@ def neighbor(lab: Lab) -> dict:
 
 def everything_is_up(lab: Lab) -> None:
     for name in ("192.0.2.2", FAR):
-        wait_for(f"BFD with {name}", lambda n=name: session(lab, n).get("state") == "up", 60)
-    wait_for("BGP", lambda: lastmile.established(lab, "srv") == {FAR}, 60)
+        wait_for(f"BFD with {name}", lambda n=name: session(lab, n).get("state") == "up")
+    wait_for("BGP", lambda: lastmile.established(lab, "srv") == {FAR})
 
 
 def test_a_static_route_is_there_while_its_next_hop_answers(chain):
@@ -187,5 +187,5 @@ def test_a_static_route_goes_with_its_next_hop(chain):
     space = chain.namespace("mid")
     wait_for("bfdd", lambda: chain.run("mid", "vtysh", "-N", space, "-d", "bfdd", "-c", "show bfd peers", check=False))
     chain.run("mid", "vtysh", "-N", space, "-b", check=False)
-    wait_for("back", lambda: lastmile.next_hops(chain, "srv", PREFIX), 60)
+    wait_for("back", lambda: lastmile.next_hops(chain, "srv", PREFIX))
     everything_is_up(chain)

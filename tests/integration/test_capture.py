@@ -6,7 +6,7 @@ import subprocess
 import pytest
 
 from lablib import lastmile
-from lablib.netns import wait_for
+from lablib.netns import ended, wait_for
 
 LASTMILE = lastmile.BUILD / "lastmile"
 
@@ -71,7 +71,7 @@ def test_a_port_is_seen_in_both_directions_the_kernels_part_included(router):
         kinds = {(direction, protocols.split(":")[-1]) for _, direction, protocols, _ in rows}
         return {("0x00000001", "data"), ("0x00000001", "arp"), ("0x00000002", "icmpv6")} <= kinds
 
-    wait_for("the file has what came and what the kernel sends", seen, 30)
+    wait_for("the file has what came and what the kernel sends", seen)
     _, notes = end(process)
     assert notes.endswith("packets captured, 0 lost for want of room (asked for)\n"), notes
     assert {row[0] for row in rows} == {"up1"}
@@ -105,7 +105,7 @@ def test_a_pipe_and_a_summary_for_scripts(router):
         router.send()
         return process.poll() is not None
 
-    wait_for("three packets", done, 30)
+    wait_for("three packets", done)
     out, notes = process.communicate()
     assert out.strip() == "3"
     assert json.loads(notes) == {"packets": 3, "lost": 0, "ended": "all packets are there"}
@@ -140,4 +140,4 @@ def test_what_is_wrong_is_said_and_costs_no_file(router):
     router.processes[0].send_signal(signal.SIGTERM)
     _, notes = process.communicate(timeout=30)
     assert process.returncode == 0 and "(the router stops)" in notes
-    assert router.processes[0].wait(timeout=20) == 0, router.log()
+    assert ended(router.processes[0]) == 0, router.log()

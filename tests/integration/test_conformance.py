@@ -67,7 +67,7 @@ class Bench:
             self.process = subprocess.Popen(
                 ["ip", "netns", "exec", self.spaces["srv"], lastmile.BUILD / "lastmiled", config],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log)  # fmt: skip
-        wait_for("lastmiled answers", lambda: self.show("ports") or self.process.poll() is not None, 60)
+        wait_for("lastmiled answers", lambda: self.show("ports") or self.process.poll() is not None)
         assert self.process.poll() is None, (self.folder / "lastmiled.log").read_text()
         for number, port in enumerate(PORTS):
             if port in TABLE.down:

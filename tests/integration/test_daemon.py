@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 from lablib import lastmile
-from lablib.netns import wait_for
+from lablib.netns import ended, wait_for
 
 LASTMILED = lastmile.BUILD / "lastmiled"
 TELEMETRY = "/usr/bin/dpdk-telemetry.py"
@@ -28,7 +28,7 @@ def test_starts_answers_and_leaves_nothing_behind(bare):
     assert "dev lm0" in bare.run("ip", "route", "show", "default").stdout
     assert "lastmile" in bare.run("nft", "list", "tables").stdout
     process.send_signal(signal.SIGTERM)
-    assert process.wait(timeout=20) == 0, bare.log()
+    assert ended(process) == 0, bare.log()
     assert bare.interfaces() == before
     assert bare.run("nft", "list", "tables").stdout.strip() == ""
     assert "192.0.2.1/24" in bare.run("ip", "address", "show", "up1").stdout, "its address is gone"
@@ -69,8 +69,8 @@ def test_after_a_kill_the_next_start_cleans_up(bare):
     again = bare.start()
     assert again.poll() is None, bare.log()
     again.send_signal(signal.SIGTERM)
-    assert again.wait(timeout=20) == 0
-    wait_for("nothing of ours is left", lambda: bare.interfaces() == {"lo", "up1", "far"}, 10)
+    assert ended(again) == 0
+    wait_for("nothing of ours is left", lambda: bare.interfaces() == {"lo", "up1", "far"})
 
 
 def test_a_signal_during_the_start_leaves_nothing_behind(bare):
@@ -88,7 +88,7 @@ def test_a_signal_during_the_start_leaves_nothing_behind(bare):
     assert not bare.socket.exists(), "the start was too fast for this test"
     process.send_signal(signal.SIGHUP)
     process.send_signal(signal.SIGTERM)
-    assert process.wait(timeout=20) == 0, bare.log()
+    assert ended(process) == 0, bare.log()
     assert bare.interfaces() == before
     assert bare.run("nft", "list", "tables").stdout.strip() == ""
     assert "192.0.2.1/24" in bare.run("ip", "address", "show", "up1").stdout, "its address is gone"
@@ -111,7 +111,7 @@ def test_who_reads_the_log_can_neither_hold_the_router_up_nor_end_it(bare):
         assert bare.show("reload").returncode == 0
     assert process.poll() is None
     process.terminate()
-    assert process.wait(timeout=20) == 0
+    assert ended(process) == 0
 
 
 def test_an_interface_that_goes_away_is_named(bare):
@@ -120,7 +120,7 @@ def test_an_interface_that_goes_away_is_named(bare):
     wait_for("the log says so", lambda: "port up1: interface 'up1' is gone; the port waits" in bare.log())
     assert process.poll() is None, bare.log()
     process.send_signal(signal.SIGTERM)
-    assert process.wait(timeout=20) == 0, bare.log()
+    assert ended(process) == 0, bare.log()
     assert bare.interfaces() == {"lo"}
 
 
@@ -204,7 +204,7 @@ def test_a_device_with_too_few_queues_is_named(bare):
     process = bare.start(bare.config(text))
     assert "port up1: 1 receive and 1 transmit queue(s) for 2 workers" in bare.log()
     process.terminate()
-    assert process.wait(timeout=20) == 0, bare.log()
+    assert ended(process) == 0, bare.log()
 
 
 def test_the_second_instance_says_what_is_taken(bare):

@@ -15,7 +15,6 @@ from lablib import lastmile
 from lablib.netns import wait_for
 from leaves import LEAF_ADDRESS, SERVER, LeafLab
 
-PATIENCE = 60
 
 # What stands in the configuration of an uplink, who is at its other end, and what the doctor must call it. Two fabrics:
 # with all of them in one, DPDK's memory without hugepages is too small.
@@ -100,7 +99,7 @@ def test_planted_faults_are_named(lab, faults):
     # More prefixes than are allowed; and a BGP that hangs while its kernel still answers.
     if "max-prefixes" in planted:
         limited, silent = planted["max-prefixes"], planted["hold-time"]
-        wait_for("sessions to spoil", lambda: lab.established() >= {limited, silent}, PATIENCE)
+        wait_for("sessions to spoil", lambda: lab.established() >= {limited, silent})
         leaf = lab.running[limited.replace("up", "leaf")]
         leaf.send(bgp.reach([f"10.77.{i}.0/24" for i in range(6)], [leaf.asn], bgp.packed(LEAF_ADDRESS)))
         lab.running[silent.replace("up", "leaf")].process.send_signal(signal.SIGSTOP)
@@ -114,7 +113,7 @@ def test_planted_faults_are_named(lab, faults):
         return expected <= found.keys()
 
     try:
-        wait_for("every fault is named", all_named, PATIENCE)
+        wait_for("every fault is named", all_named)
     finally:
         print(json.dumps(list(found.values()), indent=1))
         print("missing:", expected - found.keys())

@@ -87,8 +87,8 @@ def test_routes_of_a_restarting_leaf_stay(restarting_lab):
             used.append({h["port"] for h in lastmile.next_hops(lab, "bms1", "10.0.2.2/32")})
             return neighbor(lab, "up1")["state"] == "Established"
 
-        took = wait_for("back", is_back, patience=60)
-        wait_for("its whole table", lambda: neighbor(lab, "up1")["stale"] == 0, patience=60)
+        took = wait_for("back", is_back)
+        wait_for("its whole table", lambda: neighbor(lab, "up1")["stale"] == 0)
     after = lastmile.show(lab, "bms1", "fib")["queue"]["applied"]
     print(f"restart of bgpd: {ping.lost} of {ping.sent} pings lost, session back after {took:.1f} s, "
           f"{after - before} operations of the tables")
@@ -108,7 +108,7 @@ def test_a_link_that_goes_down_is_no_restart(restarting_lab):
     assert not neighbor(lab, "up1")["restarting"]
     lab.run("leaf1", "ip", "link", "set", "bms1", "up")
     start_bgpd(lab, "leaf1")
-    wait_for("back", lambda: neighbor(lab, "up1")["state"] == "Established", patience=60)
+    wait_for("back", lambda: neighbor(lab, "up1")["state"] == "Established")
 
 
 def replay(lab: Lab, file: str = "run.rec") -> subprocess.CompletedProcess:
@@ -144,7 +144,7 @@ def test_a_killed_server_comes_back_as_a_restart(restarting_lab):
     def start() -> dict:
         lastmile.start(lab, node, options=("--record", str(lab.folder("bms1") / "run.rec")),
                        bgp="graceful-restart: {mode: restarter, restart-time: 60s}")  # fmt: skip
-        wait_for("sessions", lambda: lastmile.established(lab, "bms1") == {"up1", "up2"}, patience=60)
+        wait_for("sessions", lambda: lastmile.established(lab, "bms1") == {"up1", "up2"})
         return neighbor(lab, "up1")["local_restart"]
 
     def seen_by_the_leaf() -> dict:

@@ -13,12 +13,11 @@ import subprocess
 import pytest
 
 from lablib import fabric, frr, lastmile, topology
-from lablib.netns import Lab, wait_for
+from lablib.netns import Lab, ended, wait_for
 
 TESTPMD = shutil.which("dpdk-testpmd")
 GUEST, MEMIF_GUEST = "198.51.100.7", "198.51.100.8"
 LEAVES = ("leaf1", "leaf2")
-PATIENCE = 60
 
 pytestmark = pytest.mark.skipif(TESTPMD is None, reason="dpdk-testpmd is not installed")
 
@@ -73,7 +72,7 @@ def guests():
         )
         (folder / "server.yaml").write_text(text)
         lab.start("bms1", "lastmiled", [str(lastmile.BUILD / "lastmiled"), str(folder / "server.yaml")])
-        wait_for("sessions", lambda: lastmile.established(lab, "bms1") == {"up1", "up2"}, PATIENCE)
+        wait_for("sessions", lambda: lastmile.established(lab, "bms1") == {"up1", "up2"})
         lab.guest, lab.memif_guest = guest, memif_guest
         yield lab
     finally:
@@ -105,13 +104,13 @@ def test_a_guest_is_announced_while_it_is_there(guests):
     assert heard(lab) == set()
     for _ in range(2):  # the second time is a restart of the guest
         lab.guest.start()
-        wait_for("both leaves hear of the guest", lambda: heard(lab) == set(LEAVES), PATIENCE)
+        wait_for("both leaves hear of the guest", lambda: heard(lab) == set(LEAVES))
         assert link(lab) == "up"
-        wait_for("the guest answers the fabric", lambda: lost(lab, 1) == 0, PATIENCE)
+        wait_for("the guest answers the fabric", lambda: lost(lab, 1) == 0)
         # On two busy processors a guest that spins may be late once.
-        wait_for("the guest answers every ping", lambda: lost(lab) == 0, PATIENCE)
+        wait_for("the guest answers every ping", lambda: lost(lab) == 0)
         lab.guest.kill()
-        wait_for("no leaf has the guest any more", lambda: heard(lab) == set(), PATIENCE)
+        wait_for("no leaf has the guest any more", lambda: heard(lab) == set())
         assert link(lab) == "down"
     told = [line for line in lastmile.command(lab, "bms1", "events").splitlines() if "vnf1" in line]
     assert sum(" up" in line for line in told) == 2 and sum("down" in line for line in told) >= 2, told
@@ -124,11 +123,11 @@ def test_a_guest_behind_memif(guests):
     lab = guests
     assert link(lab, "vnf2") == "down" and heard(lab, MEMIF_GUEST) == set()
     lab.memif_guest.start()
-    wait_for("both leaves hear of the guest", lambda: heard(lab, MEMIF_GUEST) == set(LEAVES), PATIENCE)
-    wait_for("the guest answers the fabric", lambda: lost(lab, 1, MEMIF_GUEST) == 0, PATIENCE)
-    wait_for("the guest answers every ping", lambda: lost(lab, guest=MEMIF_GUEST) == 0, PATIENCE)
+    wait_for("both leaves hear of the guest", lambda: heard(lab, MEMIF_GUEST) == set(LEAVES))
+    wait_for("the guest answers the fabric", lambda: lost(lab, 1, MEMIF_GUEST) == 0)
+    wait_for("the guest answers every ping", lambda: lost(lab, guest=MEMIF_GUEST) == 0)
     lab.memif_guest.kill()
-    wait_for("no leaf has the guest any more", lambda: heard(lab, MEMIF_GUEST) == set(), PATIENCE)
+    wait_for("no leaf has the guest any more", lambda: heard(lab, MEMIF_GUEST) == set())
     assert link(lab, "vnf2") == "down"
 
 
@@ -147,5 +146,5 @@ def test_after_a_kill_the_socket_of_a_guest_is_no_obstacle(bare):
     other = bare.run(str(lastmile.BUILD / "lastmiled"), str(bare.config(text.replace("control.sock", "other.sock"))), check=False)
     assert f"somebody else listens on {socket}" in other.stderr + other.stdout
     again.send_signal(signal.SIGTERM)
-    assert again.wait(timeout=20) == 0
+    assert ended(again) == 0
     assert not socket.exists()

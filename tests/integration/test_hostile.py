@@ -129,14 +129,14 @@ def test_hostile_routes_are_refused_with_their_reasons_and_cost_nobody_anything(
     lab.route_to_server("leaf1", "10.0.1.1/32", "198.18.0.0/15")
     prefixes = table(TABLE, 1)
     good.send(bgp.reach(["10.9.1.0/24"], [GOOD], HOP) + table_messages(prefixes))
-    wait_for("leaf1 forwards", lambda: lab.pings("leaf1", "10.9.1.1", "10.0.1.1"), 10)
+    wait_for("leaf1 forwards", lambda: lab.pings("leaf1", "10.9.1.1", "10.0.1.1"))
 
     ping = subprocess.Popen(
         ["ip", "netns", "exec", lab.namespace("leaf1"), "ping", "-i0.01", "-q", "-I", "10.9.1.1", "10.0.1.1"],
         stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
     lab.processes.append(ping)
-    wait_for("the table", lambda: lab.sessions()["up1"]["accepted"] == TABLE + 1, PATIENCE)
+    wait_for("the table", lambda: lab.sessions()["up1"]["accepted"] == TABLE + 1)
     routes = hostile()
     reasons = {str(ipaddress.ip_network(p)): reason for reason, some in routes.items() for p, _ in some}
     assert len(reasons) == HOSTILE
@@ -144,7 +144,7 @@ def test_hostile_routes_are_refused_with_their_reasons_and_cost_nobody_anything(
     # Beside them, one that is as it should be: leaf2's own, to show that its routes are looked at singly.
     hostile_messages = b"".join(m for some in routes.values() for _, m in some)
     bad.send(broken() + hostile_messages + bgp.reach(["198.18.0.0/15"], [BAD], HOP))
-    wait_for("the hostile routes", lambda: lab.sessions()["up2"]["received"] == HOSTILE + 1, PATIENCE)
+    wait_for("the hostile routes", lambda: lab.sessions()["up2"]["received"] == HOSTILE + 1)
     print(f"{HOSTILE} hostile routes beside {TABLE} good ones: taken in within {time.monotonic() - began:.1f} s")
 
     # Each is shown with its reason; in a full table, enough of each kind.
@@ -164,14 +164,14 @@ def test_hostile_routes_are_refused_with_their_reasons_and_cost_nobody_anything(
     # Nothing between the uplinks, though there is a route for it.
     before = lab.drops().get("transit-refused", 0)
     assert not lab.pings("leaf1", "10.9.1.1", "198.18.0.1")
-    wait_for("the drop is counted", lambda: lab.drops().get("transit-refused", 0) > before, 5)
+    wait_for("the drop is counted", lambda: lab.drops().get("transit-refused", 0) > before)
     own = {"10.0.1.1/32", "192.168.0.250/32", "2001:db8:1::1/128"}
     assert good.announced() == own and bad.announced() == own, "we export only what is ours"
 
     # What can't be read at all costs its sender at most its own session.
     too_long = bgp.update(bgp.ORIGIN + bgp.path(BAD) + bgp.attribute(0x40, 3, b"\x0a\x09\x02\x01"), b"\x21" + bytes(5))
     bad.send(too_long)
-    wait_for("a prefix of 33 bits", lambda: bad.of("notification"), 10)
+    wait_for("a prefix of 33 bits", lambda: bad.of("notification"))
     session = lab.sessions()["up2"]
     print(f"a prefix of 33 bits: {bad.of('notification')} {session['last_error']} {session['last_fault']}")
 

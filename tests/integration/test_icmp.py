@@ -75,7 +75,7 @@ class Three:
             process.wait(15)
 
     def listens(self, node, port):
-        wait_for(f"port {port} is open", lambda: f":{port} " in self.run(node, "ss", "-Hltn"), 15)
+        wait_for(f"port {port} is open", lambda: f":{port} " in self.run(node, "ss", "-Hltn"))
 
     def ping(self, to, *options):
         return self.run("left", "ping", "-n", "-c", "1", *options, to, check=False)
@@ -117,7 +117,7 @@ def test_path_mtu_is_told_and_taken_up(three, target, words):
     assert words in answer, answer
     # The sender has learned it, and what it cuts by itself gets through.
     assert "mtu 1500" in three.run("left", "ip", "route", "get", target)
-    wait_for("a long ping in fragments", lambda: " 0% packet loss" in three.ping(target, "-s", "4000", "-W", "1"), 10)
+    wait_for("a long ping in fragments", lambda: " 0% packet loss" in three.ping(target, "-s", "4000", "-W", "1"))
 
 
 def test_a_packet_that_may_be_cut_is_cut(three):

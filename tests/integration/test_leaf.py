@@ -30,7 +30,7 @@ def leafy():
         for node in topology.servers():
             ours.start(node)
         for node in topology.servers():
-            wait_for(f"{node.name}: sessions", lambda n=node.name: ours.established(n) >= UPLINKS, 60)
+            wait_for(f"{node.name}: sessions", lambda n=node.name: ours.established(n) >= UPLINKS)
         yield lab
     finally:
         lab.remove()
@@ -72,7 +72,7 @@ def test_a_server_moves_to_the_other_leaf_and_back(leafy):
     with fault.link_down(leafy, "leaf1", "bms1"):
         wait_for("bms1 has leaf2 alone", lambda: ours.next_hop_ports("bms1", "0.0.0.0/0") == ["up2"])
         wait_for("legacy reaches bms1 through the spine", lambda: pings(leafy, "legacy", LEGACY, "10.0.1.1"))
-    wait_for("bms1 has both again", lambda: ours.next_hop_ports("bms1", "0.0.0.0/0") == ["up1", "up2"], 60)
+    wait_for("bms1 has both again", lambda: ours.next_hop_ports("bms1", "0.0.0.0/0") == ["up1", "up2"])
     assert pings(leafy, "legacy", LEGACY, "10.0.1.1")
 
 

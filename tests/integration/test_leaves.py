@@ -64,11 +64,11 @@ def test_every_kind_of_leaf_comes_up_and_forwards(lab):
     began = time.monotonic()
     lab.start_server(lab.config())
     started = time.monotonic()
-    wait_for("all sessions", lambda: lab.established() == ports, 30)
+    wait_for("all sessions", lambda: lab.established() == ports)
     print(f"lastmiled started in {started - began:.1f} s; all Established {time.monotonic() - started:.1f} s later")
     for leaf, kind in zip(lab.leaves, KINDS):
         process, number = lab.running[leaf], lab.leaves.index(leaf) + 1
-        wait_for(f"{leaf} ({kind.name})", lambda: process.of("established"), 10)
+        wait_for(f"{leaf} ({kind.name})", lambda: process.of("established"))
         up = process.of("established")
         print(f"{leaf} ({kind.name}): Established {up[0]['at'] - began:.2f} s after the start of lastmiled")
         assert len(up) == 1 and not process.of("closed"), f"{leaf} ({kind.name}): {process.events}"
@@ -85,7 +85,7 @@ def test_every_kind_of_leaf_comes_up_and_forwards(lab):
             (route,) = lab.routes(prefix)
             assert route["best"] and not route["refusal"], route
             assert {hop["port"] for hop in route["next_hops"]} == {f"up{number}"}, route
-            wait_for(f"{leaf} ({kind.name}): ping to {target}", lambda: lab.pings(SERVER, source, target), 10)
+            wait_for(f"{leaf} ({kind.name}): ping to {target}", lambda: lab.pings(SERVER, source, target))
     assert lab.established() == ports
     counts = {name: session["established_count"] for name, session in lab.sessions().items() if name != "up3"}
     # One address on all ports: the end of one neighbor is nothing to the others.

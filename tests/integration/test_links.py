@@ -24,7 +24,6 @@ LOOPBACKS = ("10.0.1.1", "2001:db8:1::1")
 LEAF_LOOPBACKS = ("10.255.255.1", "2001:db8:255::1")
 SERVICES = ("192.168.0.250", "2001:db8:250::80")
 METRICS = "127.0.0.1:9464"
-PATIENCE = 60
 
 FRR = """\
 frr version 8.4
@@ -115,7 +114,7 @@ def links():
             loopbacks=f'{LOOPBACKS[0]}/32, "{LOOPBACKS[1]}/128"', v4=f"{SERVICES[0]}/32", v6=f"{SERVICES[1]}/128", mtu=MTU,
             netns=lab.namespace(STACK), metrics=METRICS, folder=lab.folder(MACHINE),
         ))  # fmt: skip
-        wait_for("both sessions", lambda: lastmile.established(lab, MACHINE) == {"up1", "up2"}, PATIENCE)
+        wait_for("both sessions", lambda: lastmile.established(lab, MACHINE) == {"up1", "up2"})
         yield lab
     finally:
         lab.remove()
@@ -137,22 +136,22 @@ def heard(lab, address):
 
 def test_one_session_carries_both_families(links):
     for address in LOOPBACKS:
-        wait_for(f"the leaf hears {address}", lambda a=address: heard(links, a) == {"s1", "s2"}, PATIENCE)
+        wait_for(f"the leaf hears {address}", lambda a=address: heard(links, a) == {"s1", "s2"})
     for source, ours in zip(LEAF_LOOPBACKS, LOOPBACKS):
-        wait_for(f"{source} reaches {ours}", lambda s=source, o=ours: pings(links, LEAF, s, o), PATIENCE)
+        wait_for(f"{source} reaches {ours}", lambda s=source, o=ours: pings(links, LEAF, s, o))
         assert pings(links, STACK, ours, source)
 
 
 def test_a_veth_that_is_made_again_is_used_from_the_other_namespace(links):
     """The interfaces are in the machine's namespace; the router's control thread has left it, for good."""
     links.run(MACHINE, "ip", "link", "delete", "up1")
-    wait_for("one session less", lambda: lastmile.established(links, MACHINE) == {"up2"}, PATIENCE)
+    wait_for("one session less", lambda: lastmile.established(links, MACHINE) == {"up2"})
     run("ip", "link", "add", "s1", "mtu", str(MTU), "netns", links.namespace(LEAF), "type", "veth",
         "peer", "name", "up1", "netns", links.namespace(MACHINE))  # fmt: skip
     for node, interface in ((LEAF, "s1"), (MACHINE, "up1")):
         links.run(node, "ethtool", "-K", interface, *OFFLOADS, check=False)
         links.run(node, "ip", "link", "set", interface, "up")
-    wait_for("both sessions", lambda: lastmile.established(links, MACHINE) == {"up1", "up2"}, PATIENCE)
+    wait_for("both sessions", lambda: lastmile.established(links, MACHINE) == {"up1", "up2"})
     assert f"mtu {MTU}" in links.run(MACHINE, "ip", "link", "show", "up1"), "the port's"
 
 
@@ -177,23 +176,23 @@ def test_services_of_both_families_follow_their_checks(links):
     assert [heard(links, service) for service in SERVICES] == [set(), set()]
     links.start(STACK, "web", [sys.executable, "-c", WEB])
     for service in SERVICES:
-        wait_for(f"the leaf hears {service}", lambda s=service: heard(links, s) == {"s1", "s2"}, PATIENCE)
+        wait_for(f"the leaf hears {service}", lambda s=service: heard(links, s) == {"s1", "s2"})
     for source, service in zip(LEAF_LOOPBACKS, SERVICES):
         url = f"http://[{service}]/" if ":" in service else f"http://{service}/"
         assert links.run(LEAF, "curl", "-sS", "-g", "--max-time", "10", "--interface", source, url) == "here"
     links.stop(STACK, "web")
     for service in SERVICES:
-        wait_for(f"the leaf hears {service} no more", lambda s=service: heard(links, s) == set(), PATIENCE)
+        wait_for(f"the leaf hears {service} no more", lambda s=service: heard(links, s) == set())
 
 
 def test_jumbo_frames_pass_by_each_link_with_and_without_a_tag(links):
     for other, link, port in (("s2", "s1", "up1"), ("s1", "s2", "up2")):
         with fault.link_down(links, LEAF, other):
-            wait_for(f"{port} alone", lambda p=port: lastmile.established(links, MACHINE) == {p}, PATIENCE)
+            wait_for(f"{port} alone", lambda p=port: lastmile.established(links, MACHINE) == {p})
             for source, ours, headers in zip(LEAF_LOOPBACKS, LOOPBACKS, (28, 48)):
-                wait_for(f"{ours} by {link} alone", lambda o=ours, to=link: heard(links, o) == {to}, PATIENCE)
-                wait_for(f"{source} reaches {ours}", lambda s=source, o=ours: pings(links, LEAF, s, o), PATIENCE)
+                wait_for(f"{ours} by {link} alone", lambda o=ours, to=link: heard(links, o) == {to})
+                wait_for(f"{source} reaches {ours}", lambda s=source, o=ours: pings(links, LEAF, s, o))
                 whole = ("-M", "do", "-s", str(MTU - headers))
                 assert pings(links, LEAF, source, ours, *whole), f"{ours} by {link}"
                 assert pings(links, STACK, ours, source, *whole), f"{source} by {link}"
-        wait_for("both again", lambda: lastmile.established(links, MACHINE) == {"up1", "up2"}, PATIENCE)
+        wait_for("both again", lambda: lastmile.established(links, MACHINE) == {"up1", "up2"})

@@ -38,7 +38,7 @@ def scraped(tmp_path_factory):
         place = lab.folder(node.name)
         config = lastmile.configuration(node, place, bfd="{interval: 50ms, multiplier: 3}")
         lastmile.start_with(lab, node.name, config + f"telemetry: {{listen: ['{LISTEN}', {place}/metrics.sock]}}\n")
-        wait_for("sessions", lambda: lastmile.established(lab, node.name) == {"up1", "up2"}, 60)
+        wait_for("sessions", lambda: lastmile.established(lab, node.name) == {"up1", "up2"})
         here = Scraped(lab, node.name)
         here.start(folder, {node.name: LISTEN}, RULES)
         wait_for("scrapes", lambda: here.scrapes(5), 90)
@@ -70,7 +70,7 @@ def test_prometheus_takes_every_sample(scraped):
     def scraped_names() -> set[str]:
         return {s["metric"]["__name__"] for s in scraped.query("{job='lastmile', __name__=~'lastmile_.*'}")}
 
-    wait_for("the next scrape", lambda: scraped_names() == served(), 60)
+    wait_for("the next scrape", lambda: scraped_names() == served())
     assert len(served()) > 50
     documented = (ROOT / "docs/metrics.md").read_text()
     missing = [name for name in served() if f"`{name}`" not in documented]
@@ -82,7 +82,7 @@ def test_figures_are_those_of_the_shows(scraped):
     for neighbor in neighbors:
         (sample,) = scraped.query(f"lastmile_bgp_prefixes_received{{neighbor='{neighbor['name']}'}}")
         assert int(sample["value"][1]) == neighbor["received"]
-    wait_for("BFD is up", lambda: len(scraped.query("lastmile_bfd_session_up == 1")) == 2, 60)
+    wait_for("BFD is up", lambda: len(scraped.query("lastmile_bfd_session_up == 1")) == 2)
 
 
 def test_every_question_of_the_dashboard_has_an_answer(scraped):

@@ -13,7 +13,6 @@ from lablib.netns import LabError, wait_for
 
 CHECK = "{tcp: 80, every: 200ms, timeout: 200ms, rise: 2, fall: 2}"
 ECHO = "{interval: 50ms, multiplier: 3, echo: unaffiliated}"
-PATIENCE = 60
 # Requests a second while an uplink is drained; 0: as many as Python can do.
 RATE = float(os.environ.get("LASTMILE_DRAIN_RATE", "400"))
 
@@ -38,13 +37,12 @@ def webs(lab):
     for node in topology.servers():
         measure.serve_fast(lab, node.name, "web", node.name, RATE)
         lastmile.reload(lab, node, check=CHECK)
-        wait_for(f"{node.name}: service is up", lambda n=node.name: service(lab, n)["state"] == "up", PATIENCE)
+        wait_for(f"{node.name}: service is up", lambda n=node.name: service(lab, n)["state"] == "up")
     for leaf in ("leaf1", "leaf2"):
         for node in topology.servers():
             wait_for(
                 f"{leaf} hears the service from {node.name}",
                 lambda leaf=leaf, n=node.name: topology.SERVICE in leaf_hears(lab, leaf, n),
-                PATIENCE,
             )
     yield lab
     for node in topology.servers():
@@ -64,7 +62,7 @@ def test_a_service_goes_and_comes_with_its_web_server(webs):
     with measure.load(lab, "legacy", address, connections=4, rate=200) as load:
         time.sleep(1)
         lab.stop(victim, "web")
-        wait_for(f"the leaves no longer hear the service from {victim}", lambda: not heard(), PATIENCE)
+        wait_for(f"the leaves no longer hear the service from {victim}", lambda: not heard())
         withdrawn = time.monotonic()
         time.sleep(1)
     assert load.bodies.get(victim, 0) > 0
@@ -82,7 +80,7 @@ def test_a_service_goes_and_comes_with_its_web_server(webs):
     )
 
     measure.serve_fast(lab, victim, "web", victim)
-    wait_for("the leaves hear it again", lambda: heard(all), PATIENCE)
+    wait_for("the leaves hear it again", lambda: heard(all))
 
 
 def test_the_operator_takes_a_service_down_whatever_its_check_says(webs):
@@ -90,14 +88,13 @@ def test_the_operator_takes_a_service_down_whatever_its_check_says(webs):
     wait_for(
         "leaf1 no longer hears the service from bms1",
         lambda: topology.SERVICE not in leaf_hears(webs, "leaf1", "bms1"),
-        PATIENCE,
     )
     assert service(webs, "bms1")["state"] == "up"
     assert "down (operator)" in lastmile.command(webs, "bms1", "show", "services")
     with pytest.raises(LabError, match='did you mean "web"'):
         lastmile.command(webs, "bms1", "service", "wbe", "up")
     lastmile.command(webs, "bms1", "service", "web", "auto")
-    wait_for("leaf1 hears it again", lambda: topology.SERVICE in leaf_hears(webs, "leaf1", "bms1"), PATIENCE)
+    wait_for("leaf1 hears it again", lambda: topology.SERVICE in leaf_hears(webs, "leaf1", "bms1"))
 
 
 @pytest.mark.parametrize("keep", [False, True], ids=["new connections", "connections that stay"])
@@ -116,8 +113,8 @@ def test_an_uplink_is_drained_and_taken_back_without_a_failed_request(webs, keep
         assert [(d["neighbor"], d["phase"]) for d in drained] == [("up1", "down")]
         assert lastmile.established(lab, "bms1") == {"up2"}
         lastmile.command(lab, "bms1", "undrain", "up1")
-        wait_for("up1 is back", lambda: lastmile.established(lab, "bms1") == {"up1", "up2"}, PATIENCE)
-        wait_for("leaf1 hears it", lambda: "10.0.1.1/32" in leaf_hears(lab, "leaf1", "bms1"), PATIENCE)
+        wait_for("up1 is back", lambda: lastmile.established(lab, "bms1") == {"up1", "up2"})
+        wait_for("leaf1 hears it", lambda: "10.0.1.1/32" in leaf_hears(lab, "leaf1", "bms1"))
         time.sleep(1)
     print(f"{load.count} requests, {load.rate:.0f} a second, {load.skipped} skipped, longest {load.longest_ms:.0f} ms")
     assert load.count > 0
@@ -132,14 +129,13 @@ def test_a_failover_reads_as_one_story(lab):
         lambda: any(
             s["port"] == "up1" and s["state"] == "up" for s in lastmile.show(lab, "bms1", "bfd").get("sessions", [])
         ),
-        PATIENCE,
     )
     for _ in range(3):
         last = events(lab, "bms1")[-1]["time_us"]
         with fault.silent_loss(lab, "leaf1", "bms1"):
-            wait_for("the session on up1 is down", lambda: lastmile.established(lab, "bms1") == {"up2"}, PATIENCE)
+            wait_for("the session on up1 is down", lambda: lastmile.established(lab, "bms1") == {"up2"})
             story = [e for e in events(lab, "bms1") if e["time_us"] > last]
-        wait_for("up1 is back", lambda: lastmile.established(lab, "bms1") == {"up1", "up2"}, PATIENCE)
+        wait_for("up1 is back", lambda: lastmile.established(lab, "bms1") == {"up1", "up2"})
         # A busy machine can be silent itself, just before we are: another story, which was under way already.
         if {"detection", "bgp"} <= {event["kind"] for event in story if event["subject"] == "up1"}:
             break

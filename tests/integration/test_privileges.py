@@ -17,10 +17,9 @@ import pytest
 
 import scripted_leaf as bgp
 from lablib import lastmile
-from lablib.netns import wait_for
+from lablib.netns import ended, wait_for
 from leaves import LEAF_ADDRESS, SERVER, LeafLab
 
-PATIENCE = 60
 USER = pwd.getpwnam("daemon")
 CAPABILITIES = 1 << 12 | 1 << 13  # CAP_NET_ADMIN, CAP_NET_RAW
 IPC_LOCK = 1 << 14  # CAP_IPC_LOCK, of the thread that opens devices while the router runs
@@ -83,7 +82,7 @@ def test_all_works_with_two_capabilities(lab):
     pid = lab.processes[-1].pid  # each command on the way to it has become the next one
     lab.start_leaf("leaf1", "active", "--password", PASSWORD)
     lab.start_leaf("leaf2", "passive")
-    wait_for("both sessions", lambda: len(lab.established()) == 2, PATIENCE)
+    wait_for("both sessions", lambda: len(lab.established()) == 2)
 
     # What it holds, as the kernel has it and as the router says it.
     everything = threads(pid)
@@ -109,27 +108,27 @@ def test_all_works_with_two_capabilities(lab):
     def check() -> dict:
         return next(iter(lab.show("services").get("services", [])), {})
 
-    wait_for("the check passes", lambda: check().get("state") == "up", PATIENCE)
+    wait_for("the check passes", lambda: check().get("state") == "up")
     assert check()["last_check"]["detail"] == str(USER.pw_uid)
 
     # Packets, before and after a link that was gone: the twin's carrier follows it.
     leaf = lab.running["leaf1"]
     leaf.send(bgp.reach_v4(["10.9.1.0/24"], [leaf.asn], "0.0.0.0"))
     lab.route_to_server("leaf1", "10.0.1.1/32")
-    wait_for("a ping", lambda: lab.pings(SERVER, "10.0.1.1", "10.9.1.1"), PATIENCE)
+    wait_for("a ping", lambda: lab.pings(SERVER, "10.0.1.1", "10.9.1.1"))
     lab.run("leaf1", "ip", "link", "set", "eth1", "down")
-    wait_for("one session less", lambda: len(lab.established()) == 1, PATIENCE)
+    wait_for("one session less", lambda: len(lab.established()) == 1)
     lab.run("leaf1", "ip", "link", "set", "eth1", "up")
     lab.run("leaf1", "ip", "address", "replace", f"{LEAF_ADDRESS}/64", "dev", "eth1")
-    wait_for("both sessions again", lambda: len(lab.established()) == 2, PATIENCE)
+    wait_for("both sessions again", lambda: len(lab.established()) == 2)
 
     # An interface that is deleted and made again: its device is opened anew, by this user.
     lab.run(SERVER, "ip", "link", "delete", "up2")
-    wait_for("one session less", lambda: len(lab.established()) == 1, PATIENCE)
+    wait_for("one session less", lambda: len(lab.established()) == 1)
     lab.running["leaf2"].stop()
     lab.connect("leaf2")
     lab.start_leaf("leaf2", "passive")
-    wait_for("both sessions over a new interface", lambda: len(lab.established()) == 2, PATIENCE)
+    wait_for("both sessions over a new interface", lambda: len(lab.established()) == 2)
 
     # A reload, and one that can't read a secret any longer.
     config["bgp"]["neighbors"][1]["description"] = "the other leaf"
@@ -158,14 +157,14 @@ def test_all_works_with_two_capabilities(lab):
     capture = subprocess.Popen(
         [lastmile.BUILD / "lastmile", "--socket", lab.socket, "capture", "up1", "-c", "1", "-w", path], stderr=subprocess.PIPE
     )
-    assert capture.wait(PATIENCE) == 0 and path.stat().st_size > 0
+    assert ended(capture) == 0 and path.stat().st_size > 0
     lab.command("drain", "up2")
-    wait_for("drained", lambda: len(lab.established()) == 1, PATIENCE)
+    wait_for("drained", lambda: len(lab.established()) == 1)
     lab.command("undrain", "up2")
 
     # An orderly end: what was borrowed is as it was.
     os.kill(pid, signal.SIGTERM)
-    assert lab.processes[-1].wait(30) == 0
+    assert ended(lab.processes[-1]) == 0
     assert lab.run(SERVER, "nft", "list", "ruleset").strip() == ""
     links = lab.run(SERVER, "ip", "-br", "link")
     assert "lm-up1" not in links and "lm0" not in links
@@ -174,7 +173,7 @@ def test_all_works_with_two_capabilities(lab):
         now = lab.run(SERVER, "sh", "-c", "cat /proc/sys/net/ipv6/conf/up1/disable_ipv6; ip -o -6 address show up1")
         return now.splitlines()[0] == settings.splitlines()[0] and ("fe80" in now) == ("fe80" in settings)
 
-    wait_for("the interface is as before", restored, 10)
+    wait_for("the interface is as before", restored)
     log = (lab.folder / "lastmiled.log").read_text()
     assert "runs as user daemon" in log and PASSWORD not in log
     assert "cannot restore" not in log and "cannot write" not in log, log

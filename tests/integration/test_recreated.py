@@ -19,7 +19,6 @@ SERVER, LEAF, OTHER_LEAF = "bms1", "leaf1", "leaf2"
 LOOPBACK = "10.0.1.1"
 LOOPBACKS = {LEAF: "10.255.255.1", OTHER_LEAF: "10.255.255.2"}
 LINK = next(link for link in topology.LINKS if {link.a[0], link.b[0]} == {LEAF, SERVER})
-PATIENCE = 60
 ROUNDS = 3
 
 
@@ -34,10 +33,10 @@ def lab():
         node = topology.node(SERVER)
         # Not so fast that a busy machine fails the other uplink, too.
         lastmile.start(made, node, bfd="{interval: 300ms, multiplier: 5}")
-        wait_for("both sessions", lambda: lastmile.established(made, SERVER) == {"up1", "up2"}, PATIENCE)
-        wait_for("BFD", lambda: bfd_up(made) == {"up1", "up2"}, PATIENCE)
+        wait_for("both sessions", lambda: lastmile.established(made, SERVER) == {"up1", "up2"})
+        wait_for("BFD", lambda: bfd_up(made) == {"up1", "up2"})
         for leaf, loopback in LOOPBACKS.items():
-            wait_for(f"{leaf} reaches the server", lambda o=leaf, a=loopback: pings(made, o, a), PATIENCE)
+            wait_for(f"{leaf} reaches the server", lambda o=leaf, a=loopback: pings(made, o, a))
         yield made
     finally:
         made.remove()
@@ -108,10 +107,10 @@ def test_the_port_returns_and_the_other_uplink_loses_nothing(lab):
     for round_ in range(ROUNDS):
         time.sleep(0.5)
         delete(lab)
-        wait_for("the port's link is down", lambda: port(lab)["link"] == "down", PATIENCE)
-        wait_for("one session left", lambda: lastmile.established(lab, SERVER) == {"up2"}, PATIENCE)
+        wait_for("the port's link is down", lambda: port(lab)["link"] == "down")
+        wait_for("one session left", lambda: lastmile.established(lab, SERVER) == {"up2"})
         make_again(lab)
-        took = wait_for("the port, BFD and both sessions", lambda: all_is_well(lab), PATIENCE)
+        took = wait_for("the port, BFD and both sessions", lambda: all_is_well(lab))
         print(f"round {round_ + 1}: all is back {took:.1f} s after the veth")
     sent, missing = lost(ping)
     print(f"by the other uplink: {sent} sent, {missing} lost")
@@ -137,7 +136,7 @@ def test_the_port_returns_and_the_other_uplink_loses_nothing(lab):
 
 
 def test_traffic_uses_the_new_interface(lab):
-    wait_for("a ping by up1", lambda: pings(lab, LEAF, LOOPBACKS[LEAF]), PATIENCE)
+    wait_for("a ping by up1", lambda: pings(lab, LEAF, LOOPBACKS[LEAF]))
     assert lastmile.show(lab, SERVER, "offload")["ports"][0]["step"] == 1, "BFD and BGP have their queue again"
 
 
@@ -146,32 +145,31 @@ def test_one_that_comes_and_goes_at_once_ends_well(lab):
     for _ in range(5):
         delete(lab)
         make_again(lab)
-    wait_for("the port, BFD and both sessions", lambda: all_is_well(lab), PATIENCE)
+    wait_for("the port, BFD and both sessions", lambda: all_is_well(lab))
     sent, missing = lost(ping)
     assert missing == 0, f"{missing} of {sent} lost by the other uplink"
 
 
 def test_an_interface_that_cant_be_used_is_told_of_and_tried_again(lab):
     delete(lab)
-    wait_for("the port's link is down", lambda: port(lab)["link"] == "down", PATIENCE)
+    wait_for("the port's link is down", lambda: port(lab)["link"] == "down")
     # A tun device has no MAC address.
     lab.run(SERVER, "ip", "tuntap", "add", "dev", "up1", "mode", "tun")
     wait_for(
         "the journal says so",
         lambda: any("up1" in e["subject"] and "the port can't use it" in e["text"] for e in events(lab)),
-        PATIENCE,
     )
     assert lastmile.established(lab, SERVER) == {"up2"}
     lab.run(SERVER, "ip", "link", "delete", "up1")
     make_again(lab)
-    wait_for("the port, BFD and both sessions", lambda: all_is_well(lab), PATIENCE)
+    wait_for("the port, BFD and both sessions", lambda: all_is_well(lab))
 
 
 def test_at_the_end_the_interface_is_as_it_was_made(lab):
     delete(lab)
     run("ip", "link", "add", "up1", "address", "02:00:00:00:77:01", "netns", lab.namespace(SERVER), "type", "veth",
         "peer", "name", SERVER, "netns", lab.namespace(LEAF))  # fmt: skip
-    wait_for("the port's own address is on it", lambda: interface(lab)["address"] == port(lab)["mac"], PATIENCE)
+    wait_for("the port's own address is on it", lambda: interface(lab)["address"] == port(lab)["mac"])
     lab.stop(SERVER, "lastmiled")
     now = interface(lab)
     assert now["address"] == "02:00:00:00:77:01" and now["mtu"] == 1500, now

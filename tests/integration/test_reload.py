@@ -17,7 +17,7 @@ import pytest
 import scripted_leaf as bgp
 from leaves import LEAF_ADDRESS, SERVER, LeafLab
 from lablib import netns
-from lablib.netns import LabError, wait_for
+from lablib.netns import LabError, ended, wait_for
 
 EDITS = int(os.environ.get("LASTMILE_RELOAD_EDITS", "60"))
 SEED = int(os.environ.get("LASTMILE_RELOAD_SEED", "0")) or random.SystemRandom().randrange(1, 1 << 31)
@@ -243,7 +243,7 @@ def state(lab: LeafLab) -> dict:
 
 def settled(lab: LeafLab, config: dict) -> dict:
     """The state when nothing changes any more."""
-    wait_for("all sessions", lambda: lab.established() >= enabled(config), 60)
+    wait_for("all sessions", lambda: lab.established() >= enabled(config))
     return netns.settled(lambda: state(lab))
 
 
@@ -312,7 +312,7 @@ def test_random_edits_disturb_nobody_else_and_end_where_a_fresh_start_does(lab):
     ports = {f"up{i}" for i in range(1, LEAVES + 1)}
     wait_for("all sessions", lambda: lab.established() == ports)
     lab.route_to_server("leaf1", "10.0.1.1/32")
-    wait_for("leaf1 forwards", lambda: lab.pings("leaf1", "10.9.1.1", "10.0.1.1"), 10)
+    wait_for("leaf1 forwards", lambda: lab.pings("leaf1", "10.9.1.1", "10.0.1.1"))
     ping = subprocess.Popen(
         ["ip", "netns", "exec", lab.namespace("leaf1"), "ping", "-i0.01", "-q", "-I", "10.9.1.1", "10.0.1.1"],
         stdout=subprocess.PIPE, text=True,
@@ -342,7 +342,7 @@ def test_random_edits_disturb_nobody_else_and_end_where_a_fresh_start_does(lab):
     edited = settled(lab, editor.config)
     daemon = lab.processes[0]
     daemon.terminate()
-    assert daemon.wait(20) == 0
+    assert ended(daemon) == 0
     lab.start_server(editor.config)
     fresh = settled(lab, editor.config)
     wrong = differences(edited, fresh)

@@ -4,7 +4,6 @@ import subprocess
 
 from lablib.netns import wait_for
 
-PATIENCE = 60
 NAME = "web.example"
 TLS_SERVER = """
 import http.server, ssl, sys
@@ -64,13 +63,12 @@ def test_every_kind_of_check_and_another_one_in_place(bare):
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=bare.folder,
     )  # fmt: skip
     bare.processes.append(web)
-    wait_for("the web server listens", lambda: "LISTEN" in bare.run("ss", "-Hltn", "sport = :8443").stdout, PATIENCE)
+    wait_for("the web server listens", lambda: "LISTEN" in bare.run("ss", "-Hltn", "sport = :8443").stdout)
     bare.start(bare.config(configuration(bare, {name: check for name, (check, _, _) in CHECKS.items()})))
     expected = {name: state for name, (_, state, _) in CHECKS.items()}
     wait_for(
         "every service is what its check says",
         lambda: {name: s["state"] for name, s in services(bare).items()} == expected,
-        PATIENCE,
     )
     for name, service in services(bare).items():
         assert CHECKS[name][2] in service["last_check"]["detail"], service
@@ -82,10 +80,10 @@ def test_every_kind_of_check_and_another_one_in_place(bare):
         done = subprocess.run(["ps", "--ppid", str(daemon), "-o", "stat="], capture_output=True, text=True, check=False)
         return done.stdout
 
-    wait_for("no zombie is left", lambda: "Z" not in children(), PATIENCE)
+    wait_for("no zombie is left", lambda: "Z" not in children())
 
     mended = {name: check for name, (check, _, _) in CHECKS.items()} | {"other-name": CHECKS["verified"][0]}
     bare.config(configuration(bare, mended))
     assert bare.show("reload").returncode == 0
-    wait_for("another check is taken up in place", lambda: services(bare)["other-name"]["state"] == "up", PATIENCE)
+    wait_for("another check is taken up in place", lambda: services(bare)["other-name"]["state"] == "up")
     assert services(bare)["tcp"]["appearance"] == "announced"

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from lablib import lastmile
-from lablib.netns import wait_for
+from lablib.netns import ended, wait_for
 
 
 def test_systemd_hears_of_start_life_and_end(bare):
@@ -45,7 +45,7 @@ def test_systemd_hears_of_start_life_and_end(bare):
         while said == b"WATCHDOG=1":
             said = ears.recv(100)
         assert said == b"STOPPING=1"
-        assert process.wait(30) == 0
+        assert ended(process) == 0
 
 
 PTRACE_DETACH, PTRACE_SEIZE, PTRACE_INTERRUPT = 17, 0x4206, 0x4207

@@ -104,7 +104,7 @@ class Net:
             with open(self.folder / f"{node}.log", "wb") as log:
                 self.spawn(node, lastmile.BUILD / "lastmiled", config, stdout=log, stderr=log)
         for host in HOSTS:
-            wait_for(f"{host} reaches the router", lambda host=host: self.pings(host, "10.0.1.1", "-W", "1"), 60)
+            wait_for(f"{host} reaches the router", lambda host=host: self.pings(host, "10.0.1.1", "-W", "1"))
 
     def pings(self, node, to, *options):
         return " 0% packet loss" in self.run(node, "ping", "-n", "-c", "1", *options, to, check=False)
@@ -159,11 +159,11 @@ def address(host, family):
 @pytest.mark.parametrize("host", HOSTS)
 def test_ping_both_ways(net, host, family):
     loopback = "10.0.1.1" if family == 4 else "2001:db8:ffff::1"
-    wait_for("the host reaches the loopback", lambda: net.pings(host, loopback, "-W", "2"), 30)
+    wait_for("the host reaches the loopback", lambda: net.pings(host, loopback, "-W", "2"))
     assert net.pings("srv", address(host, family), "-W", "5")
     for other in HOSTS:
         if HOSTS[other][0] != HOSTS[host][0]:
-            wait_for(f"{host} reaches {other}", lambda other=other: net.pings(host, address(other, family), "-W", "2"), 30)
+            wait_for(f"{host} reaches {other}", lambda other=other: net.pings(host, address(other, family), "-W", "2"))
 
 
 @pytest.mark.parametrize("server, client", [("legacy", "metro"), ("metro", "legacy"), ("plain", "metro"), ("legacy", "prio")])
@@ -186,7 +186,7 @@ def test_every_vlan_carries_the_whole_mtu(net):
 
 def test_the_wire_has_the_tags_of_the_ports_and_no_others(net):
     expected = {"", "8100:0002", "8100:0007", "88a8:0064+8100:0014"}
-    wait_for("frames of all ports", lambda: set(net.seen()) >= expected, 15)
+    wait_for("frames of all ports", lambda: set(net.seen()) >= expected)
     assert set(net.seen()) == expected
 
 
@@ -211,7 +211,7 @@ def test_frames_of_no_vlan_are_dropped_and_counted(net):
     before = net.drops("vlan-unknown")
     for tags in ("81000003", "8100000281000002", "88a80064", "88a8006481000015", "81000fff"):
         net.tell("inject " + (body + bytes.fromhex(tags) + packet).hex())
-    wait_for("five drops", lambda: net.drops("vlan-unknown") == before + 5, 15)
+    wait_for("five drops", lambda: net.drops("vlan-unknown") == before + 5)
 
 
 def test_bgp_and_bfd_run_over_a_vlan(net):
@@ -222,16 +222,16 @@ def test_bgp_and_bfd_run_over_a_vlan(net):
         return [s["state"].lower() for s in net.show("bfd", node=node)["sessions"]] == ["up"]
 
     for node in ("srv", "far"):
-        wait_for(f"BGP on {node}", lambda node=node: established(node), 60)
-        wait_for(f"BFD on {node}", lambda node=node: up(node), 30)
+        wait_for(f"BGP on {node}", lambda node=node: established(node))
+        wait_for(f"BFD on {node}", lambda node=node: up(node))
     assert [(s["neighbor"], s["port"]) for s in net.show("bfd")["sessions"]] == [("far", "far")]
-    wait_for("the other router's programs reach ours", lambda: net.pings("far", "10.0.1.1", "-I", "10.0.9.1", "-W", "2"), 30)
+    wait_for("the other router's programs reach ours", lambda: net.pings("far", "10.0.1.1", "-I", "10.0.9.1", "-W", "2"))
     assert net.pings("srv", "10.0.9.1", "-W", "5")
 
 
 def test_packets_wait_for_an_address_that_answers_late(net):
     """The first packet to a host is sent when its ARP answer comes, half a second after the question."""
-    wait_for("legacy is reached", lambda: net.pings("metro", address("legacy", 4), "-W", "2"), 30)
+    wait_for("legacy is reached", lambda: net.pings("metro", address("legacy", 4), "-W", "2"))
     net.tell(f"delay {net.space('legacy')}:eth0 0.5")
     try:
         net.run("srv", "ip", "neighbor", "flush", "dev", "lm-lan2")
@@ -255,4 +255,4 @@ def test_addresses_that_nobody_has_cost_nothing_for_long(net):
     assert arrived > 2 * 64 * 8, "too few to fill what waits"
     assert waiting <= 64 * 8 + OTHERS, "64 addresses wait at a time, with 8 packets each"
     assert net.pings("metro", address("legacy", 4), "-W", "5")
-    wait_for("all are dropped", lambda: sum(net.drops(reason) for reason in held) >= dropped + arrived - OTHERS, 30)
+    wait_for("all are dropped", lambda: sum(net.drops(reason) for reason in held) >= dropped + arrived - OTHERS)

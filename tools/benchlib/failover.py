@@ -199,7 +199,7 @@ class Fabric:
         wait_for("bms1 reaches the receiver by both uplinks",
                  lambda: self.servers.next_hop_ports(SERVER, self.target + "/32") == sorted(PORTS), 60)  # fmt: skip
         if self.detection.bfd or self.detection.leaf_bfd_ms:
-            wait_for("BFD is up", self.bfd_up, 60)
+            wait_for("BFD is up", self.bfd_up)
         self.settle()
 
     def bfd_up(self) -> bool:

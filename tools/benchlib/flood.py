@@ -128,11 +128,11 @@ class FloodLab:
         lab.run(FLOODED, "ip", "route", "add", "blackhole", STRANGERS)
         frr.configure(lab, FLOODED, f"router bgp {topology.node(FLOODED).asn}", "address-family ipv4 unicast", "redistribute kernel")
         lastmile.start_with(lab, ROUTER, configuration(lab.folder(ROUTER), self.settings))
-        wait_for("both sessions Established", lambda: lastmile.established(lab, ROUTER) == {"up1", "up2"}, 60)
-        wait_for("BFD is up", lambda: [s["state"] for s in self.bfd()] == ["up", "up"], 60)
-        wait_for("the router answers strangers", lambda: lastmile.next_hops(lab, ROUTER, STRANGERS) != [], 60)
-        wait_for(f"{OTHER} has the way to {HOST}", lambda: frr.has_route(lab, OTHER, "192.168.101.0/24"), 60)
-        wait_for("flows get through", self.host_answers, 60)
+        wait_for("both sessions Established", lambda: lastmile.established(lab, ROUTER) == {"up1", "up2"})
+        wait_for("BFD is up", lambda: [s["state"] for s in self.bfd()] == ["up", "up"])
+        wait_for("the router answers strangers", lambda: lastmile.next_hops(lab, ROUTER, STRANGERS) != [])
+        wait_for(f"{OTHER} has the way to {HOST}", lambda: frr.has_route(lab, OTHER, "192.168.101.0/24"))
+        wait_for("flows get through", self.host_answers)
 
     # --- questions ------------------------------------------------------------------------------
 

@@ -131,7 +131,7 @@ def run_daemons(lab: Lab, node: str, text: str, wanted: tuple[str, ...] = ("zebr
         if not (DAEMONS / daemon).exists():
             continue
         start_daemon(lab, node, daemon)
-        wait_for(f"{node}: {daemon} starts", (RUN / space / f"{daemon}.vty").exists, 20)
+        wait_for(f"{node}: {daemon} starts", (RUN / space / f"{daemon}.vty").exists)
     lab.run(node, "vtysh", "-N", space, "-b")
 
 

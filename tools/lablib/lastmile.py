@@ -114,7 +114,7 @@ def launch(lab: Lab, node: str, command: list[str]) -> None:
             raise LabError(f"{node}: lastmiled ended at start:\n  " + "\n  ".join(log))
         return bool(show(lab, node, "version"))
 
-    wait_for(f"{node}: lastmiled starts", answers, 30)
+    wait_for(f"{node}: lastmiled starts", answers, of=process)
 
 
 def start_servers(

@@ -7,6 +7,7 @@ the process that started them is gone.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -30,6 +31,10 @@ SYSCTLS = {
     "net.ipv6.conf.default.accept_ra": "0",
     "net.ipv4.conf.all.ignore_routes_with_linkdown": "1",
 }
+# Seconds that a test waits for what is to come. Only one that fails waits so long: no test is about time on the clock, and on
+# a busy machine everything can stand still for ten seconds and more.
+PATIENCE = 60
+
 OFFLOADS = ["rx", "off", "tx", "off", "tso", "off", "gso", "off", "gro", "off"]
 
 
@@ -195,11 +200,34 @@ def settled(read, quiet: float = 2, patience: float = 60):
     return before
 
 
-def wait_for(what: str, condition, patience: float = 30, every: float = 0.05) -> float:
-    """Waits until `condition()` is true and gives the seconds it took; LabError if it never is."""
+def wait_for(what: str, condition, patience: float = PATIENCE, every: float = 0.05, of: subprocess.Popen | None = None) -> float:
+    """Waits until `condition()` is true and gives the seconds it took; LabError if it never is, with what the threads are
+    at of the process that it depends on."""
     start = time.monotonic()
     while not condition():
         if time.monotonic() - start > patience:
-            raise LabError(f"{what}: not within {patience:g} s")
+            raise LabError(f"{what}: not within {patience:g} s" + (f"\n{threads(of.pid)}" if of else ""))
         time.sleep(every)
     return time.monotonic() - start
+
+
+def threads(pid: int) -> str:
+    """What each thread of a process is at, a line each: its state, where in the kernel it sleeps, its processor time."""
+    lines = []
+    for task in Path(f"/proc/{pid}/task").glob("*"):
+        try:
+            stat = (task / "stat").read_text().rpartition(")")[2].split()
+            name, asleep, stack = [(task / file).read_text().strip() for file in ("comm", "wchan", "stack")]
+        except OSError:
+            continue  # it has ended meanwhile
+        calls = ", ".join(re.findall(r"\] (\w+)", stack))
+        lines.append(f"  {task.name} {name}: {stat[0]} {asleep} [{calls}], {(int(stat[11]) + int(stat[12])) / os.sysconf('SC_CLK_TCK'):.2f} s of processor time")
+    return "\n".join(lines)
+
+
+def ended(process: subprocess.Popen, patience: float = PATIENCE) -> int:
+    """Waits for the end of a process that was told to, and gives its exit status; LabError with what it is at if it does not."""
+    try:
+        return process.wait(patience)
+    except subprocess.TimeoutExpired:
+        raise LabError(f"{process.args} has not ended within {patience:g} s:\n{threads(process.pid)}") from None

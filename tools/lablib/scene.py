@@ -69,7 +69,7 @@ def dashboard_of_a_failover(lab: Lab) -> str:
     with tempfile.TemporaryDirectory() as folder, ExitStack() as running:
         running.callback(prometheus.stop)
         prometheus.start(Path(folder), {n.name: f"{host(n)}:{METRICS_PORT}" for n in (one, other)}, CONF / "prometheus-rules.yaml")
-        wait_for("both servers are scraped", lambda: len(prometheus.query("up == 1")) == 2, 60)
+        wait_for("both servers are scraped", lambda: len(prometheus.query("up == 1")) == 2)
         running.enter_context(measure.load(lab, "legacy", topology.SERVICE.split("/")[0], connections=4, rate=50))
         time.sleep(6)  # rates of the first moment want samples from before it
         start = time.time()

@@ -60,7 +60,7 @@ class World:
             self.start_server(server)
         self.wait_until_whole()
         self.traffic.start()
-        wait_for("all flows arrive", self.traffic.all_heard, 30)
+        wait_for("all flows arrive", self.traffic.all_heard)
         self.settle()
 
     def remove(self) -> None:
@@ -118,7 +118,7 @@ class World:
             if self.lab.pid(leaf, daemon) is None:
                 (frr.RUN / space / f"{daemon}.vty").unlink(missing_ok=True)
                 frr.start_daemon(self.lab, leaf, daemon)
-                wait_for(f"{leaf}: {daemon} starts", (frr.RUN / space / f"{daemon}.vty").exists, 30)
+                wait_for(f"{leaf}: {daemon} starts", (frr.RUN / space / f"{daemon}.vty").exists)
         wait_for(f"{leaf}: BGP", lambda: subprocess.run(
             self.lab.in_node(leaf) + ["vtysh", "-N", space, "-d", "bgpd", "-c", "show bgp summary"],
             capture_output=True).returncode == 0)  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..netns import wait_for
-from .ours import ASN, PASSWORD, PATIENCE, PEER_ASN
+from .ours import ASN, PASSWORD, PEER_ASN
 from .peer import LARGE, Peer
 from .place import SENT_V4, SENT_V6, run
 
@@ -69,7 +69,7 @@ protocol bgp lastmile {{
         config = self.place.folder / "bird.conf"
         config.write_text(self.configuration())
         self.spawn("bird", self.binary, "-f", *options, "-c", config, "-s", self.control)
-        wait_for("bird starts", self.control.exists, PATIENCE)
+        wait_for("bird starts", self.control.exists)
 
     def kill(self) -> None:
         self.place.kill("bird")

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from ..netns import wait_for
-from .ours import ASN, PASSWORD, PATIENCE, PEER_ASN
+from .ours import ASN, PASSWORD, PEER_ASN
 from .peer import LARGE, Peer
 from .place import SENT_V4, SENT_V6, V4, V6, run
 
@@ -92,7 +92,7 @@ neighbor {self.target()} {{
         os.mkfifo(folder / "commands")
         self.spawn("exabgp", "env", "exabgp.daemon.user=root", "exabgp.daemon.drop=false", "exabgp.api.cli=false",
                    "exabgp.api.ack=false", "exabgp.log.level=INFO", self.binary, folder / "exabgp.conf")  # fmt: skip
-        wait_for("exabgp starts", lambda: "helper" in self.place.log("exabgp") or self.events(), PATIENCE)
+        wait_for("exabgp starts", lambda: "helper" in self.place.log("exabgp") or self.events())
 
     def kill(self) -> None:
         self.place.kill("exabgp")

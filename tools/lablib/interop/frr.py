@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 from ..netns import wait_for
-from .ours import ASN, PASSWORD, PATIENCE, PEER_ASN
+from .ours import ASN, PASSWORD, PEER_ASN
 from .peer import LARGE, Peer
 from .place import SENT_V4, SENT_V6, run
 
@@ -64,7 +64,7 @@ class Frr(Peer):
         for daemon in DAEMONS:
             if Path(f"{self.root}/usr/lib/frr/{daemon}").exists():
                 self.spawn(daemon, f"/usr/lib/frr/{daemon}", "-A", "127.0.0.1", "-P", "0", "--log", "stdout")
-                wait_for(f"{daemon} starts", (folder / "run" / "frr" / f"{daemon}.vty").exists, PATIENCE)
+                wait_for(f"{daemon} starts", (folder / "run" / "frr" / f"{daemon}.vty").exists)
         self.run("vtysh", "-b", check=True)
 
     def kill(self) -> None:
@@ -73,7 +73,7 @@ class Frr(Peer):
 
     def restart(self) -> None:
         self.spawn("bgpd", self.binary, "-A", "127.0.0.1", "-P", "0", "--log", "stdout")
-        wait_for("bgpd starts", (self.place.folder / "run" / "frr" / "bgpd.vty").exists, PATIENCE)
+        wait_for("bgpd starts", (self.place.folder / "run" / "frr" / "bgpd.vty").exists)
         self.run("vtysh", "-b", check=True)
 
     def show(self, prefix: str) -> str:

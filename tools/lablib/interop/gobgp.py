@@ -4,7 +4,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..netns import wait_for
-from .ours import ASN, PASSWORD, PATIENCE, PEER_ASN
+from .ours import ASN, PASSWORD, PEER_ASN
 from .peer import LARGE, Peer
 from .place import PEER, SENT_V4, SENT_V6, V4, V6, run
 
@@ -58,9 +58,9 @@ class Gobgp(Peer):
         if self.links_local():
             # It ends at once if the kernel knows no neighbor on the link when it starts.
             ping = ("ping", "-c1", "-W1", f"{self.target()}%eth1")
-            wait_for("our link-local address answers", lambda: "1 received" in self.place.inside(PEER, *ping, check=False), PATIENCE)
+            wait_for("our link-local address answers", lambda: "1 received" in self.place.inside(PEER, *ping, check=False))
         self.spawn("gobgpd", self.binary, "-p", *options, "-f", config)
-        wait_for("gobgpd starts", lambda: self.place.all_run() and "AS:" in self.ask("global"), PATIENCE)
+        wait_for("gobgpd starts", lambda: self.place.all_run() and "AS:" in self.ask("global"))
         local = self.links_local()
         for family, prefix, hop in (
             ("ipv4", SENT_V4, "0.0.0.0" if local else V4[1]),

@@ -5,7 +5,7 @@ import functools
 from pathlib import Path
 
 from ..netns import wait_for
-from .ours import ASN, PASSWORD, PATIENCE, PEER_ASN
+from .ours import ASN, PASSWORD, PEER_ASN
 from .peer import LARGE, Peer
 from .place import PEER, SENT_V4, SENT_V6, V4, V6, run
 
@@ -70,7 +70,7 @@ allow to any
         config.chmod(0o600)
         (self.place.folder / "run" / "openbgpd").mkdir(exist_ok=True)
         self.spawn("bgpd", self.binary, "-d", "-v", "-f", config)
-        wait_for("bgpd starts", lambda: self.place.all_run() and "Neighbor" in self.ask("show"), PATIENCE)
+        wait_for("bgpd starts", lambda: self.place.all_run() and "Neighbor" in self.ask("show"))
 
     def kill(self) -> None:
         self.place.kill("bgpd")

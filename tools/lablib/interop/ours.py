@@ -10,7 +10,6 @@ from .place import OWN_V4, OWN_V6, US, Place, run
 
 ASN, PEER_ASN = 64512, 65001
 PASSWORD = "interop-secret"
-PATIENCE = 20
 
 
 class Lastmile:
@@ -61,7 +60,7 @@ class Lastmile:
                 raise LabError("lastmiled ended: " + self.place.log("lastmiled")[-400:])
             return bool(self.ask("version"))
 
-        wait_for("lastmiled starts", answers, PATIENCE)
+        wait_for("lastmiled starts", answers)
 
     def reload(self) -> None:
         self.write()

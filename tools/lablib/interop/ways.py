@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ..netns import LabError, wait_for
-from .ours import ASN, PATIENCE, PEER_ASN, Lastmile
+from .ours import ASN, PEER_ASN, Lastmile
 from .peer import LARGE, OUR_LARGE, Peer
 from .place import (
     OWN_V4, OWN_V6, PEER, SENDER_V4, SENDER_V6, SENT_V4, SENT_V6, US, V4, V6, Place,
@@ -73,7 +73,7 @@ def we_ask(s: Session) -> None:
             raise LabError(f"the route went away: {s.us.ask('show', 'routes', s.sent)}")
         return route["local_preference"] == 150
 
-    wait_for("the routes again", better, PATIENCE)
+    wait_for("the routes again", better)
     if s.us.session()["established_count"] != before:
         raise LabError("the session was reset")
 
@@ -83,7 +83,7 @@ def peer_shuts(s: Session) -> None:
         return MESSAGE in (s.us.session().get("last_error") or "")
 
     s.peer.shut(MESSAGE)
-    wait_for("the message", shown, PATIENCE)
+    wait_for("the message", shown)
     time.sleep(3)
     if not shown():
         raise LabError("the message is gone after three seconds")
@@ -92,12 +92,12 @@ def peer_shuts(s: Session) -> None:
 def we_shut(s: Session) -> None:
     s.us.neighbor.update({"shutdown": True, "shutdown-message": MESSAGE})
     s.us.reload()
-    wait_for("the message there", lambda: MESSAGE in s.peer.told(), PATIENCE)
+    wait_for("the message there", lambda: MESSAGE in s.peer.told())
 
 
 def peer_restarts(s: Session) -> None:
     s.peer.kill()
-    wait_for("the loss is seen", lambda: not s.us.established(), PATIENCE)
+    wait_for("the loss is seen", lambda: not s.us.established())
     if not s.us.route(s.sent):
         raise LabError("the route of the restarting peer is gone")
     ping(s)
@@ -108,7 +108,7 @@ def peer_restarts(s: Session) -> None:
             raise LabError("the route of the restarting peer went away")
         return s.us.established()
 
-    wait_for("the session again", back, 60)
+    wait_for("the session again", back)
     time.sleep(3)  # End-of-RIB, and with it the end of what is stale
     ping(s)
 
@@ -119,7 +119,7 @@ def several_paths(s: Session) -> None:
     def paths() -> list[dict]:
         return [r for r in s.us.ask("show", "routes", SENT_V4).get("routes", []) if r["source"] == "bgp" and not r["refusal"]]
 
-    wait_for("the second path", lambda: len(paths()) == 2, PATIENCE)
+    wait_for("the second path", lambda: len(paths()) == 2)
 
 
 def several_of_ours(s: Session) -> None:
@@ -129,27 +129,27 @@ def several_of_ours(s: Session) -> None:
         routes = s.us.ask("show", "routes", "--advertised", s.us.session()["name"], EVERYWHERE).get("routes", [])
         return sorted(r["path_id"] or 0 for r in routes)
 
-    wait_for("two paths told", lambda: len(set(told())) == 2 and 0 not in told(), PATIENCE)
-    wait_for("two paths there", lambda: s.peer.count_paths(EVERYWHERE) == 2, PATIENCE)
+    wait_for("two paths told", lambda: len(set(told())) == 2 and 0 not in told())
+    wait_for("two paths there", lambda: s.peer.count_paths(EVERYWHERE) == 2)
     s.us.config["routes"] = []
     s.us.reload()
-    wait_for("one path there", lambda: s.peer.count_paths(EVERYWHERE) == 1, PATIENCE)
+    wait_for("one path there", lambda: s.peer.count_paths(EVERYWHERE) == 1)
 
 
 def aggregate(s: Session) -> None:
     """The peer's route is inside it, so it is there; without the key it goes."""
-    wait_for(f"{AGGREGATE} there", lambda: s.peer.show(AGGREGATE), PATIENCE)
+    wait_for(f"{AGGREGATE} there", lambda: s.peer.show(AGGREGATE))
     if (route := s.us.route(AGGREGATE)) is None or route["source"] != "aggregate":
         raise LabError(f"{AGGREGATE} here: {route}")
     del s.us.config["bgp"]["aggregates"]
     s.us.reload()
-    wait_for(f"no {AGGREGATE} there", lambda: not s.peer.show(AGGREGATE), PATIENCE)
+    wait_for(f"no {AGGREGATE} there", lambda: not s.peer.show(AGGREGATE))
 
 
 def away_for_long(s: Session) -> None:
     """RFC 9494: its restart takes longer than its restart time; the routes stay as the last choice."""
     s.peer.kill()
-    wait_for("the loss is seen", lambda: not s.us.established(), PATIENCE)
+    wait_for("the loss is seen", lambda: not s.us.established())
 
     def last_choice():
         route = s.us.route(s.sent)
@@ -167,7 +167,7 @@ def away_for_long(s: Session) -> None:
             raise LabError("the route of the peer that was away went away")
         return s.us.established() and LLGR_STALE not in route["communities"]
 
-    wait_for("a route like others again", back, 60)
+    wait_for("a route like others again", back)
     ping(s)
 
 
@@ -177,12 +177,12 @@ def we_restart(s: Session) -> None:
     if not s.peer.show(s.own):
         raise LabError("the peer has dropped our routes")
     s.us.start()
-    wait_for("the session again", s.us.established, 60)
+    wait_for("the session again", s.us.established)
     if not (said := s.us.session()["local_restart"]) or not said["restarted"]:
         raise LabError(f"we did not say that we have restarted: {said}")
-    wait_for(f"{s.sent} again", lambda: s.us.route(s.sent), PATIENCE)
+    wait_for(f"{s.sent} again", lambda: s.us.route(s.sent))
     # We don't claim to have forwarded, so the peer may drop our routes until it hears them again.
-    wait_for(f"{s.own} there", lambda: s.peer.show(s.own), PATIENCE)
+    wait_for(f"{s.own} there", lambda: s.peer.show(s.own))
     route_to_us(s)
     ping(s)
 
@@ -296,9 +296,9 @@ def attempt(peer: Peer, way: Way, verbose: bool) -> str:
         peer.attach(place, way)
         peer.start()
         session = Session(us, peer, place, way)
-        wait_for("the session", lambda: place.all_run() and us.established(), PATIENCE)
-        wait_for(f"{session.sent} here", lambda: us.route(session.sent), PATIENCE)
-        wait_for(f"{session.own} there", lambda: peer.show(session.own), PATIENCE)
+        wait_for("the session", lambda: place.all_run() and us.established())
+        wait_for(f"{session.sent} here", lambda: us.route(session.sent))
+        wait_for(f"{session.own} there", lambda: peer.show(session.own))
         route_to_us(session)
         ping(session)
         if way.check:
