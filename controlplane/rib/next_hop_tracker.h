@@ -83,6 +83,10 @@ class NextHopTracker {
     return std::ranges::find(ports_down_, port) == ports_down_.end();
   }
   void link_layer_changed(const LinkLayerNeighborChanged& event);
+  /// Does the kernel know the neighbor's link-layer address?
+  [[nodiscard]] bool knows_link_layer(PortId port, const IpAddress& address) const {
+    return link_layer_.contains({port, address});
+  }
   void neighbor_discovered(PortId port, const std::optional<IpAddress>& address);
   void session_ended(Incarnation session);
   /// What BFD says of the way to the neighbor of hops that it watches: their keys' port and

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <iterator>
 #include <tuple>
+#include <utility>
 
 #include "controlplane/rib/rib_state.h"
 
@@ -138,7 +139,16 @@ void Rib::State::apply_static_routes(const Config& config) {
     const auto known = std::ranges::find(static_routes, route.prefix, &StaticRouteConfig::prefix);
     if (known == static_routes.end() || !same(*known, route)) add_static_route(route);
   }
-  static_routes = config.routes;
+  const std::vector<StaticRouteConfig> before = std::exchange(static_routes, config.routes);
+  for (const StaticRouteConfig& old : before) {
+    if (!old.announce) continue;
+    // It stood for the neighbor's own route, and may not be there any more.
+    const IpAddress guest = address_of(old.prefix);
+    const std::optional<PortId> port = own.connected_port(guest);
+    if (port && old.prefix == host_prefix(guest) && core.hops.knows_link_layer(*port, guest)) {
+      neighbor_route(*port, guest, true);
+    }
+  }
 }
 
 // --- neighbors -----------------------------------------------------------------------------------

@@ -71,6 +71,12 @@ TEST(GuestRoutes, InASubnetOfThePortAreAnnouncedWhenTheirLinkLayerAddressIsKnown
   f.rib->apply(config, kBothPeers, f.now);
   f.settle();
   EXPECT_TRUE(f.tells(0, prefix("192.168.101.8/32")));
+  // And one that makes it a neighbor like others again.
+  config.routes.pop_back();
+  f.rib->apply(config, kBothPeers, f.now);
+  f.settle();
+  EXPECT_FALSE(f.tells(0, prefix("192.168.101.8/32")));
+  EXPECT_EQ(f.plane.route("192.168.101.8/32"), "{p2}") << "by the neighbor's own route";
 }
 
 TEST(GuestRoutes, NeighborsCannotTakeThem) {
