@@ -28,8 +28,8 @@ std::string file_of(const std::uint8_t* data, std::size_t size) {
   std::string file = record::first_line();
   for (std::size_t at = 1; at + kFrameHeader <= size;) {
     const auto kind = static_cast<record::FrameKind>(data[at]);
-    const std::size_t length =
-        std::min<std::size_t>(data[at + 1] | data[at + 2] << 8, size - at - kFrameHeader);
+    const std::size_t length = std::min(std::size_t{data[at + 1]} | std::size_t{data[at + 2]} << 8,
+                                        size - at - kFrameHeader);
     record::append_frame(kind, {text + at + kFrameHeader, length}, file);
     at += kFrameHeader + length;
   }

@@ -88,7 +88,7 @@ TEST(Aggregate, MayBeAllThatOthersHear) {
 
 TEST(Aggregate, WhatItCoversIsNoWorkForEverWhenNobodyIsTold) {
   Config config = aggregating(true);
-  config.routes.push_back({.prefix = prefix("20.3.0.0/16"), .blackhole = true});
+  config.routes.push_back({.prefix = prefix("20.3.0.0/16"), .via = {}, .blackhole = true});
   RibFixture f(config);
   unsigned slices = 0;
   while (f.rib->work(kSliceRoutes, f.now, Rib::Share::kInTurn)) {

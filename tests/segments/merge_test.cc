@@ -135,7 +135,7 @@ TEST_P(Merge, NoLongerThanTheKernelTakesInOnePiece) {
 }
 
 TEST(MergeIpv4, WhatMayBecomeFragmentsIsNumberedOn) {
-  for (const std::uint16_t distance : {1, 2}) {
+  for (const int distance : {1, 2}) {
     auto frames = train(2, {.fragment = 0});
     frames[1].identification = static_cast<std::uint16_t>(frames[0].identification + distance);
     EXPECT_EQ(merged(frames).size(), distance == 1 ? 1U : 2U);

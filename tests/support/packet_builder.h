@@ -228,7 +228,7 @@ class Packet {
   void append_ipv6(Bytes& frame) const {
     const std::size_t length = transport_.size() + payload_.size();
     frame.push_back(static_cast<std::uint8_t>(version_.value_or(6) << 4 | traffic_class_ >> 4));
-    frame.push_back(static_cast<std::uint8_t>((traffic_class_ & 0xf) << 4 | flow_label_ >> 16));
+    frame.push_back(static_cast<std::uint8_t>((traffic_class_ & 0xfU) << 4 | flow_label_ >> 16));
     append16(frame, static_cast<std::uint16_t>(flow_label_ & 0xffff));
     append16(frame, length_.value_or(static_cast<std::uint16_t>(length)));
     frame.push_back(protocol_);

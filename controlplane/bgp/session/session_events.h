@@ -69,7 +69,8 @@ class SessionObserver {
   virtual void on_writable(PeerId peer, TimePoint now) = 0;
 };
 
-/// Implemented by the session side.
+/// Implemented by the session side. What is sent is queued: sending neither ends a session nor
+/// calls back; a connection that fails by it says so in a later turn of the event loop.
 class PeerOutput {
  public:
   virtual ~PeerOutput() = default;
