@@ -31,6 +31,19 @@ TEST(Apply, NothingNewDisturbsNobody) {
   EXPECT_TRUE(pair.world.observer.down.empty());
 }
 
+TEST(Apply, ASessionThatWasEndedForGoodIsTriedAgainOneWithAPauseIsNot) {
+  Standing pair;
+  const Notification cease = notification(CeaseReason::kMaximumPrefixes);
+  pair.world.manager.suspend(PeerId{0}, cease, std::nullopt, pair.world.now);
+  pair.world.manager.suspend(PeerId{1}, cease, 1h, pair.world.now);
+  pair.world.advance(30min);
+  EXPECT_EQ(pair.world.dial_count(), 2U);
+  pair.world.manager.apply({numbered(), numbered(kOther)}, pair.world.now);
+  EXPECT_EQ(pair.world.dial_count(), 3U);
+  EXPECT_TRUE(pair.world.status(1).suspended);
+  EXPECT_FALSE(pair.world.status(0).suspended);
+}
+
 TEST(Apply, OnlyThePeerThatChangedStartsAnew) {
   Standing pair;
   PeerSettings changed = numbered(kOther);

@@ -55,6 +55,7 @@ void Peer::reset(const Notification& notification, TimePoint now) {
 void Peer::suspend(const Notification& notification, std::optional<Duration> pause, TimePoint now) {
   turn(now, [&] {
     suspended_ = true;
+    awaits_configuration_ = !pause;
     end_all(notification, now);
     stop_seeking();
     end_restart("suspended", now);
@@ -76,7 +77,7 @@ void Peer::send_route_refresh(const RouteRefresh& refresh) {
   if (Connection* connection = established()) connection->send_route_refresh(refresh);
 }
 
-void Peer::set_own_timers(const BgpTimers& timers) {
+void Peer::configure_again(const BgpTimers& timers, TimePoint now) {
   if (std::exchange(settings_.timers.connect_retry, timers.connect_retry) != timers.connect_retry) {
     backoff_ = Backoff{timers.connect_retry};
   }
@@ -84,6 +85,7 @@ void Peer::set_own_timers(const BgpTimers& timers) {
   for (Slot& s : slots_) {
     if (s) s->keepalive_changed();
   }
+  if (suspended_ && awaits_configuration_) start(now);
 }
 
 void Peer::link_down(TimePoint now) {

@@ -85,9 +85,10 @@ class Peer final : private ConnectionOwner {
   /// Ends the session with a NOTIFICATION and gives up everything outside that is the peer's: the
   /// last thing that is done with it.
   void retire(const Notification& notification, TimePoint now);
-  /// Keepalive, from now on, and connect-retry, from the next try on. The peer never hears of them,
-  /// so the session goes on.
-  void set_own_timers(const BgpTimers& timers);
+  /// Another configuration of which the peer never hears, so its session goes on: the keepalive time
+  /// from now on, connect-retry from the next try on. One that was suspended without a pause is
+  /// tried again.
+  void configure_again(const BgpTimers& timers, TimePoint now);
   void link_down(TimePoint now);
   void link_up(TimePoint now);
   /// Waits for path_works() before it seeks or takes a connection (strict mode of BFD).
@@ -215,14 +216,15 @@ class Peer final : private ConnectionOwner {
   const Context ctx_;
   const PeerId id_;
   const PeerId configured_as_;
-  PeerSettings settings_;  ///< but for set_own_timers(), what it was made with
+  PeerSettings settings_;  ///< but for configure_again(), what it was made with
   Jitter jitter_;
   Backoff backoff_;
   PeerHistory history_;
 
   bool enabled_ = false;
-  bool suspended_ = false;   ///< until IdleHold expires, or start()
-  bool restarting_ = false;  ///< until the next session, or kRestart expires
+  bool suspended_ = false;             ///< until IdleHold expires, or start()
+  bool awaits_configuration_ = false;  ///< if suspended: without a pause
+  bool restarting_ = false;            ///< until the next session, or kRestart expires
   /// What was agreed on with the session that is being waited for, until it begins.
   std::optional<LongLivedRestart> long_lived_;
   bool last_choice_ = false;  ///< the long-lived time of RFC 9494 has begun

@@ -289,7 +289,7 @@ void SessionManager::apply_to(PeerId id, PeerSettings settings, TimePoint now) {
   if (range != ranges_.end()) {
     if (same_session(range->settings, settings) && !settings.shutdown) {
       for (const auto& peer : peers_) {
-        if (peer && peer->configured_as() == id) peer->set_own_timers(settings.timers);
+        if (peer && peer->configured_as() == id) peer->configure_again(settings.timers, now);
       }
       range->settings = std::move(settings);  // the limit, our own timers, or what is for people
       return;
@@ -302,7 +302,7 @@ void SessionManager::apply_to(PeerId id, PeerSettings settings, TimePoint now) {
   }
   const PeerSettings& old = at(id).settings();
   if (same_session(old, settings) && old.shutdown == settings.shutdown) {
-    return at(id).set_own_timers(settings.timers);
+    return at(id).configure_again(settings.timers, now);
   }
   const bool goes_down = settings.shutdown && same_session(old, settings);
   retire(id, goes_down ? administrative_shutdown(settings.shutdown_message) : changed, now);
