@@ -11,13 +11,14 @@ auto facts(const RouterConfig& router) {
 }
 auto facts(const DataplaneConfig& dataplane) {
   return std::tuple(dataplane.workers, dataplane.cpus, dataplane.idle, dataplane.scheduling,
-                    dataplane.max_routes_ipv4, dataplane.max_routes_ipv6);
+                    dataplane.max_routes_ipv4, dataplane.max_routes_ipv6, dataplane.offload);
 }
 auto facts(const ControlConfig& control) {
   return std::tuple(control.socket, control.group, control.read_group);
 }
 auto facts(const HostConfig& host) {
-  return std::tuple(host.interface, host.netns, host.mtu, host.segments, host.default_route_metric);
+  return std::tuple(host.interface, host.netns, host.mtu, host.send_mtu, host.segments,
+                    host.default_route_metric);
 }
 auto facts(const SystemConfig& system) {
   return std::tuple(system.user, system.system_calls);

@@ -489,6 +489,10 @@ TEST(Differences, OnlyWhatNeedsARestartIsNamed) {
       config::restart_needed(running, with("bgp: {neighbors: [{port: up1, remote-asn: external}]}\n"
                                            "host: {netns: edge}")),
       Keys{"host"});
+  EXPECT_EQ(
+      config::restart_needed(running, with("bgp: {neighbors: [{port: up1, remote-asn: external}]}\n"
+                                           "dataplane: {offload: off}")),
+      Keys{"dataplane"});
 }
 
 TEST(Config, ServiceChecks) {
