@@ -62,7 +62,8 @@ constexpr std::array kRouteOptions{
     RouteOption{"next-hop", "ADDRESS", "the route's next hop"},
     RouteOption{"neighbor", "NEIGHBOR", "whom it comes from or goes to"},
     RouteOption{"origin", "igp|egp|incomplete", "ORIGIN"},
-    RouteOption{"source", "local|connected|static|bgp", "where it comes from"},
+    RouteOption{"source", "local|connected|static|aggregate|bgp|default",
+                "where it comes from (bgp)"},
     RouteOption{"med", "N", "MULTI_EXIT_DISC"},
 };
 /// One neighbor's part of `show routes`.

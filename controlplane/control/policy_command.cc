@@ -194,7 +194,8 @@ CommandResult test_policy(const Config& config, const Json& args) {
   const auto origin = read_choice(kOrigins, "origin", arg("origin"), 0);
   if (!origin) return Error{origin.error()};
   attributes.origin = static_cast<bgp::Origin>(*origin);
-  const auto source = read_choice(kSources, "source", arg("source"), kSources.size() - 1);
+  const auto source = read_choice(kSources, "source", arg("source"),
+                                  static_cast<std::size_t>(policy::Source::kBgp));
   if (!source) return Error{source.error()};
   if (!arg("med").empty()) {
     const auto med = read(config::number<std::uint32_t>(0, UINT32_MAX), "med", arg("med"));

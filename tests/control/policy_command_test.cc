@@ -21,6 +21,7 @@ policies:
       - match: {as-path: ["^65001"], communities: [65001:1]}
         set: {local-preference: 200, prepend: 2, add-communities: [64512:1], weight: 3}
     default: accept
+  learned: {rules: [{match: {source: bgp}}]}
 )",
                                "test.yaml");
     if (parsed) {
@@ -64,6 +65,16 @@ TEST_F(PolicyTest, NamesTheRuleAndTheChanges) {
   const Json by_default = good({{"policy", "in"}, {"prefix", "2001:db8::/32"}});
   EXPECT_TRUE(by_default.at("accepted").get<bool>());
   EXPECT_TRUE(by_default.at("rule").is_null());
+}
+
+TEST_F(PolicyTest, ARouteIsANeighborsUnlessSaidOtherwise) {
+  const auto rule = [&](const Json& more) {
+    Json args{{"policy", "learned"}, {"prefix", "20.0.0.0/8"}};
+    args.update(more);
+    return good(args).at("rule");
+  };
+  EXPECT_EQ(rule(Json::object()), 1);
+  EXPECT_TRUE(rule({{"source", "default"}}).is_null());
 }
 
 TEST_F(PolicyTest, SaysWhatIsWrongWithTheQuestion) {
