@@ -17,7 +17,8 @@ std::string manual(const CommandLine& line) {
       "or "
       "with --json for scripts, whose fields are added to, never renamed or removed. Members of "
       "the "
-      "group that the configuration names may ask; else root only.");
+      "group that the configuration names may ask, those of its read-group may look; else root "
+      "only.");
   page.section("VERBS");
   for (const Verb& verb : verbs()) {
     page.item(fmt::format("{}{}{}", verb.words, verb.argument.empty() ? "" : " ", verb.argument),
@@ -31,8 +32,11 @@ std::string manual(const CommandLine& line) {
   }
   page.section("EXIT STATUS");
   page.item("0", "The router has answered.");
-  page.item("1", "There is no router, or it refused: one line on standard error says why.");
-  page.item("2", "The command line is wrong.");
+  page.item(
+      "1",
+      "There is no router, it refused (one line on standard error says why), or doctor has found "
+      "a problem.");
+  page.item("2", "The command line is wrong, or top has no terminal.");
   page.section("ENVIRONMENT");
   page.item("LASTMILE_SOCKET", "The control socket, if --socket does not name it.");
   page.section("SEE ALSO");

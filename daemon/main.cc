@@ -138,7 +138,7 @@ int parse_and_run(int argc, char** argv) {
       "The Lastmile router: forwards packets with DPDK and speaks BGP to the top-of-rack leaves. "
       "Runs in the foreground until SIGINT, SIGTERM or SIGHUP."};
   app.name("lastmiled");
-  app.footer("See docs/configuration.md for CONFIG, and lastmile(1) to look inside.");
+  app.footer("See lastmile.yaml(5) for CONFIG, and lastmile(1) to look inside.");
   Arguments arguments;
   auto* config = app.add_option("CONFIG", arguments.config, "configuration file (YAML)");
   app.add_flag("--check", arguments.only_check,

@@ -57,7 +57,8 @@ KeysOf<ServiceCheck> check_keys() {
       list("exec", &ServiceCheck::exec, text("a program or an argument of it", 255), kMaxWords)
           .when_absent("this, tcp or http is required")
           .help(
-              "Passes if this program ends with exit status 0. It runs with the daemon's rights; "
+              "Passes if this program ends with exit status 0. It runs as system.user, without "
+              "capabilities; "
               "after timeout it is killed with all its children. The first line that it prints is "
               "the reason in show services."),
       key("address", &ServiceCheck::address, any_host())
