@@ -149,7 +149,7 @@ void ControlPlane::start(TimePoint now) {
     ids.push_back(bgp::PeerId{static_cast<std::uint16_t>(i)});
   }
   bfd_.apply(config_, bgp::peer_settings(config_), ids, now);
-  hold_for_bfd(ids);
+  hold_for_bfd(ids, now);
   begin_restart();
   sessions_.start(*fanout_, now);
   work(now);
@@ -163,7 +163,7 @@ void ControlPlane::apply(const Config& wanted, TimePoint now) {
   rib_.apply(wanted, ids, now);
   services_.apply(wanted.services, now);
   bfd_.apply(wanted, peers, ids, now);
-  hold_for_bfd(ids);
+  hold_for_bfd(ids, now);
   for (const Port& port : ports_) {
     if (const auto neighbor = discovery_.neighbor(port.id)) {
       sessions_.discovered(port.id, *neighbor, now);
@@ -190,9 +190,9 @@ void ControlPlane::begin_restart() {
   rib_.defer_selection(longest);
 }
 
-void ControlPlane::hold_for_bfd(const std::vector<bgp::PeerId>& peers) {
+void ControlPlane::hold_for_bfd(const std::vector<bgp::PeerId>& peers, TimePoint now) {
   for (const bgp::PeerId peer : peers) {
-    if (bfd_.must_wait(peer)) sessions_.hold(peer);
+    bfd_.must_wait(peer) ? sessions_.hold(peer) : sessions_.release(peer, now);
   }
 }
 

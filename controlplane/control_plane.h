@@ -112,7 +112,7 @@ class ControlPlane final : private NeighborObserver, private BfdObserver, privat
   void note_applied(TimePoint now);
   [[nodiscard]] std::string peer_name(bgp::PeerId peer) const;
   /// Peers whose BGP waits for BFD don't start before it.
-  void hold_for_bfd(const std::vector<bgp::PeerId>& peers);
+  void hold_for_bfd(const std::vector<bgp::PeerId>& peers, TimePoint now);
 
   const Config& config_;
   const std::vector<Port> ports_;

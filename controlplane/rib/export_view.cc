@@ -206,7 +206,7 @@ AttributeId ExportView::make_outgoing(AttributeId attributes, std::size_t rule) 
                 [](bgp::ExtendedCommunity c) { return bgp::link_bandwidth(c).has_value(); });
   // RFC 7311 section 3.4.3: the next hop becomes us, which costs more than nothing.
   if (out.aigp && ++out.aigp->metric == bgp::Aigp::kUnusable) out.aigp.reset();
-  if (kind_.policy) kind_.policy->apply(rule, own_asn_, out);
+  if (kind_.policy) kind_.policy->apply(rule, kind_.external ? shown_asn() : own_asn_, out);
   if (!kind_.aigp) out.aigp.reset();
   if (!out.only_to_customer) out.only_to_customer = kind_.only_to_customer;  // egress 1
   if (kind_.graceful_shutdown) add(out.communities, bgp::Community{bgp::kGracefulShutdown});

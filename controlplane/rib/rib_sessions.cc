@@ -52,7 +52,7 @@ void Rib::on_established(bgp::PeerId id, const bgp::Negotiated& negotiated, Time
   peer.configured_as = negotiated.configured_as;
   const State::PeerConfig& config = s.config_of(peer);
   const bool dynamic = peer.configured_as != id || config.name.empty();
-  peer.name = dynamic ? to_string(negotiated.remote.address) : config.name;
+  peer.name = dynamic ? negotiated.name : config.name;
   for (const bgp::Family family : kFamilies) {
     peer.path_ids(family) = negotiated.codec.path_ids_of(family);
   }

@@ -32,6 +32,33 @@ TEST(Bfd, WhenThePathWorksAgainNoBackoffIsWaitedFor) {
   EXPECT_EQ(world.state(), SessionState::kEstablished);
 }
 
+TEST(Bfd, WhoNeedNotWaitAnyLongerGoesOn) {
+  World world({numbered()});
+  world.manager.hold(kPeer);
+  world.start();
+  EXPECT_EQ(world.dial_count(), 0U);
+  world.manager.release(kPeer, world.now);
+  EXPECT_EQ(world.dial_count(), 1U);
+  world.manager.release(kPeer, world.now);
+  EXPECT_EQ(world.dial_count(), 1U);
+}
+
+TEST(Bfd, ASessionThatStoodWhileItWasHeldComesBackWhenItIsLost) {
+  World world({numbered()});
+  world.start();
+  const ConnectionId c = world.establish_dialed();
+  world.manager.hold(kPeer);
+  EXPECT_FALSE(world.closed(c));
+  world.manager.path_works(kPeer, world.now);
+  for (Duration stood{0}; stood < Backoff::kStableAfter; stood += 3s) {
+    world.advance(3s);
+    world.say_keepalive(c);
+  }
+  world.hang_up(c);
+  world.advance(10s);
+  EXPECT_GT(world.dial_count(), 1U);
+}
+
 TEST(Bfd, AWorkingPathLeavesASessionInPeace) {
   World world({numbered()});
   world.start();

@@ -183,6 +183,17 @@ TEST(CollisionTooLate, ThePeerThatIsEstablishedOnOursEndsItsOwn) {
   EXPECT_EQ(world.observer.log, std::vector<std::string>{"up 0"});
 }
 
+TEST(CollisionTooLate, AnUpdateOnOursSaysThatThePeerIsEstablishedThere) {
+  TooLate late;
+  World& world = late.world;
+  world.say_keepalive(late.outgoing);
+  world.say_bytes(late.outgoing, encode_end_of_rib(Family::kIpv4Unicast));  // before its Cease
+  EXPECT_EQ(world.state(), SessionState::kEstablished);
+  EXPECT_EQ(world.last_word(late.incoming), kLost);
+  EXPECT_FALSE(world.closed(late.outgoing));
+  EXPECT_EQ(world.observer.log, std::vector<std::string>{"up 0"});
+}
+
 TEST(CollisionTooLate, ThePeerThatIsNotEndsOurs) {
   TooLate late;
   World& world = late.world;

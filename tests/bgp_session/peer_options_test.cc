@@ -113,6 +113,22 @@ TEST(PeerOptions, SuspendedPeerComesBackAfterThePauseAndNotBefore) {
   EXPECT_GT(world.dial_count(), 1U);
 }
 
+TEST(PeerOptions, APauseGoesOnWhateverHappensToTheLink) {
+  World world({unnumbered(0)});
+  world.start();
+  world.manager.discovered(PortId{0}, kLeaf, world.now);
+  world.establish_dialed();
+  world.manager.suspend(PeerId{0}, notification(CeaseReason::kMaximumPrefixes), 5min, world.now);
+  world.event(LinkChanged{PortId{0}, LinkState::kDown});
+  world.event(LinkChanged{PortId{0}, LinkState::kUp});
+  world.manager.hold(PeerId{0});
+  world.manager.path_works(PeerId{0}, world.now);
+  world.advance(4min);
+  EXPECT_EQ(world.dial_count(), 1U);
+  world.advance(2min);
+  EXPECT_GT(world.dial_count(), 1U);
+}
+
 TEST(PeerOptions, SuspendedForGoodUntilStarted) {
   World world({numbered()});
   world.start();
@@ -159,6 +175,20 @@ TEST(ListenRange, AGonePeerMakesRoomAndItsNumberIsUsedAgain) {
   EXPECT_EQ(world.manager.status(world.now).size(), 2U);
 }
 
+TEST(ListenRange, ANeighborByItsAddressTakesOverFromOneThatCameByIt) {
+  World world({range(kRange, 2)});
+  world.start();
+  const ConnectionId by_range = world.connect_in(host(1));
+  world.establish(by_range);
+  world.manager.apply({range(kRange, 2), numbered(host(1))}, world.now);
+  EXPECT_EQ(world.last_word(by_range), notification(CeaseReason::kOtherConfigurationChange));
+  EXPECT_TRUE(world.closed(by_range));
+  const ConnectionId in = world.connect_in(host(1));
+  world.establish(in);
+  const auto status = world.manager.status(world.now);
+  EXPECT_EQ(status.size(), 2U) << "the range and the neighbor";
+}
+
 TEST(ListenRange, LinkLocalRangeKeepsPortsApart) {
   PeerSettings settings = range(kLinkLocalRange, 10);
   settings.port = PortId{1};
@@ -168,6 +198,7 @@ TEST(ListenRange, LinkLocalRangeKeepsPortsApart) {
   const auto in = world.connect_in(kLeaf, PortId{1});
   world.establish(in);
   EXPECT_EQ(world.state(1), SessionState::kEstablished);
+  EXPECT_EQ(world.observer.negotiated[PeerId{1}].name, world.status(1).name);
   world.event(LinkChanged{PortId{1}, LinkState::kDown});
   EXPECT_TRUE(world.closed(in));
 }

@@ -137,6 +137,18 @@ TEST(Unnumbered, StrangerIsRefusedOnceTheNeighborIsKnown) {
   EXPECT_EQ(world.manager.incoming().unknown, 1U);
 }
 
+TEST(Unnumbered, WithAPasswordNobodyIsAdoptedWhoseAddressTheKernelGuardsNot) {
+  PeerSettings settings = unnumbered(0);
+  settings.password = "secret";
+  World world({settings});
+  world.start();
+  EXPECT_TRUE(world.closed(world.connect_in(kLeaf, PortId{0})));
+  world.manager.discovered(PortId{0}, kLeaf, world.now);
+  EXPECT_FALSE(world.transport.passwords.empty());
+  world.establish(world.connect_in(kLeaf, PortId{0}));
+  EXPECT_EQ(world.state(), SessionState::kEstablished);
+}
+
 TEST(Unnumbered, NumberedAddressIsNeverAdopted) {
   World world({unnumbered(0)});
   world.start();

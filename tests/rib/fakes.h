@@ -386,6 +386,7 @@ class RibFixture {
   static Ipv6Address link_local(unsigned n) { return v6_address(fmt::format("fe80::{:x}", n + 1)); }
   static bgp::Negotiated session(unsigned n) {
     bgp::Negotiated s;
+    s.name = to_string(link_local(n));
     s.configured_as = peer(n);
     s.local_asn = bgp::Asn{64512};
     s.remote_asn = asn(n);

@@ -296,6 +296,22 @@ TEST(TransitMode, AsOverrideWithReplacedAs) {
             "65100 65002 65100 7");
 }
 
+TEST(TransitMode, APolicyPrependsTheAsThatThePeerSees) {
+  Transit f([](Config& config) {
+    config.bgp.neighbors[0].local_as.asn = bgp::Asn{65100};
+    config.bgp.neighbors[0].local_as.replace_as = true;
+    policy::Rule rule;
+    rule.set.prepend = 2;
+    config.policies.push_back(
+        {.name = "twice", .rules = {rule}, .otherwise = policy::Action::kReject});
+    config.bgp.neighbors[0].export_policy = "twice";
+  });
+  f.announce(1, "20.0.0.0/8", f.path({65002, 7}));
+  f.settle();
+  EXPECT_EQ(to_string(f.told(0).routes.at(prefix("20.0.0.0/8")).first.as_path),
+            "65100 65100 65100 65002 7");
+}
+
 TEST(TransitMode, InternalPeersDoNotHearOfEachOther) {
   Transit f;
   for (unsigned n = 0; n < 2; ++n) {

@@ -145,6 +145,14 @@ void Connection::in_open_sent(Message& message, TimePoint now) {
 }
 
 void Connection::in_open_confirm(Message& message, TimePoint now) {
+  // Behind its KEEPALIVE nobody sends these but in Established.
+  const bool established =
+      std::holds_alternative<Update>(message) || std::holds_alternative<RouteRefresh>(message);
+  if (established && undecided_ && heard_keepalive_) {
+    ctx_.owner.on_decided(*this, now);
+    go_on(now);
+    return in_established(message, now);
+  }
   std::visit(Overloaded{
                  [&](const Keepalive&) {  // event 26
                    if (undecided_) {

@@ -50,6 +50,8 @@ class ConnectionOwner {
   [[nodiscard]] virtual bool may_lose(const Connection& connection) const = 0;
   /// That has lasted for kCollisionPatience.
   virtual void on_undecided(Connection& connection, TimePoint now) = 0;
+  /// The peer is Established on this one of two connections, and has said so by what it sends.
+  virtual void on_decided(Connection& connection, TimePoint now) = 0;
   virtual void on_established(Connection& connection, TimePoint now) = 0;
   virtual void on_update(Connection& connection, Update& update, TimePoint now) = 0;
   virtual void on_route_refresh(Connection& connection, const RouteRefresh& refresh,

@@ -273,8 +273,8 @@ Duration keepalive_interval(const BgpTimers& timers, std::chrono::seconds hold_t
   return timers.keepalive.count() == 0 ? third : std::min<Duration>(third, timers.keepalive);
 }
 
-bool local_speaker_prevails(const Speaker& speaker, const Open& theirs) {
-  return std::tuple(speaker.identifier, speaker.asn) > std::tuple(theirs.identifier, theirs.asn);
+bool local_speaker_prevails(const Open& ours, const Open& theirs) {
+  return std::tuple(ours.identifier, ours.asn) > std::tuple(theirs.identifier, theirs.asn);
 }
 
 }  // namespace lastmile::bgp

@@ -32,7 +32,8 @@ enum class CapabilityUse : std::uint8_t { kAnnounce, kOmit };
 [[nodiscard]] Duration keepalive_interval(const BgpTimers& timers, std::chrono::seconds hold_time);
 
 /// Who keeps the connection that it opened when two collide: the speaker with the higher BGP
-/// Identifier; with equal ones, the higher AS number (RFC 4271 section 6.8, RFC 6286 section 2.3).
-[[nodiscard]] bool local_speaker_prevails(const Speaker& speaker, const Open& theirs);
+/// Identifier; with equal ones, the higher AS number of those in the OPENs (RFC 4271 section 6.8,
+/// RFC 6286 section 2.3).
+[[nodiscard]] bool local_speaker_prevails(const Open& ours, const Open& theirs);
 
 }  // namespace lastmile::bgp

@@ -41,7 +41,7 @@ void Peer::start(TimePoint now) {
 
 void Peer::shutdown(const std::string& message, TimePoint now) {
   turn(now, [&] {
-    enabled_ = false;
+    enabled_ = suspended_ = false;
     end_all(administrative_shutdown(message), now);
     stop_seeking();
     end_restart("administratively down", now);
@@ -54,10 +54,11 @@ void Peer::reset(const Notification& notification, TimePoint now) {
 
 void Peer::suspend(const Notification& notification, std::optional<Duration> pause, TimePoint now) {
   turn(now, [&] {
-    suspended_ = true;
-    awaits_configuration_ = !pause;
+    suspended_ = false;
     end_all(notification, now);
     stop_seeking();
+    suspended_ = true;
+    awaits_configuration_ = !pause;
     end_restart("suspended", now);
     if (pause) ctx_.timers.arm({TimerKind::kIdleHold, id_.value()}, *pause);
   });
@@ -111,7 +112,8 @@ void Peer::link_up(TimePoint now) {
 
 void Peer::hold() {
   held_ = true;
-  stop_seeking();
+  // A session that stands goes on. When it has ended, held or not by then, plan() decides.
+  furthest() != nullptr ? rest() : stop_seeking();
 }
 
 void Peer::path_works(TimePoint now) {
@@ -171,9 +173,10 @@ bool Peer::matches(const Endpoint& remote) const {
   return !is_ipv6_link_local(remote.address) || remote.port == settings_.port;
 }
 
+/// Not with a password: the kernel asks for none of an address that it has not been told.
 bool Peer::adopts(const Endpoint& remote) const {
-  return !address_ && settings_.port && remote.port == settings_.port &&
-         is_ipv6_link_local(remote.address);
+  return !address_ && settings_.password.empty() && settings_.port &&
+         remote.port == settings_.port && is_ipv6_link_local(remote.address);
 }
 
 Peer::Welcome Peer::accepted(ConnectionId id, const Endpoint& local, const Endpoint& remote,
@@ -270,7 +273,10 @@ tl::expected<Negotiated, Notification> Peer::check_open(const Connection& connec
                                                         const Open& theirs) {
   auto negotiated = negotiate(ctx_.speaker, settings_, connection.sent_open(), theirs,
                               connection.local(), connection.remote());
-  if (negotiated) negotiated->configured_as = configured_as_;
+  if (negotiated) {
+    negotiated->name = settings_.name;
+    negotiated->configured_as = configured_as_;
+  }
   return negotiated;
 }
 
@@ -289,7 +295,8 @@ tl::expected<Negotiated, Notification> Peer::check_open(const Connection& connec
 void Peer::on_open_confirm(Connection& connection, TimePoint now) {
   backoff_.reached();
   if (Connection* other = other_than(connection)) {
-    const bool we_prevail = local_speaker_prevails(ctx_.speaker, connection.received_open());
+    const bool we_prevail =
+        local_speaker_prevails(connection.sent_open(), connection.received_open());
     const bool ours = connection.origin() == Connection::Origin::kOutgoing;
     const Notification lost = notification(CeaseReason::kConnectionCollision);
     if (we_prevail) (ours ? *other : connection).close_with(lost, now);
@@ -306,11 +313,18 @@ void Peer::on_open_confirm(Connection& connection, TimePoint now) {
 /// came to be, we say none on the peer's, until it ends one of the two: its own if it is
 /// Established on ours, or else ours.
 bool Peer::may_lose(const Connection& connection) const {
-  if (local_speaker_prevails(ctx_.speaker, connection.received_open())) return false;
+  if (local_speaker_prevails(connection.sent_open(), connection.received_open())) return false;
   using State = Connection::State;
   const bool ours = connection.origin() == Connection::Origin::kOutgoing;
   const Slot& other = slot(ours ? Connection::Origin::kIncoming : Connection::Origin::kOutgoing);
   return other && other->state() == (ours ? State::kOpenSent : State::kOpenConfirm);
+}
+
+/// The end of the other one is under way, if the peer has not lost itself: bytes of two connections
+/// come in any order.
+void Peer::on_decided(Connection& connection, TimePoint now) {
+  Connection* other = other_than(connection);
+  if (other != nullptr) other->close_with(notification(CeaseReason::kConnectionCollision), now);
 }
 
 /// The peer has decided nothing; what RFC 4271 section 6.8 says holds.

@@ -85,9 +85,9 @@ class Peer final : private ConnectionOwner {
   /// Ends the session with a NOTIFICATION and gives up everything outside that is the peer's: the
   /// last thing that is done with it.
   void retire(const Notification& notification, TimePoint now);
-  /// Another configuration of which the peer never hears, so its session goes on: the keepalive time
-  /// from now on, connect-retry from the next try on. One that was suspended without a pause is
-  /// tried again.
+  /// Another configuration of which the peer never hears, so its session goes on: the keepalive
+  /// time from now on, connect-retry from the next try on. One that was suspended without a pause
+  /// is tried again.
   void configure_again(const BgpTimers& timers, TimePoint now);
   void link_down(TimePoint now);
   void link_up(TimePoint now);
@@ -95,6 +95,7 @@ class Peer final : private ConnectionOwner {
   void hold();
   /// BFD is up: whatever the backoff says, this is the time to try.
   void path_works(TimePoint now);
+  [[nodiscard]] bool is_held() const { return held_; }
   /// BFD has failed. `reason`: for people.
   void path_failed(const std::string& reason, TimePoint now);
   /// An unnumbered peer's neighbor is known; repeated news of the same one mean nothing.
@@ -152,6 +153,7 @@ class Peer final : private ConnectionOwner {
   void on_open_confirm(Connection& connection, TimePoint now) override;
   [[nodiscard]] bool may_lose(const Connection& connection) const override;
   void on_undecided(Connection& connection, TimePoint now) override;
+  void on_decided(Connection& connection, TimePoint now) override;
   void on_established(Connection& connection, TimePoint now) override;
   void on_update(Connection& connection, Update& update, TimePoint now) override;
   void on_route_refresh(Connection& connection, const RouteRefresh& refresh,

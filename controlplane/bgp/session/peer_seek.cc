@@ -79,7 +79,8 @@ void Peer::rest() {
 
 void Peer::stop_seeking() {
   rest();
-  ctx_.timers.cancel({TimerKind::kIdleHold, id_.value()});
+  // The pause of one that is suspended goes on, whatever happens to the link meanwhile.
+  if (!suspended_) ctx_.timers.cancel({TimerKind::kIdleHold, id_.value()});
   seek_ = Seek::kIdle;
 }
 

@@ -41,6 +41,7 @@ struct Negotiated {
   bool ends_its_table = false;
   /// Our own addresses on the session's port, for next hop self.
   NextHop local_next_hop;
+  std::string name;  ///< the peer's, as everything shows it
   /// Whose configuration holds for the peer: its own, or the listen range's that it came by.
   PeerId configured_as;
 };

@@ -270,6 +270,22 @@ void SessionManager::retire(PeerId id, const Notification& notification, TimePoi
   peers_[id.value()].reset();
 }
 
+/// Whoever came by a listen range from an address that is a configured neighbor's now: both would
+/// have it, and the range's settings would go on to hold.
+void SessionManager::retire_dynamic(const PeerSettings& configured, TimePoint now) {
+  if (!configured.address) return;
+  for (std::size_t i = 0; i < peers_.size(); ++i) {
+    const PeerId id{static_cast<std::uint16_t>(i)};
+    if (!peers_[i] || peers_[i]->configured_as() == id) continue;
+    const PeerSettings& dynamic = peers_[i]->settings();
+    const bool same_link =
+        !is_ipv6_link_local(*configured.address) || dynamic.port == configured.port;
+    if (dynamic.address == configured.address && same_link) {
+      retire(id, notification(CeaseReason::kOtherConfigurationChange), now);
+    }
+  }
+}
+
 /// The range and whoever came by it.
 void SessionManager::retire_range(PeerId id, const Notification& notification, TimePoint now) {
   for (std::size_t i = 0; i < peers_.size(); ++i) {
@@ -341,6 +357,7 @@ std::vector<PeerId> SessionManager::apply(std::vector<PeerSettings> peers, TimeP
       ranges_.push_back({id, std::move(settings)});
       guard(ranges_.back());
     } else {
+      retire_dynamic(settings, now);
       peers_[id.value()] = make_peer(id, id, std::move(settings));
       start(id, now);
     }
@@ -411,6 +428,10 @@ void SessionManager::hold(PeerId peer) {
 }
 void SessionManager::path_works(PeerId peer, TimePoint now) {
   at(peer).path_works(now);
+}
+void SessionManager::release(PeerId peer, TimePoint now) {
+  const auto& held = peers_[peer.value()];
+  if (held && held->is_held()) held->path_works(now);
 }
 void SessionManager::path_failed(PeerId peer, const std::string& reason, TimePoint now) {
   at(peer).path_failed(reason, now);

@@ -59,6 +59,8 @@ class SessionManager final : public PeerOutput {
   /// The peer neither dials nor is taken until path_works().
   void hold(PeerId peer);
   void path_works(PeerId peer, TimePoint now);
+  /// By another configuration the peer need not wait any longer, if it does. Not for listen ranges.
+  void release(PeerId peer, TimePoint now);
   /// Cease/BFD Down (RFC 9384). `reason`: for people.
   void path_failed(PeerId peer, const std::string& reason, TimePoint now);
 
@@ -103,6 +105,7 @@ class SessionManager final : public PeerOutput {
   void apply_to(PeerId id, PeerSettings settings, TimePoint now);
   void start(PeerId id, TimePoint now);
   void retire(PeerId id, const Notification& notification, TimePoint now);
+  void retire_dynamic(const PeerSettings& configured, TimePoint now);
   void retire_range(PeerId id, const Notification& notification, TimePoint now);
   Peer* adopt_dynamic(const ConnectionAccepted& connection, TimePoint now);
   void forget_dynamic();
