@@ -63,9 +63,8 @@ KeysOf<MaxPrefixes> max_prefixes_keys() {
                           {"restart", Action::kRestart},
                           {"warning", Action::kWarning}}))
           .when_absent("shutdown")
-          .help(
-              "shutdown: the session ends and stays down until the next reload; restart: it "
-              "is tried again after restart-after; warning: it is logged."),
+          .help("shutdown: the session ends and stays down until the next reload; restart: it "
+                "is tried again after restart-after; warning: it is logged."),
       key("restart-after", &MaxPrefixes::restart_after, whole_seconds(seconds{1}, seconds{65535}))
           .when_absent("5m")
           .help("For restart."),
@@ -304,6 +303,7 @@ KeysOf<DefaultOriginateConfig> default_originate_keys() {
       key("ipv4", &DefaultOriginateConfig::ipv4, toggle()).fallback("false").help("0.0.0.0/0."),
       key("ipv6", &DefaultOriginateConfig::ipv6, toggle()).fallback("false").help("::/0."),
       list("if-present", &DefaultOriginateConfig::if_present, prefix(), 64)
+          .not_empty()
           .when_absent("always")
           .help("Only while one of these very prefixes, of the same family, is forwarded."),
       key("if-policy", &DefaultOriginateConfig::if_policy, policy_reference())

@@ -12,6 +12,7 @@
 namespace lastmile {
 namespace {
 
+using config::EmptyList;
 using config::Key;
 using config::LoneItem;
 using config::Presence;
@@ -57,6 +58,10 @@ Json key_schema(const Key& key) {
       Json values{{"type", {"array", "null"}},
                   {"items", value_schema(key.value)},
                   {"maxItems", key.max_items}};
+      if (key.empty_list == EmptyList::kRefused) {
+        values["type"] = "array";
+        values["minItems"] = 1;
+      }
       if (key.lone_item == LoneItem::kRefused) return values;
       return {{"anyOf", {value_schema(key.value), std::move(values)}}};
     }

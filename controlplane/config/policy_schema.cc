@@ -60,19 +60,26 @@ KeyOf<Match> prefix_lists_reference() {
 KeysOf<Match> match_keys() {
   using policy::Source;
   return {
-      prefixes_key().help("Prefixes, alone or with the lengths of more specific ones."),
-      prefix_lists_reference().help("Names of prefix lists."),
+      prefixes_key().not_empty().help("Prefixes, alone or with the lengths of more specific ones."),
+      prefix_lists_reference().not_empty().help("Names of prefix lists."),
       list("as-path", &Match::as_paths, as_path_pattern(), kMostItems)
+          .not_empty()
           .help("Patterns: AS numbers, ranges 64512-65534, alternatives 65001|65002, '.' for any; "
                 "behind each '*', '+' or '?'; '^' and '$' for start and end."),
-      list("communities", &Match::communities, community(), kMostItems).help("Communities."),
+      list("communities", &Match::communities, community(), kMostItems)
+          .not_empty()
+          .help("Communities."),
       list("large-communities", &Match::large_communities, large_community(), kMostItems)
+          .not_empty()
           .help("Large communities (RFC 8092)."),
       list("extended-communities", &Match::extended_communities, extended_community(), kMostItems)
+          .not_empty()
           .help("Extended communities (RFC 4360)."),
       list("neighbor", &Match::neighbors, text("the name of a neighbor", 64), kMostItems)
+          .not_empty()
           .help("Whom the route comes from (import) or goes to (export), as `show bgp` names it."),
       list("next-hops", &Match::next_hops, prefix(), kMostItems)
+          .not_empty()
           .help("Prefixes that the route's next hop is in; import only."),
       key("origin", &Match::origin, origin()).help("ORIGIN."),
       key("source", &Match::source,
@@ -93,11 +100,10 @@ KeyOf<Set> communities_key() {
                                             const Scope& scope) -> tl::expected<void, Fault> {
     auto value = read(text, scope);
     if (!value) return tl::unexpected(std::move(value.error()));
-    auto& set = *static_cast<Set*>(owner);
-    if (!set.communities) set.communities.emplace();
-    set.communities->push_back(*value);
+    static_cast<Set*>(owner)->communities->push_back(*value);
     return {};
   };
+  row.key.begin_list = [](void* owner) { static_cast<Set*>(owner)->communities.emplace(); };
   return row;
 }
 

@@ -226,6 +226,15 @@ void Reader::read_value(const YAML::Node& node, Place place, const Key& key, voi
 
 void Reader::read_list(const YAML::Node& node, const Key& key, void* owner,
                        const std::string& path) {
+  if (key.empty_list == EmptyList::kRefused &&
+      (node.IsNull() || (node.IsSequence() && node.size() == 0))) {
+    fail(path, places_.of(path),
+         fmt::format(
+             "{}: found an empty list; expected at least one item, or no \"{}\" at all, which "
+             "asks for nothing",
+             key.name, key.name));
+    return;
+  }
   if (node.IsNull()) return;
   const bool values = key.shape == Shape::kValueList;
   if (node.IsScalar() && key.lone_item == LoneItem::kAllowed) {
@@ -245,6 +254,7 @@ void Reader::read_list(const YAML::Node& node, const Key& key, void* owner,
                      key.max_items));
     return;
   }
+  if (key.begin_list) key.begin_list(owner);
   std::size_t index = 0;
   for (const YAML::Node& item : node) {
     if (ends(place_of(item))) return;

@@ -41,6 +41,8 @@ enum class Shape : std::uint8_t {
 enum class Presence : std::uint8_t { kOptional, kRequired };
 /// Whether a list of one may be written as its item: vlan: 2 for vlan: [2].
 enum class LoneItem : std::uint8_t { kRefused, kAllowed };
+/// Whether a list may be there and have nothing in it.
+enum class EmptyList : std::uint8_t { kAllowed, kRefused };
 enum class Status : std::uint8_t { kSupported, kPlanned };
 /// What a section that is not there leaves behind.
 enum class Absence : std::uint8_t {
@@ -65,11 +67,14 @@ struct Key {
       instead;  ///< kPlanned: why it is refused, and what to do; empty: it is of a later version
   std::string placeholder;    ///< kNamedSections: what stands for the name in the reference
   std::size_t max_items = 0;  ///< lists and named sections
-  LoneItem lone_item = LoneItem::kRefused;  ///< kValueList
-  std::vector<Key> keys;                    ///< sections
+  LoneItem lone_item = LoneItem::kRefused;     ///< kValueList
+  EmptyList empty_list = EmptyList::kAllowed;  ///< lists
+  std::vector<Key> keys;                       ///< sections
 
   /// Values: checks the text and stores it in the owner; a fault leaves the owner as it was.
   std::function<tl::expected<void, Fault>(void* owner, std::string_view text, const Scope&)> store;
+  /// Lists, if it matters that one is there though it be empty: called before the first item.
+  std::function<void(void* owner)> begin_list;
   /// kNamedSections: whether a name may be one.
   std::function<tl::expected<void, Fault>(std::string_view name)> check_name;
   /// Sections: the struct that the section fills, made if it is an item of a list.
@@ -95,6 +100,11 @@ struct KeyOf {
   }
   KeyOf or_one() && {
     key.lone_item = LoneItem::kAllowed;
+    return std::move(*this);
+  }
+  /// A list that asks for something, and for nothing if it is not there.
+  KeyOf not_empty() && {
+    key.empty_list = EmptyList::kRefused;
     return std::move(*this);
   }
   KeyOf fallback(std::string yaml) && {
