@@ -60,10 +60,10 @@ class TransmitBuffer {
 
   /// Takes the packet over.
   void append(rte_mbuf* packet) {
-    packets_[count_] = packet;
-    bytes_ += packet->pkt_len;
-    if (++count_ == kCapacity) [[unlikely]]
+    if (count_ == kCapacity) [[unlikely]]
       flush();
+    packets_[count_++] = packet;
+    bytes_ += packet->pkt_len;
   }
   /// Takes over at most kCapacity packets, which are `bytes` long together.
   void append(std::span<rte_mbuf* const> packets, std::uint64_t bytes) {
@@ -97,7 +97,7 @@ class TransmitBuffer {
   /// The ordinary packets from `first` on; they are not waiting any more.
   void drop_from(unsigned first, DropReason reason);
 
-  unsigned count_ = 0;
+  unsigned count_ = 0;  // at most kCapacity: a full buffer waits for the next packet, or a flush
   unsigned urgent_count_ = 0;
   std::uint64_t bytes_ = 0;  // of the packets that wait
   TransmitQueue to_;

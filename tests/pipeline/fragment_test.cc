@@ -2,7 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <utility>
+
 #include "dataplane/net/headers.h"
+#include "dataplane/pipeline/transmit.h"
 #include "tests/pipeline/test_router.h"
 
 namespace lastmile::test {
@@ -12,9 +15,9 @@ using namespace std::chrono_literals;
 
 constexpr unsigned kMtu = 600;
 
-Packet packet(std::size_t payload) {
+Packet packet(std::size_t payload, const MacAddress& to = kLanMac) {
   return Packet()
-      .eth(kLanMac, kServerMac)
+      .eth(to, kServerMac)
       .ipv4("192.168.101.20", "10.0.2.2")
       .ttl(17)
       .udp(1000, 53)
@@ -74,6 +77,33 @@ TEST_F(Fragmentation, ALongerOneInSegments) {
   devices_.lan.receive(make_mbuf(whole.bytes(), 1000));
   run();
   EXPECT_EQ(put_together(devices_.up1.take_sent(), 20), payload_of(whole, 20));
+}
+
+/// What one loop has for a port fills its buffer to the last place before the next fragment comes.
+TEST_F(Fragmentation, OfAFullBufferGoIntoTheNextOne) {
+  constexpr std::size_t kPayload = 9000;
+  constexpr unsigned kEach = (kPayload + 8 + 575) / 576;
+  constexpr unsigned kLong = 14;
+  constexpr unsigned kShort = TransmitBuffer::kCapacity - kLong * kEach;
+  static_assert(kLong * kEach < TransmitBuffer::kCapacity && kLong + kShort <= 64);
+  const auto give = [](TestDevice& device, const Packet& one) {
+    device.receive(make_mbuf(one.bytes(), 1000));
+  };
+  struct From {
+    TestDevice& device;
+    const MacAddress& mac;
+  };
+  const From lan{devices_.lan, kLanMac};
+  const From up2{devices_.up2, kUp2Mac};
+  // Whichever port is looked at first.
+  for (const auto& [first, second] : {std::pair{lan, up2}, std::pair{up2, lan}}) {
+    for (unsigned i = 0; i < kLong; ++i) give(first.device, packet(kPayload, first.mac));
+    for (unsigned i = 0; i < kShort; ++i) give(first.device, packet(64, first.mac));
+    give(second.device, packet(kPayload, second.mac));
+    run();
+    EXPECT_EQ(devices_.up1.take_sent().size(), (kLong + 1) * kEach + kShort);
+  }
+  expect_no_drops();
 }
 
 TEST_F(Fragmentation, AFragmentIsCutOnAtItsPlace) {
