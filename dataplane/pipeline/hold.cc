@@ -21,6 +21,7 @@ HoldQueue::HoldQueue(std::uint64_t cycles_per_second, WorkerCounters& counters, 
       errors_(errors),
       hold_cycles_(to_cycles(kHoldTime, cycles_per_second)),
       request_interval_(to_cycles(kResolutionRequestInterval, cycles_per_second)),
+      unheld_request_interval_(to_cycles(kUnheldRequestInterval, cycles_per_second)),
       check_interval_(to_cycles(kHoldCheckInterval, cycles_per_second)) {}
 
 HoldQueue::~HoldQueue() {
@@ -44,7 +45,13 @@ void HoldQueue::hold(const HoldKey& key, const HeldPacket& held, std::uint64_t n
   Wait* wait =
       std::find_if(list.waits.data(), end, [&](const Wait& w) { return w.key.same_wait(key); });
   if (wait == end) {
-    if (list.count == kWaits) return exits_.drop(held.packet, DropReason::kHoldFull);
+    if (list.count == kWaits) {
+      if (now >= next_unheld_request_) {
+        next_unheld_request_ = now + unheld_request_interval_;
+        request(key);
+      }
+      return exits_.drop(held.packet, DropReason::kHoldFull);
+    }
     ++list.count;
     wait->key = key;
     wait->deadline = now + hold_cycles_;
@@ -59,13 +66,14 @@ void HoldQueue::hold(const HoldKey& key, const HeldPacket& held, std::uint64_t n
   }
   wait->packets[wait->count++] = held;
   counters_.held_packets.add(1);
-  if (now >= wait->next_request) request(*wait, now);
+  if (now < wait->next_request) return;
+  wait->next_request = now + request_interval_;
+  request(key);
 }
 
-void HoldQueue::request(Wait& wait, std::uint64_t now) {
-  wait.next_request = now + request_interval_;
+void HoldQueue::request(const HoldKey& key) {
   const bool told = events_.push(ResolutionRequest{
-      .port = wait.key.port, .next_hop = wait.key.next_hop, .destination = wait.key.destination});
+      .port = key.port, .next_hop = key.next_hop, .destination = key.destination});
   (told ? counters_.resolution_requests : counters_.lost_events).add(1);
 }
 

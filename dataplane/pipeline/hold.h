@@ -29,6 +29,9 @@ namespace lastmile {
 
 inline constexpr std::chrono::milliseconds kHoldTime{1000};
 inline constexpr std::chrono::milliseconds kResolutionRequestInterval{200};
+/// How often one of those packets asks for which there is no room to wait: a scan fills all of it,
+/// and who has not spoken himself would not be found while it lasts.
+inline constexpr std::chrono::milliseconds kUnheldRequestInterval{10};
 /// How often the tables are asked whether a wait is over.
 inline constexpr std::chrono::microseconds kHoldCheckInterval{100};
 
@@ -107,7 +110,7 @@ class HoldQueue {
     Wait take(unsigned index);
   };
 
-  void request(Wait& wait, std::uint64_t now);
+  void request(const HoldKey& key);
   void expire(const Wait& wait, std::uint64_t now);
 
   WorkerCounters& counters_;
@@ -116,6 +119,8 @@ class HoldQueue {
   IcmpErrors& errors_;
   std::uint64_t hold_cycles_;
   std::uint64_t request_interval_;
+  std::uint64_t unheld_request_interval_;
+  std::uint64_t next_unheld_request_ = 0;
   std::uint64_t check_interval_;
   std::uint64_t next_check_ = 0;
   WaitList neighbors_;

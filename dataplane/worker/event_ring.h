@@ -23,7 +23,7 @@
 namespace lastmile {
 
 /// Packets wait for (or are dropped for want of) a link-layer address. Repeated while packets keep
-/// coming, at most every kResolutionRequestInterval for each next hop and destination.
+/// coming, at most every kResolutionRequestInterval for each next hop and destination (hold.h).
 struct ResolutionRequest {
   PortId port;
   NextHopId next_hop;

@@ -130,7 +130,12 @@ TEST_F(Holding, AScanOfASubnetIsBoundedAndLeavesRoomForNeighbors) {
     receive(devices_.up1, packet_to("10.0.0.0").ipv4(ip4("192.0.2.1"), destination));
   }
   expect_only_drops(DropReason::kHoldFull, 300 - HoldQueue::kWaits);
-  EXPECT_EQ(take_events().size(), HoldQueue::kWaits);
+  EXPECT_EQ(take_events().size(), HoldQueue::kWaits + 1) << "one of those without room asks, too";
+  for (unsigned i = 0; i < 100; ++i) {
+    receive(devices_.up1, packet_to("10.0.0.0").ipv4(ip4("192.0.2.1"), ip4("192.168.2.7")));
+    advance(1ms);
+  }
+  EXPECT_EQ(take_events().size(), 9U) << "every ten milliseconds";
 
   receive(devices_.up1, packet_to("10.0.2.2"));
   EXPECT_EQ(take_events().size(), 1U);
