@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <exception>
 #include <utility>
 
 #include "controlplane/config/suggest.h"
@@ -57,7 +58,8 @@ CommandTable::Answer CommandTable::dispatch_or_stream(std::string_view request,
     CommandResult result = call->command.run(call->args);
     if (!result) return error_response(result.error());
     return dump(json{{"ok", true}, {"data", std::move(*result)}});
-  } catch (const json::exception& error) {
+  } catch (const std::exception& error) {
+    // JSON that is not what it should be; no memory, or no descriptor left for what it takes.
     return error_response(fmt::format("request can't be answered: {}", error.what()));
   }
 }

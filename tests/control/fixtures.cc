@@ -295,6 +295,7 @@ std::vector<WorkerView> FixedSource::workers(const std::string&) const {
   worker.rx_packets = 1234567890;
   worker.tx_packets = 1234560000;
   worker.punted = 7861;
+  worker.icmp_errors = 37;
   worker.cycles_per_packet = 61.4;
   worker.packets_per_vector = 12.25;
   worker.idle_share = 0.834;
