@@ -4,7 +4,9 @@
 #include <net/if.h>
 
 #include <algorithm>
+#include <bit>
 #include <map>
+#include <optional>
 #include <utility>
 
 #include "dataplane/net/format.h"
@@ -20,17 +22,37 @@ bool copies(const PortConfig& port) {
   return device && device->is("net_af_packet");
 }
 
-/// Buffers of a port that others hold at most: so many more than its own rings need it has, and no
-/// flood, wherever it goes, leaves the port without one for BFD and BGP to come in by.
-std::uint32_t held_by_others(const Config& config, const PortConfig& port) {
+/// How many buffers stay in the transmit rings of NICs, for each worker: drivers give back what
+/// they have sent when a ring gets full, so that a ring without traffic keeps what it had last.
+/// `but`: without that port's.
+std::uint32_t kept_in_rings(const Config& config, std::optional<PortId> but = std::nullopt) {
+  std::uint32_t kept = 0;
+  for (const PortConfig& port : config.ports) {
+    if (port.device_port == port.id && port.id != but && !copies(port)) {
+      kept += PortOptions{}.tx_ring;
+    }
+  }
+  return kept;
+}
+
+/// Buffers of a port, or of the host interface (nullopt), that others hold at most: so many more
+/// than its own rings need it has, and no flood, wherever it goes, leaves the port without one for
+/// BFD and BGP to come in by.
+std::uint32_t held_by_others(const Config& config, std::optional<PortId> port) {
   // What a worker keeps back: packets that wait for a neighbor, errors, a vector on its way.
   constexpr std::uint32_t kByWorker = 2048;
-  std::uint32_t held = config.dataplane.workers * kByWorker;
-  for (const PortConfig& other : config.ports) {
-    if (other.device_port != other.id || other.id == port.id || copies(other)) continue;
-    held += std::uint32_t{config.dataplane.workers} * PortOptions{}.tx_ring;
-  }
+  const std::uint32_t held = config.dataplane.workers * (kByWorker + kept_in_rings(config, port));
   return std::max(held, PortOptions{}.spare_buffers);
+}
+
+/// Packets of these devices may be longer than one buffer: the far end decides. They leave by any
+/// port.
+Chains chains(const Config& config) {
+  const auto decides = [](const PortConfig& port) {
+    const auto device = DeviceString::parse(port.device);
+    return device && !device->is_pci() && !device->is("net_af_packet");
+  };
+  return std::ranges::any_of(config.ports, decides) ? Chains::kPossible : Chains::kNever;
 }
 
 PortOptions device_options(const std::string& device, std::uint16_t mtu,
@@ -54,7 +76,8 @@ PortOptions port_options(const PortConfig& owner, const Config& config) {
   PortOptions options =
       device_options(owner.device, static_cast<std::uint16_t>(mtu), config.dataplane);
   options.name = owner.name;
-  options.spare_buffers = held_by_others(config, owner);
+  options.spare_buffers = held_by_others(config, owner.id);
+  options.chains = chains(config);
   // What a NIC is told to look for stands in frames without tags.
   if (config.dataplane.offload == OffloadMode::kAuto && owner.vlan.empty()) {
     options.priority_queue = PriorityQueue::kIfSteerable;
@@ -65,15 +88,28 @@ PortOptions port_options(const PortConfig& owner, const Config& config) {
 /// The DPDK side of a kernel pair (drivers/exception/kernel_pair.h), which is what twins and the
 /// host interface are made of.
 std::size_t kernel_pair_memory(std::uint16_t mtu, const DataplaneConfig& dataplane,
-                               MemoryPages pages) {
-  return Port::memory_bytes(device_options("net_af_packet0", mtu, dataplane), pages);
+                               MemoryPages pages,
+                               std::uint32_t spare_buffers = PortOptions{}.spare_buffers) {
+  PortOptions options = device_options("net_af_packet0", mtu, dataplane);
+  options.spare_buffers = spare_buffers;
+  return Port::memory_bytes(options, pages);
+}
+
+/// Packets of BFD's own of each worker: enough for every session to send while rings of drivers
+/// still hold what it sent before.
+std::uint32_t bfd_buffers(const Config& config) {
+  constexpr std::uint32_t kOnTheWay = 2048;
+  return std::bit_ceil(kOnTheWay + kept_in_rings(config)) - 1;
 }
 
 /// What DPDK's memory has to hold: the pools of each port, of its twin and of the host interface,
 /// half as much again for what allocation wastes, and DPDK's own.
 std::size_t memory_wanted(const Config& config, MemoryPages pages) {
   constexpr std::size_t kForDpdkItself = std::size_t{64} << 20;
-  std::size_t pools = kernel_pair_memory(config.host.mtu, config.dataplane, pages);
+  constexpr std::size_t kBfdBuffer = 1024;  // with all that DPDK adds to one
+  std::size_t pools = kernel_pair_memory(config.host.mtu, config.dataplane, pages,
+                                         held_by_others(config, std::nullopt));
+  pools += std::size_t{config.dataplane.workers} * bfd_buffers(config) * kBfdBuffer;
   for (const PortConfig& port : config.ports) {
     if (port.device_port == port.id) {
       pools += Port::memory_bytes(port_options(port, config), pages);
@@ -229,12 +265,11 @@ Result<void> Devices::open_port(const Config& config, const PortConfig& wanted,
 }
 
 Result<void> Devices::make_bfd_pools(const Config& config) {
-  // Enough for every session to send while rings of drivers still hold what it sent before.
-  constexpr std::uint32_t kBuffers = 2047;
   constexpr std::uint32_t kBytes = 256;
   constexpr int kAnySocket = -1;
   for (unsigned worker = 0; worker < config.dataplane.workers; ++worker) {
-    auto pool = pools_.create(fmt::format("bfd{}", worker), kBuffers, kBytes, kAnySocket);
+    auto pool =
+        pools_.create(fmt::format("bfd{}", worker), bfd_buffers(config), kBytes, kAnySocket);
     if (!pool) return tl::unexpected(pool.error());
     bfd_pools_.push_back(*pool);
   }
@@ -247,6 +282,7 @@ Result<void> Devices::open_host(const Config& config) {
   options.mtu = config.host.mtu;
   options.send_mtu = config.host.send_mtu;
   options.queues = static_cast<std::uint16_t>(config.dataplane.workers);
+  options.spare_buffers = held_by_others(config, std::nullopt);
   options.far_end = config.host.segments ? FarEnd::kSegments : FarEnd::kPackets;
   options.default_route_metric = config.host.default_route_metric;
   auto host = HostInterface::create(options, *far_side_, pools_);

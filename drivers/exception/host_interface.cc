@@ -53,7 +53,8 @@ Result<HostInterface> HostInterface::create(const HostInterfaceOptions& options,
                                   .mac = random_mac(),
                                   .mtu = options.mtu,
                                   .queues = options.queues,
-                                  .far_end = options.far_end},
+                                  .far_end = options.far_end,
+                                  .spare_buffers = options.spare_buffers},
                                  far_side, pools);
   if (!pair) return refuse(pair.error());
   if (auto done = write_settings(options.interface, kHostSettings); !done) {

@@ -23,6 +23,8 @@ struct HostInterfaceOptions {
   std::uint16_t send_mtu = 0;
   std::uint16_t queues = 1;
   FarEnd far_end = FarEnd::kPackets;
+  /// As PortOptions::spare_buffers.
+  std::uint32_t spare_buffers = PortOptions{}.spare_buffers;
   /// Metric of the default routes; nullopt: none is made.
   std::optional<std::uint32_t> default_route_metric = 20;
 };

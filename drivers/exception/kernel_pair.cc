@@ -64,7 +64,8 @@ Result<std::unique_ptr<Port>> open_port(const KernelPairOptions& options, unsign
                   .device = fmt::format("net_af_packet_lm{},iface={}", number, options.interface),
                   .mtu = options.mtu,
                   .rx_queues = options.queues,
-                  .tx_queues = options.queues},
+                  .tx_queues = options.queues,
+                  .spare_buffers = options.spare_buffers},
                  pools);
   if (!opened) return tl::unexpected(opened.error());
   auto port = std::make_unique<Port>(std::move(*opened));
@@ -123,7 +124,10 @@ Result<KernelPair> KernelPair::create(const KernelPairOptions& options,
       if (!opened) return tl::unexpected(opened.error());
       port = std::move(*opened);
     } else {
-      auto opened = SegmentPort::open({.name = name, .mtu = options.mtu, .queues = options.queues},
+      auto opened = SegmentPort::open({.name = name,
+                                       .mtu = options.mtu,
+                                       .queues = options.queues,
+                                       .spare_buffers = options.spare_buffers},
                                       far_link, pools);
       if (!opened) return tl::unexpected(opened.error());
       segments = std::make_unique<SegmentPort>(std::move(*opened));

@@ -39,6 +39,7 @@ struct KernelPairOptions {
   std::uint16_t mtu = 1500;
   std::uint16_t queues = 1;  ///< receive and transmit queues of the far end
   FarEnd far_end = FarEnd::kPackets;
+  std::uint32_t spare_buffers = PortOptions{}.spare_buffers;  ///< as PortOptions has it
 };
 
 /// Owns both ends. Control thread only; the far end may be polled by workers once started.

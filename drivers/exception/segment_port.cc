@@ -118,6 +118,7 @@ Result<SegmentPort> SegmentPort::open(const SegmentPortOptions& options, const L
   sizes.name = options.name;
   sizes.mtu = options.mtu;
   sizes.rx_queues = sizes.tx_queues = options.queues;
+  sizes.spare_buffers = options.spare_buffers;
   const auto pool = Port::make_pool(sizes, pools);
   if (!pool) return refuse(pool.error());
   auto netlink = Netlink::open();

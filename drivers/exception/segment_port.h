@@ -29,6 +29,7 @@
 #include "drivers/kernel/file_descriptor.h"
 #include "drivers/kernel/link.h"
 #include "drivers/ports/packet_pools.h"
+#include "drivers/ports/port.h"
 
 namespace lastmile {
 
@@ -41,6 +42,7 @@ struct SegmentPortOptions {
   std::string name;  ///< of the host interface; stands in every error
   std::uint16_t mtu = 1500;
   std::uint16_t queues = 1;
+  std::uint32_t spare_buffers = PortOptions{}.spare_buffers;  ///< as PortOptions has it
 };
 
 /// Control thread only; its queues are the workers'.

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <charconv>
 #include <cstring>
@@ -52,7 +53,10 @@ std::uint32_t buffer_bytes(const DeviceString& device, std::uint16_t mtu) {
     }
     bytes = std::max(bytes, packet_ring_payload(frame));
   }
-  return (bytes + 63) / 64 * 64;
+  // NICs are told the size of buffers in kilobytes, and put a frame that is longer than what is
+  // left of them into two.
+  constexpr std::uint32_t kStep = 1024;
+  return (bytes + kStep - 1) / kStep * kStep;
 }
 
 std::uint32_t buffer_count(const PortOptions& options) {
@@ -109,6 +113,18 @@ Result<KernelInterface> prepare_interface(const DeviceString& device, const Port
   return KernelInterface{(*link)->index, *name};
 }
 
+// "queues=4" of a device whose far end fills all the queues that it is made with, whoever polls
+// them; nullopt: there are not more than `polled`.
+std::optional<std::string> queues_without_worker(const DeviceString& device, unsigned polled) {
+  for (const char* name : {"qpairs", "queues"}) {
+    const auto given = device.argument(name);
+    unsigned queues = 0;
+    if (given) std::from_chars(given->data(), given->data() + given->size(), queues);
+    if (queues > polled) return fmt::format("{}={}", name, *given);
+  }
+  return std::nullopt;
+}
+
 // Devices that a port has open, by DPDK's name. That a device is there says nothing: EAL probes the
 // PCI devices that it is allowed to by itself. For the thread that opens and closes devices.
 std::set<std::string>& open_devices() {
@@ -132,9 +148,13 @@ std::optional<std::uint16_t> find_ethdev(const std::string& name) {
   return std::nullopt;
 }
 
-// The receive side's share of rte_eth_conf.
-rte_eth_conf configuration(const rte_eth_dev_info& info, const DeviceFacts& facts) {
+// rte_eth_conf but for queues' numbers.
+rte_eth_conf configuration(const rte_eth_dev_info& info, const DeviceFacts& facts, Chains chains) {
   rte_eth_conf conf{};
+  // Without it a driver sends the first buffer of a chain, and loses the others.
+  if (chains == Chains::kPossible) {
+    conf.txmode.offloads |= info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
+  }
   if (facts.link_source == LinkSource::kDriver && info.max_rx_pktlen >= facts.mtu + 18U) {
     conf.rxmode.mtu = facts.mtu;
   }
@@ -169,6 +189,12 @@ Result<Port> Port::open(const PortOptions& options, PacketPools& pools) {
   auto parsed = DeviceString::parse(options.device);
   if (!parsed) return refuse(parsed.error().message);
   DeviceString& string = *parsed;
+  if (const auto surplus = queues_without_worker(string, options.rx_queues)) {
+    return refuse(fmt::format("{}: no worker would look into all of them; expected at most {}, one "
+                              "for each worker",
+                              *surplus, options.rx_queues),
+                  EINVAL);
+  }
 
   auto device = std::make_unique<Device>();
   device->dpdk_name = string.name();
@@ -264,6 +290,7 @@ Result<Port> Port::open(const PortOptions& options, PacketPools& pools) {
   }
   device->rx_ring = options.rx_ring;
   device->tx_ring = options.tx_ring;
+  device->chains = options.chains;
   if (auto chosen = choose_special_queues(options, *device); !chosen) {
     return tl::unexpected(chosen.error());
   }
@@ -350,7 +377,7 @@ Result<void> Port::set_up_queues(Device& device) {
   std::uint16_t tx_ring = device.tx_ring;
 
   const DpdkLogCapture capture;
-  const rte_eth_conf conf = configuration(info, facts);
+  const rte_eth_conf conf = configuration(info, facts, device.chains);
   int code = rte_eth_dev_configure(facts.ethdev, static_cast<std::uint16_t>(ordinary + hairpin),
                                    static_cast<std::uint16_t>(transmit + hairpin), &conf);
   if (code == 0) code = rte_eth_dev_adjust_nb_rx_tx_desc(facts.ethdev, &rx_ring, &tx_ring);
@@ -395,6 +422,7 @@ Result<void> Port::start() {
                    -code);
   }
   device_->started = true;
+  if (facts().driver == kAfPacket) discard_received();
   if (facts().steering == Steering::kFlowRules && facts().rx_queues > 1 &&
       (facts().priority_queue || facts().hairpin_queue)) {
     if (auto done = spread_over_first(facts().ethdev, facts().rx_queues); !done) {
@@ -403,6 +431,23 @@ Result<void> Port::start() {
     }
   }
   return {};
+}
+
+// The driver fills its rings before it binds them to the interface: what is in them may be any
+// other interface's, a router advertisement of another link among it.
+void Port::discard_received() {
+  const auto queues =
+      static_cast<std::uint16_t>(facts().rx_queues + (facts().priority_queue ? 1 : 0));
+  std::array<rte_mbuf*, 64> packets{};
+  for (std::uint16_t queue = 0; queue < queues; ++queue) {
+    for (unsigned left = packet_ring_for(facts().mtu).frame_count; left != 0;) {
+      const std::uint16_t count =
+          rte_eth_rx_burst(facts().ethdev, queue, packets.data(), packets.size());
+      rte_pktmbuf_free_bulk(packets.data(), count);
+      if (count == 0) break;
+      left -= std::min<unsigned>(left, count);
+    }
+  }
 }
 
 void Port::stop() {

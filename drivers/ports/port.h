@@ -32,6 +32,11 @@ enum class Steering : std::uint8_t {
   kKernelFilter,  ///< the kernel, in front of an af_packet port (af_packet_steering.h)
 };
 
+/// Whether packets to be sent may lie in several buffers. Buffers hold a whole frame; but the far
+/// end of a vhost-user or memif port decides how long its packets are. Drivers of NICs have faster
+/// ways to send where they need not look.
+enum class Chains : std::uint8_t { kNever, kPossible };
+
 struct PortOptions {
   std::string name;    ///< of the configuration; stands in every error
   std::string device;  ///< DPDK device string or PCI address
@@ -41,6 +46,7 @@ struct PortOptions {
   std::uint16_t rx_ring = 1024;  ///< descriptors, where the device has any
   std::uint16_t tx_ring = 1024;
   PriorityQueue priority_queue = PriorityQueue::kNone;
+  Chains chains = Chains::kPossible;
   /// Buffers of this port that others may hold: worker vectors, packets that wait for resolution.
   std::uint32_t spare_buffers = 4096;
   /// Buffers of a device that this one replaces, of the same options (Port::pool()); nullptr: it
@@ -149,12 +155,14 @@ class Port {
     rte_mempool* pool = nullptr;
     std::uint16_t rx_ring = 0;  // as wanted
     std::uint16_t tx_ring = 0;
+    Chains chains = Chains::kPossible;
     bool probed = false;
     bool started = false;
   };
   [[nodiscard]] static Result<void> choose_special_queues(const PortOptions& options,
                                                           Device& device);
   [[nodiscard]] static Result<void> set_up_queues(Device& device);
+  void discard_received();
   explicit Port(std::unique_ptr<Device> device) : device_(std::move(device)) {}
 
   std::unique_ptr<Device> device_;

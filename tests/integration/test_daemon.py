@@ -207,6 +207,13 @@ def test_a_device_with_too_few_queues_is_named(bare):
     assert ended(process) == 0, bare.log()
 
 
+def test_queues_that_no_worker_would_look_into_are_refused(bare):
+    text = bare.config().read_text().replace("iface=up1", "iface=up1,qpairs=2")
+    process = bare.start(bare.config(text))
+    assert process.wait() == 1
+    assert "qpairs=2: no worker would look into all of them; expected at most 1, one for each worker" in bare.log()
+
+
 def test_the_second_instance_says_what_is_taken(bare):
     first = bare.start()
     second = bare.run(str(LASTMILED), str(bare.config()), check=False)
