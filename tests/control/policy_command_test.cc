@@ -22,6 +22,7 @@ policies:
         set: {local-preference: 200, prepend: 2, add-communities: [64512:1], weight: 3}
     default: accept
   learned: {rules: [{match: {source: bgp}}]}
+  bare: {rules: [{set: {communities: []}}]}
 )",
                                "test.yaml");
     if (parsed) {
@@ -65,6 +66,12 @@ TEST_F(PolicyTest, NamesTheRuleAndTheChanges) {
   const Json by_default = good({{"policy", "in"}, {"prefix", "2001:db8::/32"}});
   EXPECT_TRUE(by_default.at("accepted").get<bool>());
   EXPECT_TRUE(by_default.at("rule").is_null());
+}
+
+TEST_F(PolicyTest, NoCommunitiesInPlaceOfAll) {
+  const Json view =
+      good({{"policy", "bare"}, {"prefix", "20.0.0.0/8"}, {"communities", "65001:1"}});
+  EXPECT_EQ(view.at("changes").dump(), R"([{"what":"communities","before":"65001:1","after":""}])");
 }
 
 TEST_F(PolicyTest, ARouteIsANeighborsUnlessSaidOtherwise) {

@@ -277,7 +277,7 @@ def ping(s: Session) -> None:
         text = s.place.inside(PEER, "ping", "-c1", "-W1", "-I", source, target.split("/")[0], check=False)
         return "1 received" in text
 
-    wait_for("a ping passes", passes, 10)
+    wait_for("a ping passes", passes)
 
 
 def attempt(peer: Peer, way: Way, verbose: bool) -> str:
