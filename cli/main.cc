@@ -9,8 +9,8 @@
 
 int main(int argc, char** argv) {
   std::ios::sync_with_stdio(false);
-  const lastmile::cli::Surroundings surroundings{std::getenv("LASTMILE_SOCKET"),
-                                                 ::isatty(STDOUT_FILENO) == 1};
+  const lastmile::cli::Surroundings surroundings{
+      std::getenv("LASTMILE_SOCKET"), ::isatty(STDOUT_FILENO) == 1, ::isatty(STDIN_FILENO) == 1};
   try {
     return lastmile::cli::run({argv + 1, argv + argc}, surroundings, std::cout, std::cerr);
   } catch (const std::exception& fault) {  // out of memory, at most

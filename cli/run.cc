@@ -20,6 +20,11 @@ namespace {
 
 using Result = tl::expected<void, std::string>;
 
+/// For people who look at it, or with --watch one line each time.
+std::string as_json(const Json& data, const Invocation& invocation) {
+  return data.dump(invocation.watch ? -1 : 2) + "\n";
+}
+
 /// A name that the daemon may not know yet, or a peer's text, is still one line here.
 std::string one_line(std::string text) {
   std::replace_if(
@@ -105,7 +110,7 @@ Result show(Client& client, const Invocation& invocation, std::ostream& out) {
   const Json args = arguments_of(invocation);
   const auto data = client.ask(invocation.verb, args);
   if (!data) return tl::unexpected(data.error());
-  if (invocation.json) out << data->dump(invocation.watch ? -1 : 2) << '\n';
+  if (invocation.json) out << as_json(*data, invocation);
   if (invocation.verb == "reload") return reloaded(*data, invocation, out);
   if (invocation.json) return {};
   const auto* const renderer =
@@ -200,7 +205,7 @@ Result doctor(const Invocation& invocation, std::ostream& out) {
                                            {"next", kStartTheDaemon}}})},
                 {"checks", Json::array({"daemon"})}};
   }
-  out << (invocation.json ? data.dump(2) + "\n" : render_doctor(data));
+  out << (invocation.json ? as_json(data, invocation) : render_doctor(data));
   const auto& findings = data.at("findings");
   const auto problems = std::count_if(findings.begin(), findings.end(), [](const Json& finding) {
     return finding.at("severity") == "problem";
@@ -263,7 +268,7 @@ Result drain(Client& client, const Invocation& invocation, std::ostream& out) {
     data = client.ask("show drain", Json::object());
   }
   if (!data) return tl::unexpected(data.error());
-  out << (invocation.json ? data->dump(2) + "\n" : render_drain(*data));
+  out << (invocation.json ? as_json(*data, invocation) : render_drain(*data));
   return {};
 }
 
@@ -330,7 +335,7 @@ int run(std::vector<std::string> arguments, const Surroundings& surroundings, st
   }
   const auto& invocation = std::get<Invocation>(parsed);
   if (invocation.verb == "top") {
-    if (!surroundings.terminal) {
+    if (!surroundings.terminal || !surroundings.keyboard) {
       return complain("top wants a terminal; scripts have show ... --json", kUsage);
     }
     const Result done = top::run(invocation);

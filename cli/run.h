@@ -15,6 +15,7 @@ inline constexpr int kUsage = 2;    ///< the command line is wrong
 struct Surroundings {
   const char* socket = nullptr;  ///< LASTMILE_SOCKET, or null
   bool terminal = false;         ///< `out` is a terminal: --watch clears it, top runs there
+  bool keyboard = false;         ///< standard input is one: top takes keys from there
 };
 
 /// Returns the exit status; unless it is kSuccess, exactly one line has been written to `error`.

@@ -212,15 +212,15 @@ void go(View& view, Page page) {
 }  // namespace
 
 void press(View& view, Key key, const Moments& moments) {
-  const std::size_t rows = table_of(view.page, moments, Glyphs::kAscii).rows.size();
+  const std::size_t rows = view.detail.empty()
+                               ? table_of(view.page, moments, Glyphs::kAscii).rows.size()
+                               : details(view, moments).size();
   switch (key) {
     case Key::kUp:
       if (view.selected > 0) --view.selected;
       break;
     case Key::kDown:
-      // In a detail there is no end to know here; drawing stops at the last line.
-      ++view.selected;
-      if (view.detail.empty()) view.selected = std::min(view.selected, rows > 0 ? rows - 1 : 0);
+      view.selected = std::min(view.selected + 1, rows > 0 ? rows - 1 : 0);
       break;
     case Key::kEnter: {
       if (view.page == Page::kOverview) return go(view, Page::kSessions);

@@ -3,6 +3,8 @@
 #define NCURSES_NOMACROS 1
 #include <langinfo.h>
 #include <ncurses.h>
+#include <poll.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <clocale>
@@ -41,6 +43,11 @@ attr_t attributes(Style style) {
       break;
   }
   return A_NORMAL;
+}
+
+bool has_input() {
+  pollfd in{.fd = STDIN_FILENO, .events = POLLIN, .revents = 0};
+  return ::poll(&in, 1, 0) > 0;
 }
 
 }  // namespace
@@ -100,9 +107,15 @@ void Terminal::show(const std::vector<Line>& lines) {
   ::wrefresh(stdscr);
 }
 
-std::variant<Terminal::Nothing, Key, char> Terminal::key(std::chrono::milliseconds patience) {
+std::variant<Terminal::Nothing, Terminal::Gone, Key, char> Terminal::key(
+    std::chrono::milliseconds patience) {
   ::wtimeout(stdscr, static_cast<int>(patience.count()));
-  const int code = ::wgetch(stdscr);
+  int code = ::wgetch(stdscr);
+  if (code == ERR && has_input()) {
+    ::wtimeout(stdscr, 0);
+    code = ::wgetch(stdscr);  // typed just now, or else it is the end of the file
+    if (code == ERR) return Gone{};
+  }
   switch (code) {
     case ERR:
     case KEY_RESIZE:

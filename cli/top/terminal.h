@@ -26,8 +26,10 @@ class Terminal {
 
   /// Nothing was typed in time, or the size changed: draw again.
   struct Nothing {};
+  /// The terminal is gone: nothing will be typed any more.
+  struct Gone {};
   /// Waits for a key.
-  [[nodiscard]] std::variant<Nothing, Key, char> key(std::chrono::milliseconds patience);
+  [[nodiscard]] std::variant<Nothing, Gone, Key, char> key(std::chrono::milliseconds patience);
 
  private:
   explicit Terminal(Glyphs glyphs) : glyphs_(glyphs) {}

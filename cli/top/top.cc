@@ -86,6 +86,7 @@ tl::expected<void, std::string> run(const Invocation& invocation) {
     terminal->show(draw(view, moments, status, terminal->size(), terminal->glyphs()));
     const auto left = std::chrono::ceil<milliseconds>(next - steady_clock::now());
     const auto typed = terminal->key(std::max(left, milliseconds{1}));
+    if (std::holds_alternative<Terminal::Gone>(typed)) break;
     if (const auto* key = std::get_if<Key>(&typed)) press(view, *key, moments);
     if (const auto* letter = std::get_if<char>(&typed)) press(view, *letter, moments);
     if (steady_clock::now() < next) continue;

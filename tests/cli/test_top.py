@@ -145,3 +145,33 @@ def test_without_a_router_or_a_terminal_it_says_so_in_a_line(tmp_path):
     done = subprocess.run([BUILD / "lastmile", "top"], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 2
     assert done.stderr == "lastmile: top wants a terminal; scripts have show ... --json\n"
+
+
+def test_without_a_keyboard_it_says_so(router):
+    terminal = Terminal(f"{BUILD}/lastmile top --socket {router.path} < /dev/null")
+    try:
+        terminal.reads("top wants a terminal(.|\n)*left with 2")
+    finally:
+        terminal.end()
+
+
+def test_it_ends_with_its_terminal(router):
+    """Nobody could end it, and it would draw for nobody at full speed."""
+    import pty
+
+    process, there = pty.fork()
+    if process == 0:
+        import signal
+
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        os.environ["TERM"] = "xterm"
+        os.execv(BUILD / "lastmile", ["lastmile", "top", "--socket", router.path])
+    os.read(there, 100)  # it draws
+    os.close(there)
+    for _ in range(600):
+        if os.waitpid(process, os.WNOHANG)[0] == process:
+            return
+        time.sleep(0.1)
+    os.kill(process, 9)
+    os.waitpid(process, 0)
+    raise AssertionError("it goes on")

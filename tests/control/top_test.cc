@@ -128,6 +128,8 @@ TEST_F(Top, EnterLooksIntoARowAndComesBack) {
   EXPECT_EQ(view.detail, "up2");
   const std::string text = screen();
   EXPECT_NE(text.find("remote asn"), std::string::npos) << text;
+  for (int i = 0; i < 1000; ++i) press(view, Key::kDown, moments());
+  EXPECT_LT(view.selected, 100U) << "nobody wants to go up from there a thousand times";
   press(view, 'q', moments());
   EXPECT_EQ(view.detail, "");
   EXPECT_FALSE(view.quit);
