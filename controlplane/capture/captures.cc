@@ -81,6 +81,22 @@ std::string comment_of(const CapturedHeader& header) {
 
 }  // namespace
 
+/// A capture that workers write to, until leave() or the end of the scope.
+class OnBoard {
+ public:
+  OnBoard(CaptureBoard& board, unsigned slot) : board_(&board), slot_(slot) {}
+  OnBoard(const OnBoard&) = delete;
+  OnBoard& operator=(const OnBoard&) = delete;
+  ~OnBoard() { leave(); }
+  void leave() {
+    if (CaptureBoard* board = std::exchange(board_, nullptr)) board->remove(slot_);
+  }
+
+ private:
+  CaptureBoard* board_;
+  const unsigned slot_;
+};
+
 /// One capture and its thread.
 class Captures::Session {
  public:
@@ -176,6 +192,8 @@ void Captures::Session::stream() {
     send("{\"ok\":false,\"error\":\"too many captures run\"}\n");
     return;
   }
+  // Whatever becomes of this thread: workers must not write into rings that are gone.
+  OnBoard on_board{outside_.board, *slot};
   const auto deadline = steady_clock::now() + limits_.time;
   send("{\"ok\":true,\"data\":{}}\n");
   write_beginning();
@@ -186,7 +204,7 @@ void Captures::Session::stream() {
     if (stopping_) end("the router stops");
     look_at_reader(more ? Patience::kNone : Patience::kPause);
   }
-  outside_.board.remove(*slot);
+  on_board.leave();
   // What was seen before the end is not lost.
   while (!reader_has_gone_ && take() && flush()) {
   }
