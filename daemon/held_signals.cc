@@ -7,14 +7,18 @@
 namespace lastmile {
 
 HeldSignals::HeldSignals() {
-  sigset_t held;
-  sigemptyset(&held);
-  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&held, signal);
-  pthread_sigmask(SIG_BLOCK, &held, &before_);
+  sigemptyset(&held_);
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&held_, signal);
+  pthread_sigmask(SIG_BLOCK, &held_, &before_);
 }
 
 HeldSignals::~HeldSignals() {
   release();
+}
+
+void HeldSignals::hold_for_good() {
+  pthread_sigmask(SIG_BLOCK, &held_, nullptr);
+  before_ = held_;
 }
 
 void HeldSignals::release() {

@@ -89,6 +89,9 @@ int run(const Arguments& arguments) {
   }
   signals.release();
   (*router)->run();
+  // Who is impatient now must not leave interfaces as the router had them.
+  signals.hold_for_good();
+  router->reset();
   return kOk;
 }
 
