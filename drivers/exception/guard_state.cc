@@ -152,7 +152,7 @@ std::optional<GuardState> recall_state(const GuardState& now) {
   if (!text) return std::nullopt;
   try {
     GuardState state = from_json(json::parse(*text));
-    if (state.interface == now.interface && state.index == now.index) return state;
+    if (state.index == now.index) return state;  // whatever its name was then
   } catch (const json::exception& error) {
     log::warn("ignoring {}: {}", path.string(), error.what());
   }

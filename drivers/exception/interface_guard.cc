@@ -59,12 +59,13 @@ InterfaceGuard::Restore::Restore(GuardState saved, Netlink socket)
 
 /// An error if the interface could not even be looked at: it is as the guard made it.
 Result<void> InterfaceGuard::Restore::interface() {
-  const auto link = find_link(netlink, state.interface);
+  // By its number: it may have been renamed meanwhile, which a port does not notice.
+  const auto link = find_link(netlink, state.index);
   if (!link) return tl::unexpected(link.error());
-  const bool same = *link && (*link)->index == state.index;
-  if (!same) return {};  // the interface is gone, and what was on it
+  if (!*link) return {};  // the interface is gone, and what was on it
 
-  report(switch_offloads(offloads, state.interface, state.offloads, OffloadState::kOn));
+  const std::string& name = (*link)->name;
+  report(switch_offloads(offloads, name, state.offloads, OffloadState::kOn));
   if (state.mac && (*link)->mac != *state.mac) report(give_mac(netlink, **link, *state.mac));
   LinkChange change;
   if ((*link)->mtu != state.mtu) change.mtu = state.mtu;
@@ -72,7 +73,12 @@ Result<void> InterfaceGuard::Restore::interface() {
   if (!state.took_all_multicast) change.clear_flags |= IFF_ALLMULTI;
   if (!state.was_up) change.clear_flags |= IFF_UP;
   report(change_link(netlink, **link, change));
-  if (state.disable_ipv6 && disable_ipv6) report(disable_ipv6->write(*state.disable_ipv6));
+  if (state.disable_ipv6) {
+    // With another name it has other files.
+    const bool same_files = name == state.interface && disable_ipv6;
+    report(same_files ? disable_ipv6->write(*state.disable_ipv6)
+                      : write_setting(name, {Family::kIpv6, "disable_ipv6", *state.disable_ipv6}));
+  }
   for (const InterfaceAddress& address : state.addresses) {
     const auto done = add_address(netlink, **link, address);
     // The kernel makes the link-local address itself.
@@ -106,6 +112,7 @@ Result<InterfaceGuard> InterfaceGuard::create(const std::string& port, const std
   // A killed instance's file tells what was there before it; what is there now are its leftovers.
   GuardState original = earlier ? std::move(*earlier) : *now;
   original.owner = owner_mark();
+  original.interface = interface;  // it may have been renamed since
   const auto link = find_link(*netlink, interface);
   if (!link) return refuse(link.error());
   const bool other_mac = mac && *link && (*link)->mac != *mac;

@@ -68,14 +68,20 @@ Result<std::optional<LinkInfo>> find_link(Netlink& netlink, const std::string& n
   return found;
 }
 
-Result<bool> has_link(Netlink& netlink, unsigned index) {
+Result<std::optional<LinkInfo>> find_link(Netlink& netlink, unsigned index) {
   NetlinkMessage message(RTM_GETLINK, 0);
   message.header<ifinfomsg>().ifi_index = static_cast<int>(index);
-  bool found = false;
+  std::optional<LinkInfo> found;
   const auto done = netlink.query(message, fmt::format("look up interface number {}", index),
-                                  [&](const nlmsghdr&) { found = true; });
+                                  [&](const nlmsghdr& reply) { found = parse_link(reply); });
   if (!done && done.error().code != ENODEV) return tl::unexpected(done.error());
   return found;
+}
+
+Result<bool> has_link(Netlink& netlink, unsigned index) {
+  const auto found = find_link(netlink, index);
+  if (!found) return tl::unexpected(found.error());
+  return found->has_value();
 }
 
 Result<void> change_link(Netlink& netlink, const LinkInfo& link, const LinkChange& change) {

@@ -32,6 +32,9 @@ struct LinkInfo {
 /// The interface of that name, or nullopt if there is none.
 [[nodiscard]] Result<std::optional<LinkInfo>> find_link(Netlink& netlink, const std::string& name);
 
+/// The interface of that number, whatever its name is by now; nullopt if there is none.
+[[nodiscard]] Result<std::optional<LinkInfo>> find_link(Netlink& netlink, unsigned index);
+
 /// Whether there is an interface of that number, whatever its name is by now.
 [[nodiscard]] Result<bool> has_link(Netlink& netlink, unsigned index);
 

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import subprocess
+import time
 
 import pytest
 
@@ -34,6 +35,32 @@ def test_starts_answers_and_leaves_nothing_behind(bare):
     assert "192.0.2.1/24" in bare.run("ip", "address", "show", "up1").stdout, "its address is gone"
     assert not bare.socket.exists()
     assert os.listdir("/dev/hugepages") == [] if os.path.isdir("/dev/hugepages") else True
+
+
+def test_an_impatient_operator_changes_nothing_about_the_end(bare):
+    bare.run("ip", "address", "add", "192.0.2.1/24", "dev", "up1")
+    before = bare.interfaces()
+    process = bare.start()
+    assert process.poll() is None, bare.log()
+    while process.poll() is None:
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            process.send_signal(number)
+        time.sleep(0.001)
+    assert process.returncode == 0, bare.log()
+    assert bare.interfaces() == before
+    assert "192.0.2.1/24" in bare.run("ip", "address", "show", "up1").stdout, "its address is gone"
+
+
+def test_an_interface_that_was_renamed_gets_its_addresses_back(bare):
+    bare.run("ip", "address", "add", "192.0.2.1/24", "dev", "up1")
+    process = bare.start()
+    assert process.poll() is None, bare.log()
+    assert "192.0.2.1/24" not in bare.run("ip", "address", "show", "up1").stdout
+    bare.run("ip", "link", "set", "up1", "name", "uplink")
+    process.send_signal(signal.SIGTERM)
+    assert ended(process) == 0, bare.log()
+    assert "192.0.2.1/24" in bare.run("ip", "address", "show", "uplink").stdout, "its address is gone"
+    assert bare.run("sysctl", "-n", "net.ipv6.conf.uplink.disable_ipv6").stdout.strip() == "0", bare.log()
 
 
 @pytest.mark.skipif(not os.path.exists(TELEMETRY), reason="DPDK's tools are not installed")
