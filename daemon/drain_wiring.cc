@@ -39,8 +39,9 @@ std::uint64_t DrainWiring::packets_on(PortId port) const {
 }
 
 std::uint64_t DrainWiring::packets_from(const std::string& neighbor) const {
-  for (const bgp::PeerStatus& peer : parts_.control.sessions().status(ControlClock::now())) {
-    if (peer.name == neighbor && peer.port) return packets_on(*peer.port);
+  const bgp::SessionManager& sessions = parts_.control.sessions();
+  if (const auto peer = sessions.find(neighbor)) {
+    if (const auto& port = sessions.settings(*peer).port) return packets_on(*port);
   }
   // A neighbor behind routers, or a range of them: whatever comes in may be by it.
   std::uint64_t count = 0;
@@ -49,10 +50,9 @@ std::uint64_t DrainWiring::packets_from(const std::string& neighbor) const {
 }
 
 bool DrainWiring::is_established(const std::string& neighbor) const {
-  const auto peers = parts_.control.sessions().status(ControlClock::now());
-  return std::ranges::any_of(peers, [&](const bgp::PeerStatus& peer) {
-    return peer.name == neighbor && peer.state == bgp::SessionState::kEstablished;
-  });
+  const bgp::SessionManager& sessions = parts_.control.sessions();
+  const auto peer = sessions.find(neighbor);
+  return peer && sessions.state(*peer) == bgp::SessionState::kEstablished;
 }
 
 bool DrainWiring::has_other_way() const {

@@ -189,6 +189,15 @@ TEST(ListenRange, ANeighborByItsAddressTakesOverFromOneThatCameByIt) {
   EXPECT_EQ(status.size(), 2U) << "the range and the neighbor";
 }
 
+TEST(ListenRange, TakesNobodyAnyMoreWhileTheRouterEnds) {
+  World world({range(kRange, 2)});
+  world.start();
+  world.establish(world.connect_in(host(1)));
+  world.manager.stop("router is stopping", world.now);
+  EXPECT_TRUE(world.closed(world.connect_in(host(1))));
+  EXPECT_TRUE(world.closed(world.connect_in(host(2))));
+}
+
 TEST(ListenRange, LinkLocalRangeKeepsPortsApart) {
   PeerSettings settings = range(kLinkLocalRange, 10);
   settings.port = PortId{1};

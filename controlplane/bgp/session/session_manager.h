@@ -78,6 +78,8 @@ class SessionManager final : public PeerOutput {
   void send_route_refresh(PeerId peer, const RouteRefresh& refresh) override;
 
   [[nodiscard]] std::size_t peer_count() const { return peers_.size(); }
+  /// The peer or listen range of that name, as status() has it.
+  [[nodiscard]] std::optional<PeerId> find(const std::string& name) const;
   [[nodiscard]] const PeerSettings& settings(PeerId peer) const;
   [[nodiscard]] SessionState state(PeerId peer) const;
   /// In order of PeerId.
