@@ -36,20 +36,21 @@ std::chrono::microseconds watchdog_patience() {
 }  // namespace
 
 ServiceManager::ServiceManager()
-    : socket_(environment("NOTIFY_SOCKET")), patience_(watchdog_patience()) {}
+    : socket_(environment("NOTIFY_SOCKET")), patience_(watchdog_patience()) {
+  if (!socket_.empty()) {
+    descriptor_ = FileDescriptor(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  }
+}
 
 void ServiceManager::say(std::string_view state) const {
   sockaddr_un address{};
-  if (socket_.empty() || socket_.size() >= sizeof address.sun_path) return;
+  if (!descriptor_ || socket_.size() >= sizeof address.sun_path) return;
   address.sun_family = AF_UNIX;
   socket_.copy(address.sun_path, sizeof address.sun_path - 1);
   if (address.sun_path[0] == '@') address.sun_path[0] = '\0';  // an abstract name
-  const int descriptor = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  if (descriptor < 0) return;
   const auto length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + socket_.size());
-  ::sendto(descriptor, state.data(), state.size(), MSG_NOSIGNAL,
+  ::sendto(descriptor_.get(), state.data(), state.size(), MSG_NOSIGNAL,
            reinterpret_cast<const sockaddr*>(&address), length);  // the sockets API's own idiom
-  ::close(descriptor);
 }
 
 }  // namespace lastmile

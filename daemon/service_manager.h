@@ -13,6 +13,8 @@
 #include <string>
 #include <string_view>
 
+#include "drivers/kernel/file_descriptor.h"
+
 namespace lastmile {
 
 /// Reads the environment when it is made; then any thread.
@@ -27,6 +29,8 @@ class ServiceManager {
 
  private:
   std::string socket_;  ///< as in the environment; empty: nobody listens
+  /// Kept, because a sign of life must not depend on whether there is a descriptor left.
+  FileDescriptor descriptor_;
   std::chrono::microseconds patience_{0};
 };
 

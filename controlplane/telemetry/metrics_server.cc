@@ -15,6 +15,7 @@
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/string_body.hpp>
 #include <boost/beast/http/write.hpp>
+#include <new>
 #include <optional>
 #include <set>
 #include <utility>
@@ -179,7 +180,11 @@ void MetricsServer::Impl::Client::answer(const http::request<http::empty_body>& 
     const MetricsFormat format = open ? MetricsFormat::kOpenMetrics : MetricsFormat::kPrometheus;
     const std::string_view type = content_type(format);
     response.set(http::field::content_type, boost::beast::string_view{type.data(), type.size()});
-    response.body() = server_.text(format);
+    try {
+      response.body() = server_.text(format);
+    } catch (const std::bad_alloc&) {  // of a big text; nothing of the router's is hurt
+      return refuse(http::status::service_unavailable);
+    }
   } else if (path == "/") {
     response.body() = kFrontPage;
   } else {
