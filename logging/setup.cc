@@ -1,7 +1,10 @@
 #include "logging/setup.h"
 
+#include <fmt/format.h>
 #include <spdlog/pattern_formatter.h>
 #include <spdlog/spdlog.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <array>
 #include <csignal>
@@ -34,8 +37,15 @@ class SyslogPriority final : public spdlog::custom_flag_formatter {
 
 }  // namespace
 
+/// The variable says where systemd has led standard output or error to; it may have been led
+/// elsewhere since, and it is inherited (systemd.exec(5)).
 bool goes_to_systemd() {
-  static const bool result = std::getenv("JOURNAL_STREAM") != nullptr;
+  static const bool result = [] {
+    const char* const stream = std::getenv("JOURNAL_STREAM");
+    struct stat own {};
+    if (stream == nullptr || ::fstat(STDERR_FILENO, &own) != 0) return false;
+    return fmt::format("{}:{}", own.st_dev, own.st_ino) == stream;
+  }();
   return result;
 }
 
