@@ -15,6 +15,12 @@ from .source import Block, Line, SourceError, parse
 from .yaml_text import Word
 
 MOST_PATHS = 64
+EBGP_DISTANCE = 20
+# What a static route may have beside its next hop, each with how many words belong to it.
+ROUTE_WORDS = {
+    "from": 1, "tag": 1, "vrf": 1, "nexthop-vrf": 1, "label": 1, "table": 1, "color": 1, "onlink": 0,
+    "bfd": 0, "multi-hop": 0, "source": 1, "profile": 1, "segments": 1, "encap-behavior": 1,
+}  # fmt: skip
 TRADITIONAL_TIMERS = {"keepalive": Word("60s"), "hold": Word("180s")}
 
 # Lines of the top and of "router bgp" that say nothing that a router has to be told: how FRR logs and runs,
@@ -32,6 +38,40 @@ NEEDLESS = re.compile(
 )
 VTY = re.compile(r"(line vty|login|exec-timeout|access-class|password)\b")
 VTY_SECRETS = re.compile(r"(password|enable password|username)\b")
+
+
+class StaticRoute:
+    """A line "ip route PREFIX [ADDRESS] [INTERFACE] ...", and what of it can't be said."""
+
+    def __init__(self, line: Line):
+        words = line.words
+        self.line = line
+        masked = words[0] == "ip" and len(words) > 3 and "/" not in words[2]  # ADDRESS MASK, as other vendors write it
+        self.prefix = line.masked_at(2, 3) if masked else line.prefix_at(2)
+        at = 4 if masked else 3
+        self.ways: list[str] = []
+        while at < len(words) and words[at] not in ROUTE_WORDS and not words[at].isdigit():
+            self.ways.append(words[at])
+            at += 1
+        self.blackhole = self.ways[:1] in (["blackhole"], ["Null0"], ["reject"])
+        self.distance = 1
+        self.tag = False
+        self.main = True  # of the table that packets go by
+        self.wrong = ""
+        while at < len(words):
+            word = words[at]
+            if word.isdigit():
+                self.distance = line.number_at(at, 1, 255, "a distance")
+            elif word == "tag":
+                self.tag = True
+            elif word in ("vrf", "nexthop-vrf"):
+                self.wrong = "there are no VRFs"
+            elif word != "onlink":
+                self.wrong = self.wrong or f'a route has no "{word}" here'
+            self.main &= word not in ("vrf", "table")
+            at += 1 + ROUTE_WORDS.get(word, 0)
+        if not self.ways or len(self.ways) > (1 if self.blackhole else 2):
+            self.wrong = self.wrong or "its next hop is not known"
 
 
 @dataclass
@@ -75,8 +115,8 @@ class Converter:
         self.peers = PeerReader(asn, self.profiles)
         self.bgp: dict = {}
         self.router_id: tuple[str, Line] | None = None
-        self.announced: list[tuple[str | None, Line]] = []  # route-maps of "redistribute connected"
-        self.networks: list[tuple[object, Line]] = []
+        self.announced: list[tuple[str | None, Line, int]] = []  # "redistribute connected": its route-map and family
+        self.networks: list[tuple[object, str | None, Line]] = []  # "network": a prefix and its route-map
         self.listen: list[tuple[Line, object, str]] = []
         self.read_bgp(bgp)
         self.read_top()
@@ -189,12 +229,15 @@ class Converter:
             self.peers.read(line, family)
         elif words[:2] == ["redistribute", "connected"]:
             name = words[words.index("route-map") + 1] if "route-map" in words[:-1] else None
-            self.announced.append((name, line))
+            self.announced.append((name, line, family))
             line.carry()
+            if "metric" in words:
+                self.note(line, "the addresses are announced without a metric")
         elif words[0] == "network" and len(words) > 1:
-            self.networks.append((line.prefix_at(1), line))
+            self.network(line)
         elif words[0] == "maximum-paths":
-            wanted = line.number_at(len(words) - 1, 1, 1024, "a number of paths")
+            at = next((i for i, word in enumerate(words) if word.isdigit()), len(words) - 1)
+            wanted = line.number_at(at, 1, 1024, "a number of paths")
             self.bgp["max-paths"] = min(MOST_PATHS, max(wanted, self.bgp.get("max-paths", 1)))
             if wanted > MOST_PATHS:
                 self.note(line, f"{MOST_PATHS} paths are the most that a route spreads over")
@@ -205,6 +248,19 @@ class Converter:
             line.leave("a server announces its own addresses only (host mode)")
         else:
             line.leave("Lastmile has no such setting of BGP")
+
+    def network(self, line: Line) -> None:
+        words = line.words
+        masked = words[2:3] == ["mask"]
+        rest = words[4:] if masked else words[2:]
+        if not masked and "/" not in words[1]:
+            line.address_at(1)
+            line.leave("it has no length, so it is a network of a class; write one with its length")
+        elif rest and (rest[0] != "route-map" or len(rest) != 2):
+            line.leave("Lastmile has no such setting of a network")
+        else:
+            prefix = line.masked_at(1, 3) if masked else line.prefix_at(1)
+            self.networks.append((prefix, rest[1] if rest else None, line))
 
     def read_top(self) -> None:
         for line in self.top.lines:
@@ -241,6 +297,12 @@ class Converter:
             if text not in found:
                 found.append(text)
 
+        told = []
+        for prefix, route_map, line in self.networks:
+            if permits(self.filters, route_map, prefix, ""):
+                told.append(prefix)
+            else:
+                line.leave("its route-map does not let it through, as far as that can be told")
         for text in self.options.loopbacks:
             add(ipaddress.ip_interface(text).ip)
         for interface in self.interfaces.values():
@@ -248,9 +310,9 @@ class Converter:
                 continue
             for own, line in interface.addresses:
                 whole = ipaddress.ip_network(own.ip)
-                told = [ipaddress.ip_network(n) for n, _ in self.networks]
                 redistributed = any(
-                    permits(self.filters, name, own.network, interface.name) for name, _ in self.announced
+                    family == own.version and permits(self.filters, name, own.network, interface.name)
+                    for name, _, family in self.announced
                 )
                 if own.ip.is_loopback:
                     line.carry()
@@ -261,20 +323,28 @@ class Converter:
                 else:
                     add(own.ip)
                     line.carry()
-        for prefix, line in self.networks:
+        for prefix, _, line in self.networks:
+            if prefix not in told:
+                continue
             if prefix.prefixlen != prefix.max_prefixlen:
                 line.leave("a server announces single addresses only (host mode)")
                 continue
             add(prefix.network_address)
             line.carry()
-        if not found and self.router_id and self.announced:
+        if not found and self.router_id and any(family == 4 for _, _, family in self.announced):
             address, line = self.router_id
             add(ipaddress.ip_address(address))
             self.note(line, f"no loopback has an address in this file; {address} is taken for the loopback")
         return found
 
     def write_bgp(self, loopbacks: list[str]) -> dict:
-        self.writer = writer = PeerWriter(self.peers.peers, self.ports, self.policies, self.options.secrets)
+        secrets = self.options.secrets
+        self.writer = writer = PeerWriter(self.peers.peers, self.ports, self.policies, secrets, self.note)
+        said = {" ".join(line.words) for line in self.bgp_lines}
+        if "no bgp default ipv4-unicast" in said:
+            writer.active.discard(4)
+        if "bgp default ipv6-unicast" in said:
+            writer.active.add(6)
         writer.own = {ipaddress.ip_interface(text).ip for text in loopbacks}
         section: dict = {}
         if "multipath-relax" not in self.bgp:
@@ -357,43 +427,66 @@ class Converter:
         return {name: section for name, section in self.profiles.sections.items() if name in used}
 
     def routes(self) -> list[dict]:
-        by_prefix: dict[str, list] = {}
-        for line in self.top.lines:
-            words = line.words
-            if words[:2] not in (["ip", "route"], ["ipv6", "route"]):
-                continue
-            prefix = str(line.prefix_at(2))
-            rest = words[3:]
-            if rest[:1] in (["blackhole"], ["Null0"], ["reject"]):
-                by_prefix.setdefault(prefix, []).append("blackhole")
-                line.carry()
-                continue
-            via = self.via(line, rest)
-            if via is None:
-                line.leave("its interface is no port of the router: the kernel keeps such a route")
-                continue
-            by_prefix.setdefault(prefix, []).append(via)
-            line.carry()
-        routes = []
-        for prefix, ways in by_prefix.items():
-            vias = [way for way in ways if way != "blackhole"]
-            routes.append({"prefix": prefix, "via": vias} if vias else {"prefix": prefix, "blackhole": True})
-        return routes
+        read = [StaticRoute(line) for line in self.top.lines if line.words[:2] in (["ip", "route"], ["ipv6", "route"])]
+        least: dict = {}  # distance, by prefix: FRR takes nothing of what is above it
+        for route in read:
+            if route.main:
+                least[route.prefix] = min(route.distance, least.get(route.prefix, route.distance))
+        by_prefix: dict[object, list[tuple[dict, Line]]] = {}
+        for route in read:
+            via: dict | None = None
+            if route.wrong:
+                route.line.leave(route.wrong)
+            elif route.distance > EBGP_DISTANCE:
+                route.line.leave("a static route always goes before BGP here")
+            elif route.distance > least[route.prefix]:
+                route.line.leave("a static route always goes before BGP here, and no next hop before another")
+            else:
+                via = {} if route.blackhole else self.via(route)
+            if via is not None:
+                by_prefix.setdefault(route.prefix, []).append((via, route.line))
+                route.line.carry()
+                if route.tag:
+                    self.note(route.line, "routes have no tags here; it goes without")
+        return [{"prefix": str(prefix), **self.ways(vias)} for prefix, vias in by_prefix.items()]
 
-    def via(self, line: Line, rest: list[str]) -> dict | None:
+    @staticmethod
+    def ways(vias: list[tuple[dict, Line]]) -> dict:
+        hops: list[dict] = []
+        for via, _ in vias:
+            if via and via not in hops:
+                hops.append(via)
+        for via, line in vias:
+            if hops and not via:
+                line.carried = False
+                line.leave("a route drops everything or nothing; its other next hops stand")
+        return {"via": hops} if hops else {"blackhole": True}
+
+    def via(self, route: StaticRoute) -> dict | None:
         via: dict = {}
-        for word in rest[:2]:
+        interface = None
+        for word in route.ways:
             try:
                 address = ipaddress.ip_address(word)
             except ValueError:
-                if word in self.ports.names:
-                    via["port"] = self.ports.names[word]
+                interface = word
                 continue
             via["address"] = str(address)
             interface = self.ports.on_link(address)
-            if interface in self.ports.names:
-                via.setdefault("port", self.ports.names[interface])
-        return dict(sorted(via.items(), reverse=True)) if "port" in via else None
+        if interface not in self.ports.names:
+            route.line.leave("its interface is no port of the router: the kernel keeps such a route")
+            return None
+        if "address" in via and not self.reaches(interface, ipaddress.ip_address(via["address"]), route.prefix):
+            route.line.leave("its next hop is in no subnet of the port")
+            return None
+        return {"port": self.ports.names[interface], **via}
+
+    def reaches(self, interface: str, address, prefix) -> bool:
+        """Whether a port has a next hop on its link, as lastmiled sees it."""
+        if address.version == 6 and address.is_link_local or prefix == ipaddress.ip_network(address):
+            return True
+        known = self.interfaces.get(interface)
+        return any(own.version == address.version and address in own.network for own, _ in known.addresses) if known else False
 
     def report(self) -> list[str]:
         for interface in self.interfaces.values():

@@ -6,6 +6,7 @@ policy never lets more through: a permitting entry is then left out whole, a den
 """
 from __future__ import annotations
 
+import ipaddress
 import re
 from dataclasses import dataclass, field
 
@@ -56,7 +57,7 @@ class Entry:
 
 @dataclass
 class Filters:
-    prefix_lists: dict[str, list[ListEntry]] = field(default_factory=dict)
+    prefix_lists: dict[tuple[int, str], list[ListEntry]] = field(default_factory=dict)  # names are of an address family
     as_paths: dict[str, list[ListEntry]] = field(default_factory=dict)
     communities: dict[str, list[ListEntry]] = field(default_factory=dict)
     large_communities: dict[str, list[ListEntry]] = field(default_factory=dict)
@@ -73,6 +74,13 @@ def list_entry(line: Line, at: int) -> ListEntry:
     return ListEntry(line, words[at] == "permit", sequence, text=" ".join(words[at + 1 :]))
 
 
+def append(entries: list[ListEntry], entry: ListEntry) -> None:
+    """FRR numbers a line without "seq" behind the highest, in steps of five."""
+    if entry.sequence == 0:
+        entry.sequence = max((other.sequence for other in entries), default=0) // 5 * 5 + 5
+    entries.append(entry)
+
+
 def read_filters(top: Block) -> Filters:
     filters = Filters()
     for line in top.lines:
@@ -85,7 +93,7 @@ def read_filters(top: Block) -> Filters:
             entry = list_entry(line, 3)
             at = words.index("permit" if entry.permit else "deny", 3) + 1
             if at < len(words) and words[at] == "any":
-                entry.prefix = line_any(kind)
+                entry.prefix = ipaddress.ip_network("0.0.0.0/0" if words[0] == "ip" else "::/0")
                 entry.most = entry.prefix.max_prefixlen
             else:
                 entry.prefix = line.prefix_at(at)
@@ -98,9 +106,9 @@ def read_filters(top: Block) -> Filters:
                         entry.least = length
                     else:
                         entry.most = length
-            filters.prefix_lists.setdefault(words[2], []).append(entry)
+            append(filters.prefix_lists.setdefault((family_of(words[0]), words[2]), []), entry)
         elif kind == "bgp as-path" and words[2:3] == ["access-list"] and len(words) > 4:
-            filters.as_paths.setdefault(words[3], []).append(list_entry(line, 4))
+            append(filters.as_paths.setdefault(words[3], []), list_entry(line, 4))
         elif kind in ("bgp community-list", "bgp large-community-list") and len(words) > 3:
             at = 3 if words[2] in ("standard", "expanded") else 2
             entry = list_entry(line, at + 1)
@@ -119,41 +127,78 @@ def read_filters(top: Block) -> Filters:
     return filters
 
 
-def line_any(kind: str):
-    import ipaddress
+def family_of(word: str) -> int:
+    return 6 if word == "ipv6" else 4
 
-    return ipaddress.ip_network("0.0.0.0/0" if kind.startswith("ip ") else "::/0")
+
+def conditions(block: Block) -> list[Line]:
+    """The "match" lines that count: a second one of a kind takes the place of the first."""
+    found: dict[tuple, Line] = {}
+    for line in block.lines:
+        words = line.words
+        if words[0] == "match" and len(words) > 1:
+            kind = tuple(words[1:4] if words[1] in ("ip", "ipv6") else words[1:2])
+            if kind in found:
+                found[kind].leave("a later line is in its place")
+            found[kind] = line
+    return list(found.values())
+
+
+def families_of(block: Block) -> set[int]:
+    """Which address families the prefix conditions of an entry are for."""
+    return {
+        family_of(line.words[1])
+        for line in conditions(block)
+        if line.words[1] in ("ip", "ipv6") and line.words[2:4] in (["address", "prefix-list"], ["address", "prefix-len"])
+    }
+
+
+def goes_on(entry: Entry, entries: list[Entry]) -> str:
+    """Where FRR goes on behind a permitting entry: "next", "elsewhere" (another route-map, or over entries), or ""."""
+    where = ""
+    for line in entry.block.lines:
+        words = line.words
+        if words[0] == "call":
+            return "elsewhere"
+        if words[:2] == ["on-match", "goto"] or (words[0] == "continue" and len(words) > 1):
+            target = line.number_at(len(words) - 1, 1, 65535, "a sequence number")
+            if any(entry.sequence < other.sequence < target for other in entries):
+                return "elsewhere"
+        if words[0] in ("on-match", "continue"):
+            where = "next"
+    return where
 
 
 def permits(filters: Filters, route_map: str | None, prefix, interface: str) -> bool:
-    """Whether FRR would announce a prefix of an interface by "redistribute connected"."""
+    """Whether FRR would announce a prefix of an interface by "redistribute connected", or "network"."""
     if route_map is None:
         return True
-    for entry in filters.route_maps.get(route_map, []):
+    entries = filters.route_maps.get(route_map, [])
+    for entry in entries:
         matches = True
         entry.block.line.carry()
-        for line in entry.block.lines:
+        for line in conditions(entry.block):
             words = line.words
-            if words[0] != "match":
-                continue
             line.carry()
             if words[1] == "interface":
-                matches &= words[2] == interface
-            elif words[1] in ("ip", "ipv6") and words[2:4] == ["address", "prefix-list"]:
-                matches &= listed(filters, words[4], prefix) and prefix.version == (4 if words[1] == "ip" else 6)
+                matches &= words[2:3] == [interface]
+            elif words[1] in ("ip", "ipv6") and words[2:4] == ["address", "prefix-list"] and len(words) > 4:
+                matches &= prefix.version == family_of(words[1]) and listed(filters, words[4], prefix)
             elif words[1] in ("ip", "ipv6") and words[2:4] == ["address", "prefix-len"]:
                 length = line.number_at(4, 0, 128, "a length")
-                matches &= prefix.prefixlen == length and prefix.version == (4 if words[1] == "ip" else 6)
+                matches &= prefix.prefixlen == length and prefix.version == family_of(words[1])
             else:
+                matches &= not entry.permit
                 line.carried = False
                 line.leave("it is not looked at for redistributed addresses; compare \"loopbacks\"")
-        if matches:
-            return entry.permit
+        where = goes_on(entry, entries) if entry.permit else ""
+        if matches and where != "next":
+            return entry.permit and not where
     return False
 
 
 def listed(filters: Filters, name: str, prefix) -> bool:
-    for entry in filters.prefix_lists.get(name, []):
+    for entry in filters.prefix_lists.get((prefix.version, name), []):
         entry.line.carry()
         if entry.covers(prefix):
             return entry.permit
@@ -186,88 +231,130 @@ class PolicyMaker:
         self.asn = asn
         self.policies: dict[str, dict] = {}
         self.prefix_lists: dict[str, dict] = {}
+        self.made: dict[tuple, str] = {}  # policies, by what they are made of
+        self.list_names: dict[tuple[int, str], str] = {}
 
-    def of_route_maps(self, by_family: dict[int, tuple[str, Line]]) -> str | None:
-        """`by_family`: the route-map of each address family, where there is one. A policy is for both."""
-        known = {}
-        for family, (name, line) in by_family.items():
-            known[family] = name  # without entries it refuses everything, in FRR, too
+    def of(self, maps: dict[int, tuple[str, Line]], lists: dict[int, tuple[str, Line]]) -> str:
+        """The policy of a direction, which is for both address families. Of each family there may be a route-map
+        and a prefix list; what has neither is accepted."""
+        for _, line in (*maps.values(), *lists.values()):
             line.carry()
-        names = set(known.values())
-        same = len(names) == 1 and len(known) == 2
-        policy = "-".join(dict.fromkeys(known.values())) if same or len(names) > 1 else next(iter(names))
-        if not same and len(known) == 1:
-            family = next(iter(known))
-            policy += f"-{ROUTES_OF[family].lower()}"
-        if policy in self.policies:
-            return policy
-        rules: list[dict] = []
-        if same:
-            rules = self.rules(next(iter(names)), None)
-        else:
-            for family in (4, 6):
-                if family in known:
-                    rules += self.rules(known[family], family)
-                else:
-                    rules.append({"match": {"prefixes": [WHOLE[family]]}})
-        self.policies[policy] = {"rules": rules} if rules else {"default": Word("reject")}
-        return policy
+        key = tuple((maps.get(family, (None,))[0], lists.get(family, (None,))[0]) for family in (4, 6))
+        if key not in self.made:
+            rules: list[dict] = []
+            if key[0][0] is not None and key[0] == key[1] and not lists:
+                rules = self.rules(key[0][0], None)
+            else:
+                for family, names in zip((4, 6), key):
+                    rules += self.rules_for(family, *names)
+            self.made[key] = self.name(key)
+            self.policies[self.made[key]] = {"rules": rules} if rules else {"default": Word("reject")}
+        return self.made[key]
 
-    def of_prefix_list(self, by_family: dict[int, tuple[str, Line]]) -> str | None:
-        rules: list[dict] = []
-        names = []
-        for family in (4, 6):
-            if family not in by_family:
-                rules.append({"match": {"prefixes": [WHOLE[family]]}})
+    def name(self, key: tuple) -> str:
+        maps, lists = ([names[kind] for names in key if names[kind] is not None] for kind in (0, 1))
+        name = "-".join(dict.fromkeys(maps))
+        if lists:
+            name = "-".join(filter(None, [name, *dict.fromkeys(lists), "list"]))
+        filtered = [family for family, names in zip((4, 6), key) if names != (None, None)]
+        if len(filtered) == 1:
+            name += f"-{ROUTES_OF[filtered[0]].lower()}"
+        return unique(name, self.policies)
+
+    def list_name(self, family: int, name: str) -> str:
+        """FRR has names of prefix lists twice, for each address family."""
+        if (family, name) not in self.list_names:
+            twice = (4, name) in self.filters.prefix_lists and (6, name) in self.filters.prefix_lists
+            text = f"{name}-{ROUTES_OF[family].lower()}" if twice and family == 6 else name
+            self.list_names[family, name] = unique(text, self.list_names.values())
+        return self.list_names[family, name]
+
+    def rules_for(self, family: int, route_map: str | None, prefix_list: str | None) -> list[dict]:
+        """What accepts or refuses routes of one address family."""
+        if prefix_list is None:
+            return [rule({"prefixes": [WHOLE[family]]}, {}, True)] if route_map is None else self.rules(route_map, family)
+        entries = self.filters.prefix_lists.get((family, prefix_list), [])
+        for entry in entries:
+            entry.line.carry()
+        if route_map is None:
+            return [rule({"prefixes": [entry.range_text()]}, {}, entry.permit) for entry in entries]
+        return self.both(self.rules(route_map, family), family, prefix_list, entries)
+
+    def both(self, rules: list[dict], family: int, name: str, entries: list[ListEntry]) -> list[dict]:
+        """A route-map and a prefix list: both have to permit. So what the list denies is refused first, and what it
+        permits is one more condition of all that accepts."""
+        permitted = [entry for entry in entries if entry.permit]
+        if not permitted:
+            return []
+        ranges = [entry.range_text() for entry in permitted]
+        out = []
+        for index, entry in enumerate(entries):
+            if entry.permit or not any(later.permit for later in entries[index:]):
                 continue
-            name, line = by_family[family]
-            line.carry()
-            names.append(name)
-            for entry in self.filters.prefix_lists.get(name, []):
-                entry.line.carry()
-                rules.append(rule({"prefixes": [entry.range_text()]}, {}, entry.permit))
-        policy = "-".join(dict.fromkeys(names)) + "-list"
-        self.policies.setdefault(policy, {"rules": rules} if rules else {"default": Word("reject")})
-        return policy
+            out.append(rule({"prefixes": [entry.range_text()]}, {}, False))
+            if any(earlier.permit and earlier.prefix.overlaps(entry.prefix) for earlier in entries[:index]):
+                entry.line.carried = False
+                entry.line.leave("beside a route-map it goes before what the list permits, so more is refused")
+        for one in rules:
+            match = dict(one.get("match", {}))
+            if one.get("action") == "reject":
+                out.append(one)
+                continue
+            if match.get("prefixes") == [WHOLE[family]] or "prefix-lists" in match:
+                match["prefixes"] = ranges
+            else:
+                known = self.list_name(family, f"{name}-permitted")
+                self.prefix_lists[known] = {"prefixes": ranges}
+                match["prefix-lists"] = [known]
+            out.append({**one, "match": match})
+        return out
 
     def rules(self, name: str, family: int | None) -> list[dict]:
         entries = self.filters.route_maps.get(name, [])
         out: list[dict] = []
         for entry in entries:
+            if family and families_of(entry.block) - {family}:
+                for line in entry.block.all_lines():
+                    line.leave("it is for the other address family, so nothing comes to it")
+                continue
             entry.block.line.carry()
-            out += self.rules_of(entry, last=entry is entries[-1], family=family)
+            out += self.rules_of(entry, entries, family)
         return out
 
-    def rules_of(self, entry: Entry, last: bool, family: int | None) -> list[dict]:
-        match, split, good = self.match_of(entry, last)
-        if not good and entry.permit:
+    def rules_of(self, entry: Entry, entries: list[Entry], family: int | None) -> list[dict]:
+        where = goes_on(entry, entries) if entry.permit else ""  # behind one that denies nothing is looked at
+        if where == "next":
+            changes = any(line.words[0] == "set" for line in entry.block.lines)
+            entry.block.line.carried = False
+            entry.block.line.leave("the route-map goes on behind it" + (", and its changes are lost" if changes else ""))
+            return []
+        match, split, good = self.match_of(entry, last=entry is entries[-1])
+        if family and "prefixes" not in match and "prefix-lists" not in match and not split:
+            match["prefixes"] = [WHOLE[family]]
+        if where:
+            entry.block.line.carried = False
+            entry.block.line.leave("the route-map goes on elsewhere for what it matches, so that is refused")
+        elif not good and entry.permit:
             entry.block.line.carried = False
             entry.block.line.leave("one of its conditions was not carried over, so nothing is permitted by it")
             return []
-        if family and "prefixes" not in match and "prefix-lists" not in match and not split:
-            match["prefixes"] = [WHOLE[family]]
-        if any(line.words[0] in ("on-match", "continue", "call") for line in entry.block.lines):
-            entry.block.line.carried = False
-            entry.block.line.leave("it is not the end of the route-map for what it matches, so it is left out")
-            return []
-        changes = self.set_of(entry) if entry.permit else {}
+        permit = entry.permit and not where
+        changes = self.set_of(entry) if permit else {}
+        if not entry.permit:
+            for line in entry.block.lines:
+                if line.words[0] in ("on-match", "continue", "call"):
+                    line.carry()
         if not split:
-            return [rule(match, changes, entry.permit)]
-        return [
-            rule({**match, "prefixes": [item.range_text()]}, changes, item.permit and entry.permit)
-            for item in split
-        ]
+            return [rule(match, changes, permit)]
+        return [rule({**match, "prefixes": [item.range_text()]}, changes, item.permit and permit) for item in split]
 
     def match_of(self, entry: Entry, last: bool) -> tuple[dict, list[ListEntry], bool]:
         """The conditions; entries of a prefix list that become a rule each; whether all could be said."""
         match: dict = {}
         split: list[ListEntry] = []
         good = True
-        for line in entry.block.lines:
-            words = line.words
-            if words[0] != "match":
-                continue
-            said = self.condition(line, words[1:], match, split, entry.permit and last)
+        for line in conditions(entry.block):
+            said = self.condition(line, line.words[1:], match, split, entry.permit and last)
             good &= said
             if said:
                 line.carry()
@@ -277,18 +364,21 @@ class PolicyMaker:
 
     def condition(self, line: Line, words: list[str], match: dict, split: list[ListEntry], last: bool) -> bool:
         kind = words[0]
+        if kind in ("ip", "ipv6") and words[1:2] == ["address"] and ("prefixes" in match or "prefix-lists" in match or split):
+            return False  # both would have to fit; of ours, any is enough
         if kind in ("ip", "ipv6") and words[1:3] == ["address", "prefix-len"]:
             bits = 32 if kind == "ip" else 128
             length = line.number_at(4, 0, bits, "a length")
             whole = "0.0.0.0/0" if kind == "ip" else "::/0"
-            match.setdefault("prefixes", []).append(f"{whole} ge {length} le {length}" if length < bits else f"{whole} ge {length}")
+            match["prefixes"] = [f"{whole} ge {length} le {length}" if length < bits else f"{whole} ge {length}"]
             return True
         if kind in ("ip", "ipv6") and words[1:3] == ["address", "prefix-list"]:
-            name = words[3] if len(words) > 3 else ""
-            entries = self.filters.prefix_lists.get(name)
-            if entries is None or "prefix-lists" in match or "prefixes" in match:
+            key = (family_of(kind), words[3] if len(words) > 3 else "")
+            entries = self.filters.prefix_lists.get(key)
+            if entries is None:
                 return False
             if all(item.permit for item in entries):
+                name = self.list_name(*key)
                 match["prefix-lists"] = [name]
                 self.prefix_lists[name] = {"prefixes": [item.range_text() for item in entries]}
             elif last:
@@ -366,12 +456,22 @@ class PolicyMaker:
                 return False
         elif kind in ("ip", "ipv6") and words[1:2] == ["next-hop"] and len(words) > 2:
             at = 4 if words[2] == "global" else 3
-            if at >= len(line.words):
+            if at >= len(line.words) or words[2] in ("prefer-global", "peer-address", "unchanged", "local"):
                 return False
             changes["next-hop"] = str(line.address_at(at))
         else:
             return False
         return True
+
+
+def unique(name: str, taken) -> str:
+    """A name as lastmiled takes it, and that no other has."""
+    name = re.sub(r"[^A-Za-z0-9._-]", "-", name)[:60].lstrip("-._") or "policy"
+    free, count = name, 1
+    while free in taken:
+        count += 1
+        free = f"{name}-{count}"
+    return free
 
 
 def rule(match: dict, changes: dict, permit: bool) -> dict:

@@ -1,6 +1,7 @@
 """Neighbors and peer groups of "router bgp": one table says what becomes of each of their lines."""
 from __future__ import annotations
 
+import ipaddress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,11 +13,14 @@ from .yaml_text import Word
 
 FRR_OWN_AS = 3  # allowas-in without a number
 LONGEST_OWN_AS = 10
+MOST_PREFIXES = 2**24  # the highest limit that lastmiled takes
+LONGEST_RESTART = 1092  # minutes
+WARN_AT = 75  # percent, where neither says anything
 ROLES = {"provider": "provider", "rs-server": "rs", "rs-client": "rs-client", "customer": "customer", "peer": "peer"}
 
 # What holds by itself, or is a matter of how FRR works inside.
 NEEDLESS = {
-    ("activate",), ("capability", "extended-nexthop"), ("capability", "dynamic"), ("send-community",),
+    ("capability", "extended-nexthop"), ("capability", "dynamic"), ("send-community",),
     ("soft-reconfiguration", "inbound"), ("advertisement-interval",), ("next-hop-self",), ("disable-connected-check",),
     ("no-prepend",), ("v6only",), ("dont-capability-negotiate",), ("sender-as-path-loop-detection",),
     ("capability", "software-version"), ("path-attribute", "discard"), ("addpath-rx-paths-limit",),
@@ -35,6 +39,8 @@ class Peer:
     prefix_lists: dict[str, dict[int, tuple[str, Line]]] = field(default_factory=lambda: {"in": {}, "out": {}})
     source: tuple[str, Line] | None = None
     password: tuple[str, Line] | None = None
+    active: dict[int, bool] = field(default_factory=dict)  # address families, where the file says so
+    limits: dict[int, tuple[dict | None, Line]] = field(default_factory=dict)  # maximum-prefix; None: above what counts
 
 
 class PeerReader:
@@ -47,7 +53,7 @@ class PeerReader:
         """A line "neighbor X ..."; `family` 4 or 6 inside of an address-family."""
         words = line.words
         if words[0] == "no":
-            self.without(line)
+            self.without(line, family)
             return
         if len(words) < 3:
             raise line.fail(len(words), "is too little", "neighbor NAME and a setting")
@@ -70,16 +76,20 @@ class PeerReader:
         else:
             line.leave("Lastmile has no such setting of a neighbor")
 
-    def without(self, line: Line) -> None:
+    def without(self, line: Line, family: int | None) -> None:
         """no neighbor X ..."""
         rest = line.words[3:]
         if rest[:1] == ["activate"]:
+            if line.words[2] in self.peers:
+                self.peers[line.words[2]].active[family or 4] = False
             line.leave("a session speaks IPv4 and IPv6, as far as the neighbor does")
         elif rest[:1] == ["enforce-first-as"] and line.words[2] in self.peers:
             self.peers[line.words[2]].options["enforce-first-as"] = False
             line.carry()
+        elif rest[:1] == ["send-community"]:
+            line.leave("communities are always sent")
         else:
-            line.carry() if rest[:1] == ["send-community"] else line.leave("it is as it is without that line")
+            line.leave("it is as it is without that line")
 
     def interface(self, line: Line, name: str, rest: list[str]) -> None:
         peer = self.peers.setdefault(name, Peer(name, line))
@@ -92,6 +102,10 @@ class PeerReader:
             self.do_remote_as(peer, line, rest[1:], None)
 
     # --- one for each setting ------------------------------------------------------------------
+
+    def do_activate(self, peer: Peer, line: Line, rest: list[str], family) -> None:
+        peer.active[family or 4] = True
+        line.carry()
 
     def do_peer_group(self, peer: Peer, line: Line, rest: list[str], family) -> None:
         if rest:
@@ -163,6 +177,9 @@ class PeerReader:
         line.carry()
 
     def do_shutdown(self, peer: Peer, line: Line, rest: list[str], family) -> None:
+        if rest[:1] == ["rtt"]:
+            line.leave("Lastmile does not measure round trips, and the session stays up")
+            return
         peer.options["shutdown"] = True
         if rest[:1] == ["message"]:
             peer.options["shutdown-message"] = " ".join(rest[1:])
@@ -207,23 +224,21 @@ class PeerReader:
 
     def do_maximum_prefix(self, peer: Peer, line: Line, rest: list[str], family) -> None:
         at = len(line.words) - len(rest)
-        if rest[:1] == ["force"]:
-            line.leave("refused prefixes count, too, without being told; the limit is not carried over")
-            return
-        limit = line.number_at(at, 1, 2**24, "a number of prefixes")
-        if limit == 2**24:
+        limit = line.number_at(at, 1, 2**32 - 1, "a number of prefixes")
+        if limit >= MOST_PREFIXES:
             line.leave("the limit is above what a table holds")
+            peer.limits[family or 4] = (None, line)
             return
-        maximum = dict(peer.options.get("max-prefixes", {}))
-        maximum["limit"] = limit + maximum.get("limit", 0)  # ours is for both families
+        maximum: dict = {"limit": limit}
         if len(rest) > 1 and rest[1].isdigit():
             maximum["warn-at"] = line.number_at(at + 1, 1, 100, "a percentage")
         if "warning-only" in rest:
             maximum["action"] = Word("warning")
         if "restart" in rest:
-            minutes = line.number_at(at + rest.index("restart") + 1, 1, 1092, "minutes")
-            maximum.update({"action": Word("restart"), "restart-after": Word(f"{minutes}m")})
-        peer.options["max-prefixes"] = maximum
+            maximum["action"] = Word("restart")
+            maximum["restart"] = line.number_at(at + rest.index("restart") + 1, 1, 65535, "minutes")
+        maximum["force"] = "force" in rest
+        peer.limits[family or 4] = (maximum, line)
         line.carry()
 
     def do_route_map(self, peer: Peer, line: Line, rest: list[str], family) -> None:
@@ -258,31 +273,89 @@ def timers_of(keepalive: int, hold: int) -> dict:
 class PeerWriter:
     """From what was read to "groups" and "neighbors"."""
 
-    def __init__(self, peers: dict[str, Peer], ports: Ports, policies: PolicyMaker, secrets: Path | None):
+    def __init__(self, peers: dict[str, Peer], ports: Ports, policies: PolicyMaker, secrets: Path | None, note):
         self.peers = peers
         self.ports = ports
         self.policies = policies
         self.secrets = secrets
+        self.note = note  # a function of a line and a text
+        self.active = {4}  # address families of a neighbor for which the file does not say
         self.files: dict[Path, str] = {}
         self.own: set = set()  # addresses that sessions may come from
 
     def options(self, peer: Peer) -> dict:
         options = dict(peer.options)
+        group = self.group(peer)
+        self.max_prefixes(peer, options)
         for direction, key in (("in", "import"), ("out", "export")):
             maps, lists = peer.route_maps[direction], peer.prefix_lists[direction]
-            if maps:
-                name = self.policies.of_route_maps(maps)
-                for _, line in lists.values():
-                    line.leave("beside a route-map; put its prefixes into the policy's rules")
-            else:
-                name = self.policies.of_prefix_list(lists) if lists else None
-            if name:
-                options[key] = name
+            if not maps and not lists:
+                continue  # as in the group, if there is one
+            if group:  # FRR takes from it what the neighbor has none of, by family and kind; "import" here is taken whole
+                maps = {**group.route_maps[direction], **maps}
+                lists = {**group.prefix_lists[direction], **lists}
+            options[key] = self.policies.of(maps, lists)
         if peer.password:
             self.password(peer, options)
         if peer.source:
             self.source(peer, options)
         return options
+
+    def group(self, peer: Peer) -> Peer | None:
+        return self.peers.get(peer.group) if peer.group else None
+
+    def limits(self, peer: Peer) -> dict[int, tuple[dict, Line]]:
+        """By address family, those of the group among them."""
+        group = self.group(peer)
+        merged = {**(group.limits if group else {}), **peer.limits}
+        return {family: (maximum, line) for family, (maximum, line) in merged.items() if maximum}
+
+    def unlimited(self, peer: Peer) -> bool:
+        """Whether FRR has a limit for one of two address families, while ours counts both."""
+        group = self.group(peer)
+        limits = self.limits(peer)
+        active = {**(group.active if group else {}), **peer.active}
+        return len(limits) == 1 and any(active.get(f, f in self.active) for f in (4, 6) if f not in limits)
+
+    def filters_more(self, peer: Peer) -> bool:
+        filtered = any(one.route_maps["in"] or one.prefix_lists["in"] for one in (peer, self.group(peer)) if one)
+        return filtered and not all(maximum["force"] for maximum, _ in self.limits(peer).values())
+
+    def max_prefixes_of(self, peer: Peer) -> dict:
+        """A limit for both families that ends no session that FRR would keep."""
+        limits = [maximum for maximum, _ in self.limits(peer).values()]
+        if not limits:
+            return {}
+        whole: dict = {"limit": min(MOST_PREFIXES, sum(maximum["limit"] for maximum in limits))}
+        if any("warn-at" in maximum for maximum in limits):
+            whole["warn-at"] = min(maximum.get("warn-at", WARN_AT) for maximum in limits)
+        actions = [maximum.get("action", "shutdown") for maximum in limits]
+        if "warning" in actions or self.unlimited(peer):
+            whole["action"] = Word("warning")
+        elif "restart" in actions:
+            minutes = min([LONGEST_RESTART, *(maximum["restart"] for maximum in limits if "restart" in maximum)])
+            whole.update({"action": Word("restart"), "restart-after": Word(f"{minutes}m")})
+        return whole
+
+    def max_prefixes(self, peer: Peer, options: dict) -> None:
+        group = self.group(peer)
+        own, inherited = self.max_prefixes_of(peer), self.max_prefixes_of(group) if group else {}
+        if own == inherited:
+            return
+        if not own:  # it has a limit above all, or below none, in place of the group's
+            options["max-prefixes"] = {"limit": MOST_PREFIXES, "action": Word("warning")}
+            return
+        if inherited:  # each key is inherited by itself, so all are written
+            own = {"limit": own["limit"], "warn-at": WARN_AT, "action": Word("shutdown"), **own}
+        options["max-prefixes"] = own
+        limits = list(self.limits(peer).values())
+        line = limits[0][1]
+        if any(maximum.get("restart", 0) > LONGEST_RESTART for maximum, _ in limits):
+            self.note(line, f"it is tried again after {LONGEST_RESTART} minutes, which is the longest")
+        if self.unlimited(peer):
+            self.note(line, "a limit is for both address families here, and only one has one: it is a warning")
+        elif own.get("action") != "warning" and self.filters_more(peer):
+            self.note(line, "prefixes that the import policy refuses count, too; in FRR they do with \"force\" only")
 
     def password(self, peer: Peer, options: dict) -> None:
         password, line = peer.password
@@ -295,8 +368,6 @@ class PeerWriter:
         line.carry()
 
     def source(self, peer: Peer, options: dict) -> None:
-        import ipaddress
-
         text, line = peer.source
         try:
             address = ipaddress.ip_address(text)
@@ -327,7 +398,7 @@ class PeerWriter:
         if interface:
             self.ports.port(interface)
             return {"address": str(address)}
-        group = self.peers.get(peer.group) if peer.group else None
+        group = self.group(peer)
         merged = {**(group.options if group else {}), **peer.options}
         remote = merged.get("remote-asn")
         hops = max(merged.get("multihop", 0), merged.get("ttl-security", 0))

@@ -55,6 +55,18 @@ class Line:
         except (ValueError, IndexError):
             raise self.fail(word, "is not a prefix", "one such as 10.0.0.0/8 or 2001:db8::/32") from None
 
+    def masked_at(self, word: int, mask: int):
+        """An ip_network of an address and a mask such as 255.255.0.0."""
+        address = self.address_at(word)
+        text = self.words[mask] if mask < len(self.words) else ""
+        try:
+            network = ipaddress.ip_network(f"{address}/{text}", strict=False)
+        except ValueError:
+            network = None
+        if network is None or str(network.netmask) != text:  # 0.0.255.255 and 16 are taken above
+            raise self.fail(mask, "is not a mask", "one such as 255.255.0.0")
+        return network
+
     def interface_at(self, word: int):
         """An address with the length of its subnet."""
         try:
@@ -115,6 +127,8 @@ TOP = re.compile(
     r"interface|router bgp|router ospf|router ospf6|router isis|router rip|router eigrp|router static|"
     r"route-map|vrf|line vty|key chain|bfd$)( |$)"
 )
+# Those of them that a "vrf" block knows itself: inside of one they are the VRF's.
+OF_VRF = re.compile(r"(no )?(ip|ipv6) (route|router-id|nht|protocol)( |$)")
 ENDS = {"exit", "exit-address-family", "exit-vrf", "quit", "end"}
 
 
@@ -125,7 +139,7 @@ def parse(text: str, file: str) -> Block:
         stripped = raw.strip()
         if not stripped or stripped[0] in "!#":
             continue
-        if not stripped.isprintable():
+        if not stripped.replace("\t", " ").isprintable():
             raise SourceError(f"{file}:{number}:1: the line is no text; expected an frr.conf")
         column = len(raw) - len(raw.lstrip()) + 1
         line = Line(file, number, column, stripped.split())
@@ -136,7 +150,8 @@ def parse(text: str, file: str) -> Block:
             elif len(stack) > 1:
                 stack.pop()
             continue
-        if TOP.match(said):
+        in_vrf = len(stack) > 1 and stack[1].words[0] == "vrf"
+        if TOP.match(said) and not (in_vrf and OF_VRF.match(said)):
             del stack[1:]
         while True:
             kind = stack[-1].words[0] if len(stack) > 1 else ""
