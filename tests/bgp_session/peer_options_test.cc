@@ -249,5 +249,20 @@ TEST(PeerSettings, ComeFromTheConfiguration) {
   EXPECT_EQ(peers[4].port, PortId{0});
 }
 
+TEST(SettingsOfPeers, ADefaultThatIsWrittenOutIsTheSameSession) {
+  Config config;
+  config.router.asn = kOurAsn;
+  BgpNeighborConfig& neighbor = config.bgp.neighbors.emplace_back();
+  for (const auto kind : {RemoteAsn::Kind::kExternal, RemoteAsn::Kind::kInternal}) {
+    neighbor.remote_asn.kind = kind;
+    neighbor.aigp.reset();
+    const auto unsaid = peer_settings(config);
+    neighbor.aigp = kind == RemoteAsn::Kind::kInternal;
+    EXPECT_TRUE(same_session(unsaid[0], peer_settings(config)[0]));
+    neighbor.aigp = !*neighbor.aigp;
+    EXPECT_FALSE(same_session(unsaid[0], peer_settings(config)[0]));
+  }
+}
+
 }  // namespace
 }  // namespace lastmile::bgp

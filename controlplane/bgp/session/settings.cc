@@ -39,9 +39,11 @@ NextHop addresses_of(const PortConfig& port) {
 /// router on their way.
 constexpr std::uint8_t kOwnHop = 1;
 
-bool is_internal(const Config& config, const RemoteAsn& remote) {
+bool is_internal(const Config& config, const BgpNeighborConfig& neighbor) {
+  const RemoteAsn& remote = neighbor.remote_asn;
+  const bgp::Asn own = neighbor.local_as.asn.value_or(config.router.asn);
   return remote.kind == RemoteAsn::Kind::kInternal ||
-         (remote.kind == RemoteAsn::Kind::kNumber && remote.number == config.router.asn);
+         (remote.kind == RemoteAsn::Kind::kNumber && remote.number == own);
 }
 
 HopLimits hop_limits(const Config& config, const BgpNeighborConfig& neighbor, bool on_link) {
@@ -51,7 +53,7 @@ HopLimits hop_limits(const Config& config, const BgpNeighborConfig& neighbor, bo
     const unsigned away = neighbor.ttl_security + (on_link ? 0U : unsigned{kOwnHop});
     hops.sent = 255;
     hops.least_received = static_cast<std::uint8_t>(256 - std::min(away, 255U));
-  } else if (is_internal(config, neighbor.remote_asn)) {
+  } else if (is_internal(config, neighbor)) {
     hops.sent = kInternalHopLimit;
   } else if (neighbor.multihop != 0) {
     hops.sent = static_cast<std::uint8_t>(std::min(neighbor.multihop + kOwnHop, 255));
@@ -92,7 +94,7 @@ std::vector<PeerSettings> peer_settings(const Config& config) {
     peer.role = neighbor.role;
     peer.add_path = neighbor.add_path;
     peer.add_path_family = neighbor.add_path_family;
-    peer.aigp = neighbor.aigp;
+    peer.aigp = neighbor.aigp.value_or(is_internal(config, neighbor));
     peer.role_strict = neighbor.role_strict;
     peer.listen = neighbor.listen;
     peer.limit = neighbor.limit;
