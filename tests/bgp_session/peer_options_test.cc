@@ -249,7 +249,7 @@ TEST(PeerSettings, ComeFromTheConfiguration) {
   EXPECT_EQ(peers[4].port, PortId{0});
 }
 
-TEST(SettingsOfPeers, ADefaultThatIsWrittenOutIsTheSameSession) {
+TEST(PeerSettings, ADefaultThatIsWrittenOutIsTheSameSession) {
   Config config;
   config.router.asn = kOurAsn;
   BgpNeighborConfig& neighbor = config.bgp.neighbors.emplace_back();
