@@ -403,6 +403,12 @@ def test_a_shutdown_by_round_trip_time_is_none(made):
     assert "round trips" in reason(said, "neighbor 192.0.2.1 shutdown rtt 500 count 3")
 
 
+@pytest.mark.parametrize("kind", ["filter-list", "distribute-list"])
+def test_a_filter_that_is_lost_is_said_to_be(made, kind):
+    _, said = made(f"{V4}  neighbor 192.0.2.1 {kind} X in\n")
+    assert "let through here" in reason(said, f"neighbor 192.0.2.1 {kind} X in")
+
+
 def test_communities_are_sent_though_they_should_not_be(made):
     _, said = made(f"{V4}  no neighbor 192.0.2.1 send-community\n")
     assert reason(said, "no neighbor 192.0.2.1 send-community") == "communities are always sent"

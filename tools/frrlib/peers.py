@@ -247,6 +247,11 @@ class PeerReader:
     def do_prefix_list(self, peer: Peer, line: Line, rest: list[str], family) -> None:
         self.filter(peer.prefix_lists, line, rest, family)
 
+    def do_filter_list(self, peer: Peer, line: Line, rest: list[str], family) -> None:
+        line.leave("what it refuses is let through here: write rules of a policy for it before the neighbor is up")
+
+    do_distribute_list = do_filter_list
+
     def filter(self, where: dict, line: Line, rest: list[str], family) -> None:
         if len(rest) != 2 or rest[1] not in ("in", "out"):
             raise line.fail(len(line.words) - 1, "is neither in nor out", "in or out")
