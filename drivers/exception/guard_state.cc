@@ -57,6 +57,7 @@ std::string to_text(const GuardState& state) {
       R"("owner": {}, "interface": {}, "namespace": {}, "index": {}, "mac": {}, "mtu": {}, )",
       quoted(state.owner), quoted(state.interface), state.network, state.index,
       state.mac ? quoted(to_string(*state.mac)) : "null", state.mtu);
+  if (state.seen) text += fmt::format(R"("seen": {}, )", quoted(to_string(*state.seen)));
   text += fmt::format(R"("was_up": {}, "took_all_multicast": {}, "disable_ipv6": {}, )",
                       state.was_up, state.took_all_multicast,
                       state.disable_ipv6 ? std::to_string(*state.disable_ipv6) : "null");
@@ -74,6 +75,9 @@ GuardState from_json(const json& object) {
   // The file of an earlier release has none.
   if (const json mac = object.value("mac", json()); !mac.is_null()) {
     state.mac = MacAddress::parse(mac.get<std::string>());
+  }
+  if (const auto seen = object.find("seen"); seen != object.end()) {
+    state.seen = MacAddress::parse(seen->get<std::string>());
   }
   state.mtu = object.at("mtu");
   state.was_up = object.at("was_up");
@@ -114,6 +118,7 @@ Result<GuardState> observe_interface(Netlink& netlink, const std::string& interf
   state.interface = interface;
   state.network = namespace_cookie();
   state.index = (*link)->index;
+  state.seen = (*link)->mac;
   state.mtu = (*link)->mtu;
   state.was_up = (*link)->is_admin_up();
   state.took_all_multicast = ((*link)->flags & IFF_ALLMULTI) != 0;
@@ -152,7 +157,9 @@ std::optional<GuardState> recall_state(const GuardState& now) {
   if (!text) return std::nullopt;
   try {
     GuardState state = from_json(json::parse(*text));
-    if (state.index == now.index) return state;  // whatever its name was then
+    // Renamed it is still the same; another one may have got its number.
+    const bool same = state.interface == now.interface || (state.seen && state.seen == now.seen);
+    if (same && state.index == now.index) return state;
   } catch (const json::exception& error) {
     log::warn("ignoring {}: {}", path.string(), error.what());
   }

@@ -17,7 +17,8 @@ struct GuardState {
   std::string interface;
   std::uint64_t network = 0;  ///< cookie of the network namespace that it is in
   unsigned index = 0;
-  std::optional<MacAddress> mac;  ///< only if it was given another
+  std::optional<MacAddress> mac;   ///< only if it was given another
+  std::optional<MacAddress> seen;  ///< its address when the guard came
   std::uint32_t mtu = 0;
   bool was_up = false;
   bool took_all_multicast = false;

@@ -51,12 +51,19 @@ def test_an_impatient_operator_changes_nothing_about_the_end(bare):
     assert "192.0.2.1/24" in bare.run("ip", "address", "show", "up1").stdout, "its address is gone"
 
 
-def test_an_interface_that_was_renamed_gets_its_addresses_back(bare):
+@pytest.mark.parametrize("killed", [False, True])
+def test_an_interface_that_was_renamed_gets_its_addresses_back(bare, killed):
     bare.run("ip", "address", "add", "192.0.2.1/24", "dev", "up1")
     process = bare.start()
     assert process.poll() is None, bare.log()
     assert "192.0.2.1/24" not in bare.run("ip", "address", "show", "up1").stdout
+    if killed:
+        process.kill()
+        process.wait()
     bare.run("ip", "link", "set", "up1", "name", "uplink")
+    if killed:
+        process = bare.start(bare.config(bare.config().read_text().replace("iface=up1", "iface=uplink")))
+        assert process.poll() is None, bare.log()
     process.send_signal(signal.SIGTERM)
     assert ended(process) == 0, bare.log()
     assert "192.0.2.1/24" in bare.run("ip", "address", "show", "uplink").stdout, "its address is gone"
