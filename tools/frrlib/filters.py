@@ -223,6 +223,32 @@ def as_path_pattern(text: str) -> str | None:
     return None
 
 
+def range_of(text: str) -> tuple:
+    """A prefix with the least and the greatest length, of the text of a range."""
+    words = text.split()
+    prefix = ipaddress.ip_network(words[0])
+    said = dict(zip(words[1::2], map(int, words[2::2])))
+    least = said.get("ge", prefix.prefixlen)
+    return prefix, least, said.get("le", prefix.max_prefixlen if "ge" in said else least)
+
+
+def common(some: list[str], others: list[str]) -> list[str]:
+    """Ranges of what is both in one of these and in one of those."""
+    found = []
+    for one in map(range_of, some):
+        for other in map(range_of, others):
+            if one[0].version != other[0].version or not one[0].overlaps(other[0]):
+                continue
+            prefix = max(one[0], other[0], key=lambda p: p.prefixlen)
+            least, most = max(one[1], other[1], prefix.prefixlen), min(one[2], other[2])
+            if least > most:
+                continue
+            text = str(prefix) + (f" ge {least}" if least > prefix.prefixlen else "") + (f" le {most}" if most > prefix.prefixlen else "")
+            if text not in found:
+                found.append(text)
+    return found
+
+
 class PolicyMaker:
     """Makes policies of route-maps and prefix lists, each once, when somebody names it."""
 
@@ -278,9 +304,9 @@ class PolicyMaker:
             entry.line.carry()
         if route_map is None:
             return [rule({"prefixes": [entry.range_text()]}, {}, entry.permit) for entry in entries]
-        return self.both(self.rules(route_map, family), family, prefix_list, entries)
+        return self.both(self.rules(route_map, family), entries)
 
-    def both(self, rules: list[dict], family: int, name: str, entries: list[ListEntry]) -> list[dict]:
+    def both(self, rules: list[dict], entries: list[ListEntry]) -> list[dict]:
         """A route-map and a prefix list: both have to permit. So what the list denies is refused first, and what it
         permits is one more condition of all that accepts."""
         permitted = [entry for entry in entries if entry.permit]
@@ -300,13 +326,10 @@ class PolicyMaker:
             if one.get("action") == "reject":
                 out.append(one)
                 continue
-            if match.get("prefixes") == [WHOLE[family]] or "prefix-lists" in match:
-                match["prefixes"] = ranges
-            else:
-                known = self.list_name(family, f"{name}-permitted")
-                self.prefix_lists[known] = {"prefixes": ranges}
-                match["prefix-lists"] = [known]
-            out.append({**one, "match": match})
+            known = [r for listed in match.pop("prefix-lists", []) for r in self.prefix_lists[listed]["prefixes"]]
+            match["prefixes"] = common(known + match.get("prefixes", []), ranges)
+            if match["prefixes"]:  # else nothing comes to it
+                out.append({**one, "match": match})
         return out
 
     def rules(self, name: str, family: int | None) -> list[dict]:
