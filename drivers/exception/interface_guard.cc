@@ -55,7 +55,7 @@ InterfaceGuard::Restore::Restore(GuardState saved, Netlink socket)
     : state(std::move(saved)),
       netlink(std::move(socket)),
       offloads(open_offload_socket()),
-      disable_ipv6(OpenSetting::open(state.interface, Family::kIpv6, "disable_ipv6")) {}
+      ipv6(OpenSettings::open(Family::kIpv6)) {}
 
 /// An error if the interface could not even be looked at: it is as the guard made it.
 Result<void> InterfaceGuard::Restore::interface() {
@@ -73,12 +73,7 @@ Result<void> InterfaceGuard::Restore::interface() {
   if (!state.took_all_multicast) change.clear_flags |= IFF_ALLMULTI;
   if (!state.was_up) change.clear_flags |= IFF_UP;
   report(change_link(netlink, **link, change));
-  if (state.disable_ipv6) {
-    // With another name it has other files.
-    const bool same_files = name == state.interface && disable_ipv6;
-    report(same_files ? disable_ipv6->write(*state.disable_ipv6)
-                      : write_setting(name, {Family::kIpv6, "disable_ipv6", *state.disable_ipv6}));
-  }
+  if (state.disable_ipv6 && ipv6) report(ipv6->write(name, "disable_ipv6", *state.disable_ipv6));
   for (const InterfaceAddress& address : state.addresses) {
     const auto done = add_address(netlink, **link, address);
     // The kernel makes the link-local address itself.

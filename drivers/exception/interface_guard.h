@@ -57,7 +57,7 @@ class InterfaceGuard {
     GuardState state;
     Netlink netlink;
     FileDescriptor offloads;
-    std::optional<OpenSetting> disable_ipv6;
+    std::optional<OpenSettings> ipv6;
   };
 
   InterfaceGuard(std::unique_ptr<Restore> restore, IngressFilter filter)

@@ -12,9 +12,12 @@
 namespace lastmile {
 namespace {
 
+const char* folder_of(Family family) {
+  return family == Family::kIpv4 ? "/proc/sys/net/ipv4/conf" : "/proc/sys/net/ipv6/conf";
+}
+
 std::string path_of(const std::string& interface, Family family, std::string_view key) {
-  return fmt::format("/proc/sys/net/{}/conf/{}/{}", family == Family::kIpv4 ? "ipv4" : "ipv6",
-                     interface, key);
+  return fmt::format("{}/{}/{}", folder_of(family), interface, key);
 }
 
 }  // namespace
@@ -42,19 +45,20 @@ Result<void> write_setting(const std::string& interface, const InterfaceSetting&
   return {};
 }
 
-std::optional<OpenSetting> OpenSetting::open(const std::string& interface, Family family,
-                                             std::string_view key) {
-  std::string path = path_of(interface, family, key);
-  FileDescriptor file(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
-  if (!file) return std::nullopt;
-  return OpenSetting(std::move(path), std::move(file));
+std::optional<OpenSettings> OpenSettings::open(Family family) {
+  FileDescriptor folder(::open(folder_of(family), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!folder) return std::nullopt;
+  return OpenSettings(std::move(folder));
 }
 
-Result<void> OpenSetting::write(int value) const {
+Result<void> OpenSettings::write(const std::string& interface, std::string_view key,
+                                 int value) const {
+  const std::string path = fmt::format("{}/{}", interface, key);
+  const FileDescriptor file(::openat(folder_.get(), path.c_str(), O_WRONLY | O_CLOEXEC));
   const std::string text = std::to_string(value);
-  if (::pwrite(file_.get(), text.data(), text.size(), 0) >= 0) return {};
+  if (file && ::write(file.get(), text.data(), text.size()) >= 0) return {};
   const int code = errno;
-  return failure(fmt::format("cannot write {} to {}: {}", text, path_, std::strerror(code)), code);
+  return failure(fmt::format("cannot write {} to {}: {}", text, path, std::strerror(code)), code);
 }
 
 Result<void> write_settings(const std::string& interface,

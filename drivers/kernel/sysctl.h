@@ -27,20 +27,18 @@ struct InterfaceSetting {
                                               std::string_view key);
 [[nodiscard]] Result<void> write_setting(const std::string& interface,
                                          const InterfaceSetting& setting);
-/// A setting that is open for writing: of the interface and the network namespace that it was
-/// opened for, wherever the thread is when it writes.
-class OpenSetting {
+/// The settings of a family's interfaces in the network namespace that they were opened in,
+/// wherever the thread is when it writes, and whatever an interface is called by then.
+class OpenSettings {
  public:
-  /// nullopt where this kernel has no such setting, or it can't be written.
-  [[nodiscard]] static std::optional<OpenSetting> open(const std::string& interface, Family family,
-                                                       std::string_view key);
-  [[nodiscard]] Result<void> write(int value) const;
+  /// nullopt where this kernel has none.
+  [[nodiscard]] static std::optional<OpenSettings> open(Family family);
+  [[nodiscard]] Result<void> write(const std::string& interface, std::string_view key,
+                                   int value) const;
 
  private:
-  OpenSetting(std::string path, FileDescriptor file)
-      : path_(std::move(path)), file_(std::move(file)) {}
-  std::string path_;
-  FileDescriptor file_;
+  explicit OpenSettings(FileDescriptor folder) : folder_(std::move(folder)) {}
+  FileDescriptor folder_;
 };
 /// Writes all of them; settings that this kernel does not know are passed over.
 [[nodiscard]] Result<void> write_settings(const std::string& interface,
