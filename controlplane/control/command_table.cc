@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "controlplane/config/suggest.h"
+#include "controlplane/control/access.h"
 
 namespace lastmile {
 namespace {
@@ -44,9 +45,11 @@ std::string CommandTable::dispatch(std::string_view request) const {
 
 CommandTable::Answer CommandTable::dispatch_or_stream(std::string_view request,
                                                       const Refusal& refusal) const {
+  bool looks_only = true;
   try {
     const auto call = read(request);
     if (!call) return error_response(call.error());
+    looks_only = access_needed(call->command.verb) == Access::kRead;
     if (refusal) {
       if (const auto why = refusal(call->command.verb)) return error_response(*why);
     }
@@ -58,8 +61,12 @@ CommandTable::Answer CommandTable::dispatch_or_stream(std::string_view request,
     CommandResult result = call->command.run(call->args);
     if (!result) return error_response(result.error());
     return dump(json{{"ok", true}, {"data", std::move(*result)}});
+  } catch (const json::exception& error) {
+    return error_response(fmt::format("request can't be answered: {}", error.what()));
   } catch (const std::exception& error) {
-    // JSON that is not what it should be; no memory, or no descriptor left for what it takes.
+    // No memory, or no descriptor left for what it takes. Who has begun to change something must
+    // not go on from the middle of it.
+    if (!looks_only) throw;
     return error_response(fmt::format("request can't be answered: {}", error.what()));
   }
 }

@@ -46,8 +46,9 @@ class CommandTable {
   /// The verb must be new.
   void add(Command command);
 
-  /// Answers one request; the response is one line without its end. Never throws: whatever is wrong
-  /// with the request is said in the response.
+  /// Answers one request; the response is one line without its end. Whatever is wrong with
+  /// the request is said in the response. Throws only what ends the router: a verb that changes
+  /// something was broken off for want of memory.
   [[nodiscard]] std::string dispatch(std::string_view request) const;
 
   /// A response, or a stream that wants the connection.
