@@ -46,8 +46,8 @@ void HoldQueue::hold(const HoldKey& key, const HeldPacket& held, std::uint64_t n
       std::find_if(list.waits.data(), end, [&](const Wait& w) { return w.key.same_wait(key); });
   if (wait == end) {
     if (list.count == kWaits) {
-      if (now >= next_unheld_request_) {
-        next_unheld_request_ = now + unheld_request_interval_;
+      if (now >= list.next_unheld_request) {
+        list.next_unheld_request = now + unheld_request_interval_;
         request(key);
       }
       return exits_.drop(held.packet, DropReason::kHoldFull);

@@ -30,7 +30,8 @@ namespace lastmile {
 inline constexpr std::chrono::milliseconds kHoldTime{1000};
 inline constexpr std::chrono::milliseconds kResolutionRequestInterval{200};
 /// How often one of those packets asks for which there is no room to wait: a scan fills all of it,
-/// and who has not spoken himself would not be found while it lasts.
+/// and who has not spoken himself would never be found while it lasts. Whose packet it is, is a
+/// matter of chance: of the share that he has in what comes.
 inline constexpr std::chrono::milliseconds kUnheldRequestInterval{10};
 /// How often the tables are asked whether a wait is over.
 inline constexpr std::chrono::microseconds kHoldCheckInterval{100};
@@ -104,6 +105,7 @@ class HoldQueue {
   };
   struct WaitList {
     unsigned count = 0;
+    std::uint64_t next_unheld_request = 0;
     std::array<Wait, kWaits> waits;
 
     /// Removes and returns; the last one takes its place.
@@ -120,7 +122,6 @@ class HoldQueue {
   std::uint64_t hold_cycles_;
   std::uint64_t request_interval_;
   std::uint64_t unheld_request_interval_;
-  std::uint64_t next_unheld_request_ = 0;
   std::uint64_t check_interval_;
   std::uint64_t next_check_ = 0;
   WaitList neighbors_;

@@ -23,7 +23,8 @@
 namespace lastmile {
 
 /// Packets wait for (or are dropped for want of) a link-layer address. Repeated while packets keep
-/// coming, at most every kResolutionRequestInterval for each next hop and destination (hold.h).
+/// coming, at most every kResolutionRequestInterval for each that waits, and every
+/// kUnheldRequestInterval for one of those for which there is no room (hold.h).
 struct ResolutionRequest {
   PortId port;
   NextHopId next_hop;
