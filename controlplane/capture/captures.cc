@@ -79,8 +79,6 @@ std::string comment_of(const CapturedHeader& header) {
   return fmt::format("dropped, {}: {}", facts.name, facts.text);
 }
 
-}  // namespace
-
 /// A capture that workers write to, until leave() or the end of the scope.
 class OnBoard {
  public:
@@ -96,6 +94,8 @@ class OnBoard {
   CaptureBoard* board_;
   const unsigned slot_;
 };
+
+}  // namespace
 
 /// One capture and its thread.
 class Captures::Session {
