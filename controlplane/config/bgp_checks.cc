@@ -107,9 +107,7 @@ class BgpChecks : private Checker {
                "both \"multihop\" and \"ttl-security\"; expected one of them: the second "
                "says how many hops, too");
     }
-    const bool internal = peer.remote_asn.kind == RemoteAsn::Kind::kInternal ||
-                          (peer.remote_asn.kind == RemoteAsn::Kind::kNumber &&
-                           peer.remote_asn.number == config_.router.asn);
+    const bool internal = is_internal(config_.router, peer);
     if (peer.local_as.asn && (internal || peer.local_as.asn == config_.router.asn)) {
       complain(path + ".local-as",
                "local-as is for an external neighbor, and not router.asn; "

@@ -63,7 +63,8 @@ KeysOf<MaxPrefixes> max_prefixes_keys() {
                           {"restart", Action::kRestart},
                           {"warning", Action::kWarning}}))
           .when_absent("shutdown")
-          .help("shutdown: the session ends and stays down until the next reload; restart: it "
+          .help("shutdown: the session ends and stays down until max-prefixes is changed; restart: "
+                "it "
                 "is tried again after restart-after; warning: it is logged."),
       key("restart-after", &MaxPrefixes::restart_after, whole_seconds(seconds{1}, seconds{65535}))
           .when_absent("5m")

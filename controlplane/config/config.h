@@ -169,7 +169,7 @@ struct BgpTimers {
 /// What happens when a peer sends more prefixes than it may (RFC 4486 section 4).
 struct MaxPrefixes {
   enum class Action : std::uint8_t {
-    kShutdown,  ///< the session ends and stays down until the next reload
+    kShutdown,  ///< the session ends and stays down until a reload brings another one
     kRestart,   ///< the session ends and is tried again after `restart_after`
     kWarning,   ///< it is said, and that is all
   };
@@ -177,6 +177,8 @@ struct MaxPrefixes {
   Action action = Action::kShutdown;
   std::chrono::seconds restart_after{300};
   unsigned warn_at = 75;  ///< percent of the limit at which it is said that it comes near
+
+  friend bool operator==(const MaxPrefixes&, const MaxPrefixes&) = default;
 };
 
 /// Another AS number that a peer sees in place of ours (draft-ietf-idr-as-migration, RFC 7705).
@@ -241,6 +243,14 @@ struct BgpPeerOptions {
   std::string shutdown_message;              ///< RFC 9003
   std::string import_policy, export_policy;  ///< names in Config::policies; empty: none
 };
+
+/// Whether a neighbor is in our own AS.
+[[nodiscard]] inline bool is_internal(const RouterConfig& router, const BgpPeerOptions& peer) {
+  const RemoteAsn& remote = peer.remote_asn;
+  return remote.kind == RemoteAsn::Kind::kInternal ||
+         (remote.kind == RemoteAsn::Kind::kNumber &&
+          (remote.number == router.asn || remote.number == peer.local_as.asn));
+}
 
 struct BgpGroupConfig : BgpPeerOptions {
   std::string name;

@@ -89,9 +89,7 @@ class NeighborPlace : private Checker {
   /// Behind routers: internal ones, and external ones of which it is said.
   [[nodiscard]] bool may_be_remote(const BgpNeighborConfig& neighbor) const {
     return neighbor.multihop > 1 || neighbor.ttl_security > 1 ||
-           neighbor.remote_asn.kind == RemoteAsn::Kind::kInternal ||
-           (neighbor.remote_asn.kind == RemoteAsn::Kind::kNumber &&
-            neighbor.remote_asn.number == config_.router.asn);
+           is_internal(config_.router, neighbor);
   }
 
   /// A neighbor that is given by address alone must be on some port's link.

@@ -117,7 +117,7 @@ KeysOf<Set> set_keys() {
       key("origin", &Set::origin, origin()).help("ORIGIN."),
       key("prepend", &Set::prepend, number<std::uint8_t>(1, 20))
           .help("How often our own AS number is put in front of the path, beyond the once."),
-      communities_key().help("In place of all communities."),
+      communities_key().help("In place of all communities; an empty list takes all away."),
       list("add-communities", &Set::add_communities, community(), kMostItems)
           .help("Added to those that are there."),
       list("remove-communities", &Set::remove_communities, community(), kMostItems)

@@ -235,7 +235,10 @@ void Reader::read_list(const YAML::Node& node, const Key& key, void* owner,
              key.name, key.name));
     return;
   }
-  if (node.IsNull()) return;
+  if (node.IsNull()) {
+    if (key.begin_list) key.begin_list(owner);
+    return;
+  }
   const bool values = key.shape == Shape::kValueList;
   if (node.IsScalar() && key.lone_item == LoneItem::kAllowed) {
     const std::string item_path = path + "[0]";

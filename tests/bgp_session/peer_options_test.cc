@@ -189,6 +189,18 @@ TEST(ListenRange, ANeighborByItsAddressTakesOverFromOneThatCameByIt) {
   EXPECT_EQ(status.size(), 2U) << "the range and the neighbor";
 }
 
+TEST(ListenRange, AnUnnumberedNeighborTakesOverFromOneThatCameByItsPort) {
+  PeerSettings settings = range(kLinkLocalRange, 10);
+  World world({settings});
+  world.start();
+  const ConnectionId here = world.connect_in(kLeaf, PortId{1});
+  const ConnectionId elsewhere = world.connect_in(kLeaf, PortId{2});
+  world.establish(here);
+  world.manager.apply({settings, unnumbered(1)}, world.now);
+  EXPECT_TRUE(world.closed(here));
+  EXPECT_FALSE(world.closed(elsewhere));
+}
+
 TEST(ListenRange, TakesNobodyAnyMoreWhileTheRouterEnds) {
   World world({range(kRange, 2)});
   world.start();

@@ -31,7 +31,7 @@ TEST(Apply, NothingNewDisturbsNobody) {
   EXPECT_TRUE(pair.world.observer.down.empty());
 }
 
-TEST(Apply, ASessionThatWasEndedForGoodIsTriedAgainOneWithAPauseIsNot) {
+TEST(Apply, AnotherLimitBringsBackWhatWasEndedForGoodAndLeavesAPauseAlone) {
   Standing pair;
   const Notification cease = notification(CeaseReason::kMaximumPrefixes);
   pair.world.manager.suspend(PeerId{0}, cease, std::nullopt, pair.world.now);
@@ -39,6 +39,11 @@ TEST(Apply, ASessionThatWasEndedForGoodIsTriedAgainOneWithAPauseIsNot) {
   pair.world.advance(30min);
   EXPECT_EQ(pair.world.dial_count(), 2U);
   pair.world.manager.apply({numbered(), numbered(kOther)}, pair.world.now);
+  EXPECT_EQ(pair.world.dial_count(), 2U) << "as many would come again";
+  PeerSettings first = numbered();
+  PeerSettings second = numbered(kOther);
+  first.max_prefixes.limit = second.max_prefixes.limit = 1000;
+  pair.world.manager.apply({first, second}, pair.world.now);
   EXPECT_EQ(pair.world.dial_count(), 3U);
   EXPECT_TRUE(pair.world.status(1).suspended);
   EXPECT_FALSE(pair.world.status(0).suspended);

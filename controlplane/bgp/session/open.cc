@@ -257,7 +257,7 @@ tl::expected<Negotiated, Notification> negotiate(const Speaker& speaker,
   result.codec.path_ids = path_ids(they, we, result.families);
   result.codec.own_path_ids = path_ids(we, they, result.families);
   // RFC 7311 section 3.3.
-  result.codec.aigp = settings.aigp.value_or(!external);
+  result.codec.aigp = settings.aigp;
   result.long_lived = agreed_long_lived(settings, we, they, result.families);
   result.graceful_restart = agreed_restart(we, they, result.families, result.long_lived);
   result.ends_its_table = they.graceful_restart && !they.graceful_restart->restarted;

@@ -78,7 +78,8 @@ void Peer::send_route_refresh(const RouteRefresh& refresh) {
   if (Connection* connection = established()) connection->send_route_refresh(refresh);
 }
 
-void Peer::configure_again(const BgpTimers& timers, TimePoint now) {
+void Peer::configure_again(const PeerSettings& settings, TimePoint now) {
+  const BgpTimers& timers = settings.timers;
   if (std::exchange(settings_.timers.connect_retry, timers.connect_retry) != timers.connect_retry) {
     backoff_ = Backoff{timers.connect_retry};
   }
@@ -86,7 +87,8 @@ void Peer::configure_again(const BgpTimers& timers, TimePoint now) {
   for (Slot& s : slots_) {
     if (s) s->keepalive_changed();
   }
-  if (suspended_ && awaits_configuration_) start(now);
+  const MaxPrefixes before = std::exchange(settings_.max_prefixes, settings.max_prefixes);
+  if (suspended_ && awaits_configuration_ && before != settings.max_prefixes) start(now);
 }
 
 void Peer::link_down(TimePoint now) {

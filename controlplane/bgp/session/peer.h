@@ -87,8 +87,8 @@ class Peer final : private ConnectionOwner {
   void retire(const Notification& notification, TimePoint now);
   /// Another configuration of which the peer never hears, so its session goes on: the keepalive
   /// time from now on, connect-retry from the next try on. One that was suspended without a pause
-  /// is tried again.
-  void configure_again(const BgpTimers& timers, TimePoint now);
+  /// is tried again if another number of prefixes is allowed now.
+  void configure_again(const PeerSettings& settings, TimePoint now);
   void link_down(TimePoint now);
   void link_up(TimePoint now);
   /// Waits for path_works() before it seeks or takes a connection (strict mode of BFD).

@@ -283,17 +283,17 @@ void SessionManager::retire(PeerId id, const Notification& notification, TimePoi
   peers_[id.value()].reset();
 }
 
-/// Whoever came by a listen range from an address that is a configured neighbor's now: both would
+/// Whoever came by a listen range from where a configured neighbor is now: both would
 /// have it, and the range's settings would go on to hold.
 void SessionManager::retire_dynamic(const PeerSettings& configured, TimePoint now) {
-  if (!configured.address) return;
   for (std::size_t i = 0; i < peers_.size(); ++i) {
     const PeerId id{static_cast<std::uint16_t>(i)};
     if (!peers_[i] || peers_[i]->configured_as() == id) continue;
     const PeerSettings& dynamic = peers_[i]->settings();
-    const bool same_link =
-        !is_ipv6_link_local(*configured.address) || dynamic.port == configured.port;
-    if (dynamic.address == configured.address && same_link) {
+    const bool link_local = is_ipv6_link_local(*dynamic.address);
+    // On an unnumbered port whoever is there is the neighbor.
+    const bool same = configured.address ? dynamic.address == configured.address : link_local;
+    if (same && (!link_local || dynamic.port == configured.port)) {
       retire(id, notification(CeaseReason::kOtherConfigurationChange), now);
     }
   }
@@ -318,7 +318,7 @@ void SessionManager::apply_to(PeerId id, PeerSettings settings, TimePoint now) {
   if (range != ranges_.end()) {
     if (same_session(range->settings, settings) && !settings.shutdown) {
       for (const auto& peer : peers_) {
-        if (peer && peer->configured_as() == id) peer->configure_again(settings.timers, now);
+        if (peer && peer->configured_as() == id) peer->configure_again(settings, now);
       }
       range->settings = std::move(settings);  // the limit, our own timers, or what is for people
       return;
@@ -331,7 +331,7 @@ void SessionManager::apply_to(PeerId id, PeerSettings settings, TimePoint now) {
   }
   const PeerSettings& old = at(id).settings();
   if (same_session(old, settings) && old.shutdown == settings.shutdown) {
-    return at(id).configure_again(settings.timers, now);
+    return at(id).configure_again(settings, now);
   }
   const bool goes_down = settings.shutdown && same_session(old, settings);
   retire(id, goes_down ? administrative_shutdown(settings.shutdown_message) : changed, now);

@@ -59,7 +59,8 @@ class SessionManager final : public PeerOutput {
   /// The peer neither dials nor is taken until path_works().
   void hold(PeerId peer);
   void path_works(PeerId peer, TimePoint now);
-  /// By another configuration the peer need not wait any longer, if it does. Not for listen ranges.
+  /// By another configuration the peer need not wait any longer, if it does. Nothing for a listen
+  /// range.
   void release(PeerId peer, TimePoint now);
   /// Cease/BFD Down (RFC 9384). `reason`: for people.
   void path_failed(PeerId peer, const std::string& reason, TimePoint now);

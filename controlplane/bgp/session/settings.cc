@@ -39,13 +39,6 @@ NextHop addresses_of(const PortConfig& port) {
 /// router on their way.
 constexpr std::uint8_t kOwnHop = 1;
 
-bool is_internal(const Config& config, const BgpNeighborConfig& neighbor) {
-  const RemoteAsn& remote = neighbor.remote_asn;
-  const bgp::Asn own = neighbor.local_as.asn.value_or(config.router.asn);
-  return remote.kind == RemoteAsn::Kind::kInternal ||
-         (remote.kind == RemoteAsn::Kind::kNumber && remote.number == own);
-}
-
 HopLimits hop_limits(const Config& config, const BgpNeighborConfig& neighbor, bool on_link) {
   HopLimits hops;
   if (neighbor.ttl_security != 0) {
@@ -53,7 +46,7 @@ HopLimits hop_limits(const Config& config, const BgpNeighborConfig& neighbor, bo
     const unsigned away = neighbor.ttl_security + (on_link ? 0U : unsigned{kOwnHop});
     hops.sent = 255;
     hops.least_received = static_cast<std::uint8_t>(256 - std::min(away, 255U));
-  } else if (is_internal(config, neighbor)) {
+  } else if (is_internal(config.router, neighbor)) {
     hops.sent = kInternalHopLimit;
   } else if (neighbor.multihop != 0) {
     hops.sent = static_cast<std::uint8_t>(std::min(neighbor.multihop + kOwnHop, 255));
@@ -94,13 +87,14 @@ std::vector<PeerSettings> peer_settings(const Config& config) {
     peer.role = neighbor.role;
     peer.add_path = neighbor.add_path;
     peer.add_path_family = neighbor.add_path_family;
-    peer.aigp = neighbor.aigp.value_or(is_internal(config, neighbor));
+    peer.aigp = neighbor.aigp.value_or(is_internal(config.router, neighbor));
     peer.role_strict = neighbor.role_strict;
     peer.listen = neighbor.listen;
     peer.limit = neighbor.limit;
     peer.graceful_restart = neighbor.graceful_restart;
     auto& notifications = peer.graceful_restart.notifications;
     if (!notifications) notifications = neighbor.bfd.has_value();
+    peer.max_prefixes = neighbor.max_prefixes;
     peer.shutdown = neighbor.shutdown;
     peer.shutdown_message = neighbor.shutdown_message;
     if (!peer.port && peer.address) peer.port = port_towards(config, *peer.address);

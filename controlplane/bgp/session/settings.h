@@ -44,12 +44,14 @@ struct PeerSettings {
   GracefulRestartConfig graceful_restart{.notifications = false};
   AddPathUse add_path = AddPathUse::kOff;
   std::optional<Family> add_path_family;  ///< nothing: both
-  std::optional<bool> aigp;  ///< AIGP is taken and sent (RFC 7311); default: if it is internal
-  std::optional<Role> role;  ///< what we are to the peer (RFC 9234)
-  bool role_strict = false;  ///< no session with a peer that does not tell its role
+  bool aigp = false;                      ///< AIGP is taken and sent (RFC 7311)
+  std::optional<Role> role;               ///< what we are to the peer (RFC 9234)
+  bool role_strict = false;               ///< no session with a peer that does not tell its role
   /// Dynamic neighbors: the settings of whoever connects from here; no peer of its own.
   std::optional<IpPrefix> listen;
   unsigned limit = 0;  ///< dynamic neighbors at a time
+  /// Not judged here; but another one is why a session that was ended for good is tried again.
+  MaxPrefixes max_prefixes;
   bool shutdown = false;
   std::string shutdown_message;  ///< RFC 9003
   std::uint16_t tcp_port = 179;  ///< where we dial
