@@ -40,7 +40,7 @@ std::uint64_t DrainWiring::packets_on(PortId port) const {
 
 std::uint64_t DrainWiring::packets_from(const std::string& neighbor) const {
   const bgp::SessionManager& sessions = parts_.control.sessions();
-  if (const auto peer = sessions.find(neighbor)) {
+  if (const auto peer = sessions.configured(neighbor)) {
     if (const auto& port = sessions.settings(*peer).port) return packets_on(*port);
   }
   // A neighbor behind routers, or a range of them: whatever comes in may be by it.
@@ -51,7 +51,7 @@ std::uint64_t DrainWiring::packets_from(const std::string& neighbor) const {
 
 bool DrainWiring::is_established(const std::string& neighbor) const {
   const bgp::SessionManager& sessions = parts_.control.sessions();
-  const auto peer = sessions.find(neighbor);
+  const auto peer = sessions.configured(neighbor);
   return peer && sessions.state(*peer) == bgp::SessionState::kEstablished;
 }
 

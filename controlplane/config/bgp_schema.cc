@@ -64,8 +64,7 @@ KeysOf<MaxPrefixes> max_prefixes_keys() {
                           {"warning", Action::kWarning}}))
           .when_absent("shutdown")
           .help("shutdown: the session ends and stays down until max-prefixes is changed; restart: "
-                "it "
-                "is tried again after restart-after; warning: it is logged."),
+                "it is tried again after restart-after; warning: it is logged."),
       key("restart-after", &MaxPrefixes::restart_after, whole_seconds(seconds{1}, seconds{65535}))
           .when_absent("5m")
           .help("For restart."),

@@ -251,17 +251,6 @@ void SessionManager::start(PeerId id, TimePoint now) {
 
 // --- another configuration ---------------------------------------------------------------------
 
-std::optional<PeerId> SessionManager::find(const std::string& name) const {
-  for (std::size_t i = 0; i < peers_.size(); ++i) {
-    if (peers_[i] && peers_[i]->settings().name == name) {
-      return PeerId{static_cast<std::uint16_t>(i)};
-    }
-  }
-  const auto range =
-      std::ranges::find_if(ranges_, [&](const Range& r) { return r.settings.name == name; });
-  return range != ranges_.end() ? std::optional{range->id} : std::nullopt;
-}
-
 std::optional<PeerId> SessionManager::configured(const std::string& name) const {
   const auto range =
       std::ranges::find_if(ranges_, [&](const Range& r) { return r.settings.name == name; });

@@ -79,8 +79,8 @@ class SessionManager final : public PeerOutput {
   void send_route_refresh(PeerId peer, const RouteRefresh& refresh) override;
 
   [[nodiscard]] std::size_t peer_count() const { return peers_.size(); }
-  /// The peer or listen range of that name, as status() has it.
-  [[nodiscard]] std::optional<PeerId> find(const std::string& name) const;
+  /// The neighbor of the configuration, or listen range, of that name.
+  [[nodiscard]] std::optional<PeerId> configured(const std::string& name) const;
   [[nodiscard]] const PeerSettings& settings(PeerId peer) const;
   [[nodiscard]] SessionState state(PeerId peer) const;
   /// In order of PeerId.
@@ -102,7 +102,6 @@ class SessionManager final : public PeerOutput {
                                                 PeerSettings settings);
   [[nodiscard]] PeerId free_id();
   [[nodiscard]] bool is_range(PeerId id) const;
-  [[nodiscard]] std::optional<PeerId> configured(const std::string& name) const;
   void guard(const Range& range);
   void sort_ranges();
   void apply_to(PeerId id, PeerSettings settings, TimePoint now);
