@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <time.h>  // NOLINT(modernize-deprecated-headers): clock_gettime is POSIX
 #include <unistd.h>
 
 #include <cerrno>
@@ -11,6 +10,7 @@
 #include <sstream>
 #include <utility>
 
+#include "drivers/kernel/boot_clock.h"
 #include "drivers/kernel/regular_file.h"
 #include "logging/log.h"
 
@@ -24,13 +24,6 @@ std::string boot() {
   std::string id;
   file >> id;
   return id;
-}
-
-/// Since the kernel booted, sleep included.
-Duration since_boot() {
-  timespec t{};
-  clock_gettime(CLOCK_BOOTTIME, &t);
-  return std::chrono::seconds{t.tv_sec} + std::chrono::microseconds{t.tv_nsec / 1000};
 }
 
 }  // namespace

@@ -7,10 +7,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <string_view>
 
+#include "drivers/kernel/boot_clock.h"
 #include "drivers/kernel/file_descriptor.h"
 #include "drivers/kernel/regular_file.h"
 #include "drivers/kernel/sysctl.h"
@@ -45,11 +49,31 @@ std::string quoted(const std::string& text) {
   return json(text).dump();
 }
 
+std::string to_hex(const std::vector<char>& bytes) {
+  std::string text;
+  for (const char byte : bytes) text += fmt::format("{:02x}", static_cast<unsigned char>(byte));
+  return text;
+}
+
+/// Empty if it is no hexadecimal text.
+std::vector<char> from_hex(std::string_view text) {
+  std::vector<char> bytes;
+  for (; !text.empty(); text.remove_prefix(2)) {
+    std::uint8_t byte = 0;
+    const char* end = text.data() + std::min<std::size_t>(text.size(), 2);
+    const auto parsed = std::from_chars(text.data(), end, byte, 16);
+    if (text.size() < 2 || parsed.ec != std::errc{} || parsed.ptr != end) return {};
+    bytes.push_back(static_cast<char>(byte));
+  }
+  return bytes;
+}
+
 std::string to_text(const GuardState& state) {
   std::vector<std::string> addresses;
-  for (const InterfaceAddress& address : state.addresses) {
-    addresses.push_back(fmt::format(R"({{"address": {}, "length": {}}})",
-                                    quoted(to_string(address.address)), address.length));
+  for (const SavedAddress& saved : state.addresses) {
+    addresses.push_back(fmt::format(R"({{"address": {}, "length": {}, "told": "{}"}})",
+                                    quoted(to_string(saved.address.address)), saved.address.length,
+                                    to_hex(saved.told)));
   }
   std::vector<std::string> offloads;
   for (const std::string& offload : state.offloads) offloads.push_back(quoted(offload));
@@ -61,8 +85,9 @@ std::string to_text(const GuardState& state) {
   text += fmt::format(R"("was_up": {}, "took_all_multicast": {}, "disable_ipv6": {}, )",
                       state.was_up, state.took_all_multicast,
                       state.disable_ipv6 ? std::to_string(*state.disable_ipv6) : "null");
-  text += fmt::format(R"("addresses": [{}], "offloads": [{}])", fmt::join(addresses, ", "),
-                      fmt::join(offloads, ", "));
+  text +=
+      fmt::format(R"("addresses": [{}], "saved_at": {}, "offloads": [{}])",
+                  fmt::join(addresses, ", "), state.saved_at.count(), fmt::join(offloads, ", "));
   return fmt::format("{{{}}}\n", text);
 }
 
@@ -85,8 +110,12 @@ GuardState from_json(const json& object) {
   if (!object.at("disable_ipv6").is_null()) state.disable_ipv6 = object.at("disable_ipv6");
   for (const json& entry : object.at("addresses")) {
     const auto address = parse_ip_address(entry.at("address").get<std::string>());
-    if (address) state.addresses.push_back({*address, entry.at("length")});
+    if (!address) continue;
+    const InterfaceAddress on_interface{*address, entry.at("length")};
+    state.addresses.push_back({on_interface, from_hex(entry.value("told", ""))});
   }
+  // The file of an earlier release does not say; then no lifetimes are known either.
+  state.saved_at = std::chrono::seconds{object.value("saved_at", std::int64_t{0})};
   state.offloads = object.at("offloads").get<std::vector<std::string>>();
   return state;
 }
@@ -123,9 +152,10 @@ Result<GuardState> observe_interface(Netlink& netlink, const std::string& interf
   state.was_up = (*link)->is_admin_up();
   state.took_all_multicast = ((*link)->flags & IFF_ALLMULTI) != 0;
   state.disable_ipv6 = read_setting(interface, Family::kIpv6, "disable_ipv6");
-  auto addresses = list_addresses(netlink, **link);
+  auto addresses = save_addresses(netlink, **link);
   if (!addresses) return tl::unexpected(addresses.error());
   state.addresses = std::move(*addresses);
+  state.saved_at = std::chrono::duration_cast<std::chrono::seconds>(since_boot());
   auto offloads = enabled_offloads(interface);
   if (!offloads) return tl::unexpected(offloads.error());
   state.offloads = std::move(*offloads);

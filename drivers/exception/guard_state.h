@@ -1,14 +1,15 @@
 // What an interface was like before we guarded it.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "dataplane/net/mac.h"
-#include "drivers/kernel/address.h"
 #include "drivers/kernel/offloads.h"
+#include "drivers/kernel/saved_address.h"
 
 namespace lastmile {
 
@@ -23,7 +24,8 @@ struct GuardState {
   bool was_up = false;
   bool took_all_multicast = false;
   std::optional<int> disable_ipv6;  ///< nullopt: the kernel has no IPv6
-  std::vector<InterfaceAddress> addresses;
+  std::vector<SavedAddress> addresses;
+  std::chrono::seconds saved_at{0};   ///< since_boot() then
   std::vector<std::string> offloads;  ///< that were on
 };
 

@@ -7,6 +7,7 @@
 #include <cerrno>
 
 #include "drivers/exception/owner_mark.h"
+#include "drivers/kernel/boot_clock.h"
 #include "drivers/kernel/sysctl.h"
 #include "logging/log.h"
 
@@ -21,12 +22,11 @@ LinkInfo link_of(const GuardState& state) {
 }
 
 Result<void> take_addresses(Netlink& netlink, const std::string& port, const GuardState& now) {
-  for (const InterfaceAddress& address : now.addresses) {
+  for (const auto& [address, told] : now.addresses) {
     if (!is_ipv6_link_local(address.address)) {
       log::warn(
           "port {}: taking address {} (and the kernel's routes by it) off interface '{}', which "
-          "now "
-          "belongs to the router; it comes back when the router stops",
+          "now belongs to the router; it comes back when the router stops",
           port, to_string(address), now.interface);
     }
     const auto done = delete_address(netlink, link_of(now), address);
@@ -74,8 +74,10 @@ Result<void> InterfaceGuard::Restore::interface() {
   if (!state.was_up) change.clear_flags |= IFF_UP;
   report(change_link(netlink, **link, change));
   if (state.disable_ipv6 && ipv6) report(ipv6->write(name, "disable_ipv6", *state.disable_ipv6));
-  for (const InterfaceAddress& address : state.addresses) {
-    const auto done = add_address(netlink, **link, address);
+  const std::chrono::seconds now = std::chrono::duration_cast<std::chrono::seconds>(since_boot());
+  const std::chrono::seconds age = now - std::clamp(state.saved_at, std::chrono::seconds{0}, now);
+  for (const SavedAddress& saved : state.addresses) {
+    const auto done = restore_address(netlink, **link, saved, age);
     // The kernel makes the link-local address itself.
     if (!done && done.error().code != EEXIST) report(done);
   }

@@ -60,19 +60,26 @@ std::string to_string(const InterfaceAddress& address) {
   return fmt::format("{}/{}", to_string(address.address), address.length);
 }
 
-Result<std::vector<InterfaceAddress>> list_addresses(Netlink& netlink, const LinkInfo& link) {
-  std::vector<InterfaceAddress> found;
-  const auto visit = [&](const nlmsghdr& reply) {
-    const auto placed = parse_interface_address(reply);
-    if (placed && placed->index == link.index) found.push_back(placed->address);
-  };
-  const auto done = ask_until_settled([&] {
-    found.clear();
+Result<void> visit_addresses(
+    Netlink& netlink, const LinkInfo& link, const std::function<void()>& begin,
+    const std::function<void(const InterfaceAddress&, const nlmsghdr&)>& visit) {
+  return ask_until_settled([&] {
+    begin();
     NetlinkMessage message(RTM_GETADDR, NLM_F_DUMP);
     message.header<ifaddrmsg>();
     return netlink.query(message, fmt::format("list the addresses of interface '{}'", link.name),
-                         visit);
+                         [&](const nlmsghdr& reply) {
+                           const auto placed = parse_interface_address(reply);
+                           if (placed && placed->index == link.index) visit(placed->address, reply);
+                         });
   });
+}
+
+Result<std::vector<InterfaceAddress>> list_addresses(Netlink& netlink, const LinkInfo& link) {
+  std::vector<InterfaceAddress> found;
+  const auto done = visit_addresses(
+      netlink, link, [&] { found.clear(); },
+      [&](const InterfaceAddress& address, const nlmsghdr&) { found.push_back(address); });
   if (!done) return tl::unexpected(done.error());
   return found;
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <vector>
 
@@ -28,7 +29,13 @@ struct PlacedAddress {
 /// Reads an RTM_NEWADDR or RTM_DELADDR message; nullopt if there is no address in it.
 [[nodiscard]] std::optional<PlacedAddress> parse_interface_address(const nlmsghdr& message);
 
-/// All addresses of an interface, both families, link-local ones included.
+/// Shows each address of an interface, both families, link-local ones included, with all that the
+/// kernel tells of it. `begin` runs before the first one, and again if they change meanwhile, for
+/// then they all come again.
+[[nodiscard]] Result<void> visit_addresses(
+    Netlink& netlink, const LinkInfo& link, const std::function<void()>& begin,
+    const std::function<void(const InterfaceAddress&, const nlmsghdr&)>& visit);
+/// The addresses alone.
 [[nodiscard]] Result<std::vector<InterfaceAddress>> list_addresses(Netlink& netlink,
                                                                    const LinkInfo& link);
 /// Adds without duplicate address detection: usable at once. An error with code EEXIST if it is

@@ -10,6 +10,7 @@
 #pragma once
 
 #include <libmnl/libmnl.h>
+#include <linux/if_addr.h>
 #include <linux/netlink.h>
 
 #include <array>
@@ -48,6 +49,14 @@ class NetlinkMessage {
   template <std::size_t Size>
   void put(std::uint16_t type, const std::array<std::uint8_t, Size>& bytes) {
     mnl_attr_put(raw_, type, Size, bytes.data());
+  }
+  void put(std::uint16_t type, const ifa_cacheinfo& lifetimes) {
+    mnl_attr_put(raw_, type, sizeof lifetimes, &lifetimes);
+  }
+  /// A copy of another message's.
+  void put(const nlattr& attribute) {
+    mnl_attr_put(raw_, mnl_attr_get_type(&attribute), mnl_attr_get_payload_len(&attribute),
+                 mnl_attr_get_payload(&attribute));
   }
   /// Attributes put until the matching end_nest() belong to this one.
   nlattr* begin_nest(std::uint16_t type) { return mnl_attr_nest_start(raw_, type); }

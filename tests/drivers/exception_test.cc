@@ -4,10 +4,13 @@
 #include <sys/socket.h>
 
 #include <array>
+#include <chrono>
 #include <csignal>
 #include <cstring>
 #include <filesystem>
 #include <optional>
+#include <regex>
+#include <thread>
 
 #include "dataplane/net/format.h"
 #include "drivers/exception/host_interface.h"
@@ -419,6 +422,43 @@ TEST(InterfaceGuard, MissingInterfaceAndInterfaceThatGoesAway) {
       shell("ip link del up1");
     }
     EXPECT_EQ(shell("nft list tables"), "");
+  });
+}
+
+// Of DHCP and of router advertisements; a label and the other side of a link stay as well.
+TEST(InterfaceGuard, GivesAddressesBackWithWhatIsLeftOfTheirLives) {
+  REQUIRE_ROOT();
+  in_own_world([] {
+    make_cable("up1", "wire1", 1500);
+    shell(
+        "ip address add 192.0.2.1/24 brd + dev up1 label up1:lan valid_lft 1000 preferred_lft 500"
+        " noprefixroute;"
+        "ip address add 192.0.2.2/24 dev up1 valid_lft 1 preferred_lft 1;"
+        "ip address add 192.0.2.3 peer 198.51.100.1/32 dev up1;"
+        "ip address add 2001:db8::1/64 dev up1 nodad valid_lft 2000 preferred_lft 0 mngtmpaddr");
+    for (const bool killed : {false, true}) {
+      wait_for(start_child([killed] {
+        const auto guard = World::value(InterfaceGuard::create("up1", "up1"));
+        std::this_thread::sleep_for(std::chrono::milliseconds{2100});
+        if (killed) ::raise(SIGKILL);
+      }));
+      if (killed) {
+        EXPECT_FALSE(contains(shell("ip address show up1"), "192.0.2.1"));
+        wait_for(start_child([] { (void)World::value(InterfaceGuard::create("up1", "up1")); }));
+      }
+      const std::string text = shell("ip -d address show up1");
+      EXPECT_TRUE(
+          contains(text, "192.0.2.1/24 brd 192.0.2.255 scope global dynamic noprefixroute up1:lan"))
+          << text;
+      EXPECT_TRUE(
+          std::regex_search(text, std::regex("valid_lft 9[0-9]{2}sec preferred_lft 4[0-9]{2}sec")))
+          << text;
+      EXPECT_FALSE(contains(text, "192.0.2.2/24")) << text;
+      EXPECT_TRUE(contains(text, "192.0.2.3 peer 198.51.100.1/32")) << text;
+      EXPECT_TRUE(std::regex_search(text, std::regex("valid_lft 1[0-9]{3}sec preferred_lft 0sec")))
+          << text;
+      EXPECT_TRUE(contains(text, "mngtmpaddr")) << text;
+    }
   });
 }
 
