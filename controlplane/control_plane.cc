@@ -8,6 +8,8 @@
 #include <chrono>
 #include <string_view>
 #include <type_traits>
+#include <utility>
+#include <vector>
 
 #include "dataplane/net/format.h"
 #include "logging/log.h"
@@ -24,8 +26,14 @@ bgp::Speaker speaker(const Config& config, const std::optional<Duration>& away) 
   if (gethostname(buffer.data(), buffer.size() - 1) != 0) buffer[0] = '\0';
   const std::string_view name{buffer.data()};
   const std::size_t dot = name.find('.');
-  return {config.router.asn, config.router.id, std::string{name.substr(0, dot)},
-          dot == std::string_view::npos ? "" : std::string{name.substr(dot + 1)}, away};
+  std::vector<std::string> ports;
+  for (const PortConfig& port : config.ports) ports.push_back(port.name);
+  return {config.router.asn,
+          config.router.id,
+          std::string{name.substr(0, dot)},
+          dot == std::string_view::npos ? "" : std::string{name.substr(dot + 1)},
+          away,
+          std::move(ports)};
 }
 
 /// The twins' own link-local addresses, which the kernel derives from the ports' MAC addresses,

@@ -164,6 +164,7 @@ std::optional<PortId> port_of(const Event& event) {
   return std::visit(
       [](const auto& what) -> std::optional<PortId> {
         if constexpr (requires { PortId{what.port}; }) return what.port;
+        if constexpr (requires { what.remote.port; }) return what.remote.port;
         return std::nullopt;
       },
       event.what);

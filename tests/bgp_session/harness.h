@@ -38,7 +38,7 @@ inline const Ipv6Address kOtherLeaf = *Ipv6Address::parse("fe80::bb");
 inline const Ipv4Address kNumbered{192, 0, 2, 1};
 
 inline Speaker speaker() {
-  return {kOurAsn, kOurId, "bms1", "example.net"};
+  return {kOurAsn, kOurId, "bms1", "example.net", std::nullopt, {"up1", "up2", "up3"}};
 }
 
 inline PeerSettings unnumbered(std::uint16_t port) {

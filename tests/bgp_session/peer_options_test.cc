@@ -196,6 +196,7 @@ TEST(ListenRange, AnUnnumberedNeighborTakesOverFromOneThatCameByItsPort) {
   const ConnectionId here = world.connect_in(kLeaf, PortId{1});
   const ConnectionId elsewhere = world.connect_in(kLeaf, PortId{2});
   world.establish(here);
+  EXPECT_EQ(world.status(1).name, "fe80::aa%up2");
   world.manager.apply({settings, unnumbered(1)}, world.now);
   EXPECT_TRUE(world.closed(here));
   EXPECT_FALSE(world.closed(elsewhere));

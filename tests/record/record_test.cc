@@ -387,6 +387,18 @@ TEST_F(RecordTest, AnotherRunThanTheRecordedOneIsTold) {
   EXPECT_NE(error().find("sessions or routes differ"), std::string::npos);
 }
 
+TEST_F(RecordTest, APortThatIsNotThereIsTold) {
+  for (const Event& what : {Event{now, LinkChanged{PortId{9}, LinkState::kUp}},
+                            Event{now, ConnectionAccepted{ConnectionId{1},
+                                                          {bgp::kOurLinkLocal, 179, kUp1},
+                                                          {bgp::kLeaf, 40000, PortId{9}}}}}) {
+    begin();
+    recorder->event(what);
+    close();
+    EXPECT_NE(error().find("a port without configuration"), std::string::npos) << error();
+  }
+}
+
 TEST_F(RecordTest, AConfigurationThatNoRunningRouterTakesUpIsNotTakenUp) {
   begin();
   for (const PortId port : {kUp1, kUp2}) event(LinkChanged{port, LinkState::kUp});

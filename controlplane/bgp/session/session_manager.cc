@@ -216,13 +216,18 @@ Peer* SessionManager::adopt_dynamic(const ConnectionAccepted& connection, TimePo
   settings.address = remote.address;
   settings.passive = true;
   if (remote.port) settings.port = remote.port;
-  settings.name = to_string(remote.address);
-  if (remote.port) settings.name += fmt::format("%{}", remote.port->value());
+  settings.name = name_of(remote);
   const PeerId id = free_id();
   peers_[id.value()] = make_peer(id, range->id, std::move(settings));
   ++dynamic_;
   start(id, now);
   return peers_[id.value()].get();
+}
+
+/// A link-local address is one only together with its port.
+std::string SessionManager::name_of(const Endpoint& remote) const {
+  const std::string address = to_string(remote.address);
+  return remote.port ? address + '%' + speaker_.ports.at(remote.port->value()) : address;
 }
 
 /// A number that nobody has.
@@ -396,12 +401,10 @@ void SessionManager::refuse_unknown(const ConnectionAccepted& connection, TimePo
   }
   unknown_logged_at_ = now;
   log::warn(
-      "bgp: refused a connection from {}{}: no neighbor has this address ({} more since the "
-      "last such line)",
-      connection.remote.address,
-      connection.remote.port ? fmt::format(" on port {}", connection.remote.port->value())
-                             : std::string{},
-      std::exchange(unknown_unlogged_, 0));
+      "bgp: refused a connection from {}: no neighbor has this address ({} more since the last "
+      "such "
+      "line)",
+      name_of(connection.remote), std::exchange(unknown_unlogged_, 0));
 }
 
 Peer* SessionManager::peer_of(ConnectionId connection) {

@@ -100,6 +100,7 @@ class SessionManager final : public PeerOutput {
   void refuse_unknown(const ConnectionAccepted& connection, TimePoint now);
   [[nodiscard]] std::unique_ptr<Peer> make_peer(PeerId id, PeerId configured_as,
                                                 PeerSettings settings);
+  [[nodiscard]] std::string name_of(const Endpoint& remote) const;
   [[nodiscard]] PeerId free_id();
   [[nodiscard]] bool is_range(PeerId id) const;
   void guard(const Range& range);

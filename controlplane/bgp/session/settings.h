@@ -20,6 +20,9 @@ struct Speaker {
   /// How long ago the process before this one ended without a word; nothing: it did not, or the
   /// restart is over (RFC 4724 section 4.1).
   std::optional<Duration> away{};
+  /// The ports' names, by PortId: a neighbor by its link-local address is named with its port, and
+  /// who comes by a listen range is on any.
+  std::vector<std::string> ports{};
 };
 
 struct PeerSettings {
