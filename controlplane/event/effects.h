@@ -29,6 +29,10 @@ class Transport {
  public:
   virtual ~Transport() = default;
 
+  /// A connection ends if its other side takes nothing of what the kernel holds for so long: it
+  /// acknowledges, and its window is shut. Less than the kernel holds never shows in queued().
+  static constexpr Duration kLongestUntaken = std::chrono::minutes{8};
+
   struct ConnectOptions {
     std::optional<IpAddress> source;  ///< update source; else the kernel chooses
     HopLimits hops;

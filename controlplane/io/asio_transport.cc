@@ -81,13 +81,22 @@ int flush(Stream& stream) {
   return 0;
 }
 
+/// Why a connection that stood is lost.
+std::string reason_of(int error) {
+  if (error != ETIMEDOUT) return describe(error);
+  return "the other side has taken nothing for too long (send hold time, RFC 9687)";
+}
+
 }  // namespace
 
 // Callbacks of Asio hold the implementation weakly and the stream strongly, and look at the
 // stream's state first: by the time they run it may have been closed.
 class AsioTransport::Impl : public std::enable_shared_from_this<Impl> {
  public:
-  Impl(EventLoop& loop, std::vector<PortTwin> twins) : loop_(loop), twins_(std::move(twins)) {}
+  Impl(EventLoop& loop, std::vector<PortTwin> twins, Duration longest_untaken)
+      : loop_(loop),
+        twins_(std::move(twins)),
+        longest_untaken_(std::chrono::duration_cast<std::chrono::milliseconds>(longest_untaken)) {}
 
   // --- listening ----------------------------------------------------------------------------
 
@@ -156,7 +165,7 @@ class AsioTransport::Impl : public std::enable_shared_from_this<Impl> {
     stream->queued += bytes.size();
     stream->queue.push_back(std::move(bytes));
     if (stream->state != Stream::State::kOpen || stream->waiting_to_write) return;
-    if (const int error = flush(*stream)) return fail_later(stream, describe(error));
+    if (const int error = flush(*stream)) return fail_later(stream, reason_of(error));
     if (stream->queued > 0) wait_to_write(stream);
   }
 
@@ -245,6 +254,7 @@ class AsioTransport::Impl : public std::enable_shared_from_this<Impl> {
     const auto address = twins_.to_socket(remote);
     if (!address) return tl::unexpected(address.error());
     DialOptions dial_options;
+    dial_options.longest_untaken = longest_untaken_;
     dial_options.hops = options.hops;
     dial_options.password = options.password;
     if (remote.port) dial_options.interface = twins_.interface_of(*remote.port);
@@ -290,7 +300,7 @@ class AsioTransport::Impl : public std::enable_shared_from_this<Impl> {
     } else if (length == 0) {
       fail(stream, "closed by the other side");
     } else if (errno != EAGAIN && errno != EINTR) {
-      fail(stream, describe(errno));
+      fail(stream, reason_of(errno));
     }
   }
 
@@ -313,7 +323,7 @@ class AsioTransport::Impl : public std::enable_shared_from_this<Impl> {
   }
 
   void write(const StreamPtr& stream) {
-    if (const int error = flush(*stream)) return fail(stream, describe(error));
+    if (const int error = flush(*stream)) return fail(stream, reason_of(error));
     if (stream->queued > 0) return wait_to_write(stream);
     loop_.deliver(SendDrained{stream->id});
   }
@@ -356,7 +366,7 @@ class AsioTransport::Impl : public std::enable_shared_from_this<Impl> {
   }
 
   void accepted(FileDescriptor fd) {
-    set_session_options(fd.get(), local_address(fd.get()).family());
+    set_session_options(fd.get(), local_address(fd.get()).family(), longest_untaken_);
     const ConnectionId id = next_id();
     auto stream =
         std::make_shared<Stream>(loop_.context(), id, std::move(fd), Stream::State::kOpen);
@@ -367,6 +377,7 @@ class AsioTransport::Impl : public std::enable_shared_from_this<Impl> {
 
   EventLoop& loop_;
   TwinTable twins_;
+  const std::chrono::milliseconds longest_untaken_;
   std::uint64_t last_id_ = 0;
   std::size_t lingering_ = 0;
   std::unordered_map<ConnectionId, StreamPtr> streams_;
@@ -375,8 +386,8 @@ class AsioTransport::Impl : public std::enable_shared_from_this<Impl> {
   std::vector<std::uint8_t> chunk_ = std::vector<std::uint8_t>(ReadPace::kMost);
 };
 
-AsioTransport::AsioTransport(EventLoop& loop, std::vector<PortTwin> twins)
-    : impl_(std::make_shared<Impl>(loop, std::move(twins))) {}
+AsioTransport::AsioTransport(EventLoop& loop, std::vector<PortTwin> twins, Duration longest_untaken)
+    : impl_(std::make_shared<Impl>(loop, std::move(twins), longest_untaken)) {}
 
 AsioTransport::~AsioTransport() {
   impl_->close_all();

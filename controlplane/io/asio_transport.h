@@ -24,7 +24,8 @@ namespace lastmile {
 class AsioTransport final : public Transport {
  public:
   /// `loop` outlives the transport.
-  AsioTransport(EventLoop& loop, std::vector<PortTwin> twins);
+  AsioTransport(EventLoop& loop, std::vector<PortTwin> twins,
+                Duration longest_untaken = kLongestUntaken);
   /// Closes everything at once.
   ~AsioTransport() override;
   AsioTransport(const AsioTransport&) = delete;

@@ -65,7 +65,7 @@ SocketResult open_listener(const SocketAddress& local) {
 SocketResult open_dialer(const SocketAddress& remote, const DialOptions& options) {
   SocketResult fd = open_stream(remote.family());
   if (!fd) return fd;
-  set_session_options(fd->get(), remote.family());
+  set_session_options(fd->get(), remote.family(), options.longest_untaken);
   if (!set_hop_limits(fd->get(), remote.family(), options.hops)) return failure("hop limit");
   if (!options.password.empty()) {
     const unsigned whole = remote.family() == AF_INET6 ? 128 : 32;
@@ -105,8 +105,10 @@ bool set_password(int fd, const SocketAddress& remote, unsigned prefix_length,
   return setsockopt(fd, IPPROTO_TCP, TCP_MD5SIG_EXT, &signature, sizeof signature) == 0;
 }
 
-void set_session_options(int fd, int family) {
+void set_session_options(int fd, int family, std::chrono::milliseconds longest_untaken) {
   set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+  // RFC 9687 by the kernel, which alone knows of an octet whether it has been taken.
+  set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, static_cast<int>(longest_untaken.count()));
   if (family == AF_INET6) {
     set_option(fd, IPPROTO_IPV6, IPV6_TCLASS, kNetworkControl);
   } else {

@@ -2,6 +2,7 @@
 // system's reason.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -45,6 +46,7 @@ struct DialOptions {
   const std::string* interface = nullptr;  ///< bind to this device
   HopLimits hops;
   std::string password;  ///< TCP MD5; empty: none
+  std::chrono::milliseconds longest_untaken;
 };
 /// A socket on its way to `remote`: writable when it has arrived, or failed.
 [[nodiscard]] SocketResult open_dialer(const SocketAddress& remote, const DialOptions& options);
@@ -56,8 +58,9 @@ bool set_hop_limits(int fd, int family, const HopLimits& hops);
 bool set_password(int fd, const SocketAddress& remote, unsigned prefix_length,
                   const std::string& password);
 
-/// What a session's socket needs beyond what it inherits: no Nagle, and network control's DSCP.
-void set_session_options(int fd, int family);
+/// What a session's socket needs beyond what it inherits: no Nagle, network control's DSCP, and how
+/// long the other side may take nothing; then the socket's error is ETIMEDOUT.
+void set_session_options(int fd, int family, std::chrono::milliseconds longest_untaken);
 
 /// The outcome of a connect that was under way: 0 or an errno.
 [[nodiscard]] int pending_error(int fd);

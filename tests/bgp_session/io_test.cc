@@ -184,6 +184,41 @@ TEST_F(TransportTest, BackPressureAndDrain) {
   EXPECT_EQ(transport.queued(dialed), 0U);
 }
 
+// With KEEPALIVEs alone it takes days to fill the kernel's buffer, and a withdrawal would lie
+// there.
+TEST_F(TransportTest, WhoTakesNothingIsLeftThoughTheKernelTakesAll) {
+  AsioTransport impatient(t.loop, {}, 500ms);
+  const int listener = ::socket(AF_INET, SOCK_STREAM, 0);
+  const int smallest = 1;
+  ::setsockopt(listener, SOL_SOCKET, SO_RCVBUF, &smallest, sizeof smallest);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t length = sizeof address;
+  ASSERT_EQ(::bind(listener, reinterpret_cast<sockaddr*>(&address), length), 0);
+  ASSERT_EQ(::listen(listener, 1), 0);
+  ::getsockname(listener, reinterpret_cast<sockaddr*>(&address), &length);
+  const ConnectionId id = impatient.connect({kLoopback, ntohs(address.sin_port), {}}, {});
+  ASSERT_TRUE(t.until([&] { return t.first<ConnectionOpened>() != nullptr; }));
+  impatient.send(id, Bytes(20000, 1));
+  EXPECT_EQ(impatient.queued(id), 0U) << "the kernel has it all";
+  ASSERT_TRUE(t.until([&] { return t.first<ConnectionClosed>() != nullptr; }));
+  EXPECT_EQ(t.first<ConnectionClosed>()->reason,
+            "the other side has taken nothing for too long (send hold time, RFC 9687)");
+  ::close(listener);
+}
+
+TEST_F(TransportTest, WhoIsSilentAndTakesAllIsNotLeft) {
+  AsioTransport impatient(t.loop, {}, 200ms);
+  const ConnectionId id = impatient.connect({kLoopback, port, {}}, {});
+  ASSERT_TRUE(t.until([&] { return t.first<ConnectionAccepted>() != nullptr; }));
+  for (int i = 0; i < 6; ++i) {
+    impatient.send(id, {1});
+    t.loop.run_for(100ms);
+  }
+  EXPECT_EQ(t.count<ConnectionClosed>(), 0U);
+}
+
 TEST_F(TransportTest, IdleWhenEverythingHasGone) {
   EXPECT_TRUE(transport.idle());
   connect();

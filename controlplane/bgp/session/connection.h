@@ -90,8 +90,9 @@ class Connection {
 
   /// While OPEN is awaited: RFC 4271 section 8.2.2 suggests 4 minutes.
   static constexpr Duration kLargeHoldTime = std::chrono::minutes{4};
-  /// RFC 9687 section 4: the greater of 8 minutes and twice the hold time.
-  static constexpr Duration kSendHoldTime = std::chrono::minutes{8};
+  /// RFC 9687 section 4: the greater of 8 minutes and twice the hold time. Of what the kernel holds
+  /// already, which we can't see, the transport says when it has waited for too long.
+  static constexpr Duration kSendHoldTime = Transport::kLongestUntaken;
   /// How long a collision may remain undecided (see ConnectionOwner::may_lose).
   static constexpr Duration kCollisionPatience = std::chrono::milliseconds{500};
   /// A hold timer that fires this late tells of our own delay, not of the peer's (see
