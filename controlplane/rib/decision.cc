@@ -138,14 +138,18 @@ void keep_best(std::span<const Candidate> all, Rule from, Rule to,
 
 /// Rule c: within each neighbor AS only the lowest MED stays.
 void keep_lowest_med(std::span<const Candidate> all, std::vector<std::uint16_t>& positions) {
-  std::vector<std::uint16_t> removed;
-  for (const std::uint16_t x : positions) {
-    if (std::ranges::any_of(positions,
-                            [&](std::uint16_t y) { return by_med(all[y], all[x]) < 0; })) {
-      removed.push_back(x);
-    }
-  }
-  std::erase_if(positions, [&](std::uint16_t x) { return std::ranges::binary_search(removed, x); });
+  if (positions.size() < 2) return;
+  const auto neighbor_of = [&](std::uint16_t x) { return all[x].facts.neighbor; };
+  // Of each neighbor AS the lowest comes first.
+  std::vector<std::uint16_t> sorted = positions;
+  std::ranges::sort(sorted, [&](std::uint16_t x, std::uint16_t y) {
+    if (neighbor_of(x) != neighbor_of(y)) return neighbor_of(x) < neighbor_of(y);
+    return by_med(all[x], all[y]) < 0;
+  });
+  std::erase_if(positions, [&](std::uint16_t x) {
+    const auto lowest = std::ranges::lower_bound(sorted, neighbor_of(x), {}, neighbor_of);
+    return by_med(all[*lowest], all[x]) < 0;
+  });
 }
 
 /// The RFC's procedure up to the tie-breaks, then the survivors in the order of the tie-breaks.
@@ -191,6 +195,10 @@ Verdict compare(const Candidate& a, const Candidate& b) {
 Rule lost_by(const Candidate& best, const Candidate& loser) {
   const Verdict verdict = compare(best, loser);
   return verdict.sign <= 0 ? verdict.rule : Rule::kMed;
+}
+
+void keep_best(std::span<const Candidate> candidates, std::vector<std::uint16_t>& positions) {
+  if (positions.size() > 1) eliminate(candidates, positions);
 }
 
 std::vector<std::uint16_t> best_of(std::span<const Candidate> candidates, std::size_t count) {

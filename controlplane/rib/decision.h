@@ -82,6 +82,9 @@ struct Decision {
 void decide(std::span<const Candidate> candidates, const DecisionOptions& options,
             const AttributePool& pool, Decision& result);
 
+/// Keeps of some candidates' positions, in ascending order, the best one and its equals.
+void keep_best(std::span<const Candidate> candidates, std::vector<std::uint16_t>& positions);
+
 /// Positions of the `count` best candidates, best first: the best one and its equals, then the same
 /// of the rest, and so on. The first is decide()'s.
 [[nodiscard]] std::vector<std::uint16_t> best_of(std::span<const Candidate> candidates,

@@ -4,6 +4,13 @@
 #include <cassert>
 
 namespace lastmile::rib {
+namespace {
+
+std::uint16_t saturated(unsigned a, unsigned b) {
+  return static_cast<std::uint16_t>(std::min(a + b, unsigned{UINT16_MAX}));
+}
+
+}  // namespace
 
 ForwardingGroups::~ForwardingGroups() {
   for (std::size_t i = 1; i < entries_.size(); ++i) {
@@ -16,11 +23,13 @@ GroupSpec ForwardingGroups::spec(const ForwardingChoice& choice, std::vector<Hop
   for (std::size_t i = 0; i < choice.primaries.size(); ++i) {
     for (const TargetMember& member : targets_.members(choice.primaries[i])) {
       const NextHopId next_hop = hops_.next_hop(member.hop);
-      if (spec.primaries.size() == kMaxGroupMembers) break;
-      if (std::ranges::find(spec.primaries, next_hop, &GroupMember::next_hop) !=
-          spec.primaries.end()) {
+      const auto known = std::ranges::find(spec.primaries, next_hop, &GroupMember::next_hop);
+      if (known != spec.primaries.end()) {
+        // Links behind one next hop bear more together; of one path said twice the weight is one.
+        if (!choice.weights.empty()) known->weight = saturated(known->weight, choice.weights[i]);
         continue;
       }
+      if (spec.primaries.size() == kMaxGroupMembers) break;
       spec.primaries.push_back(
           {next_hop, choice.weights.empty() ? member.weight : choice.weights[i]});
       hops.push_back(member.hop);

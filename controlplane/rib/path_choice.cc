@@ -1,6 +1,7 @@
 #include "controlplane/rib/path_choice.h"
 
 #include <algorithm>
+#include <iterator>
 #include <tuple>
 #include <utility>
 
@@ -60,6 +61,27 @@ std::vector<std::uint16_t> bandwidth_shares(const RibCore& core, std::span<const
   return bandwidth_weights(bandwidths);
 }
 
+void find_standbys(std::span<const Path> paths, const CandidatePaths& among,
+                   const Decision& decision, std::vector<std::uint16_t>& standbys) {
+  standbys.clear();
+  const std::vector<Candidate>& candidates = among.candidates;
+  const auto target_of = [&](std::uint16_t i) { return paths[among.positions[i]].target; };
+  const auto helps = [&](std::uint16_t i) {
+    if (is_generated(candidates[i].kind)) return false;  // it leads nowhere
+    return std::ranges::find(decision.primaries, target_of(i), target_of) ==
+           decision.primaries.end();
+  };
+  // What is ours, or on our own wire, is reached no other way.
+  const SourceKind kind = candidates[decision.primaries.front()].kind;
+  if (kind == SourceKind::kLocal || kind == SourceKind::kConnected) return;
+  std::ranges::copy_if(decision.backups, std::back_inserter(standbys), helps);
+  if (!standbys.empty() || decision.backups.empty()) return;
+  for (std::uint16_t i = 0; i < candidates.size(); ++i) {
+    if (helps(i)) standbys.push_back(i);  // no primary: those lead where they lead
+  }
+  keep_best(candidates, standbys);
+}
+
 bool PathChoice::choose(std::span<Path> paths) {
   among_.find(core_, paths);
   if (among_.empty()) return false;
@@ -74,14 +96,8 @@ bool PathChoice::choose(std::span<Path> paths) {
   for (const std::uint16_t i : decision_.primaries) {
     forwarding_.primaries.push_back(path_of(i).target);
   }
-  const SourceKind kind = among_.candidates[decision_.primaries.front()].kind;
-  // What is ours, or on our own wire, is reached no other way.
-  if (kind != SourceKind::kLocal && kind != SourceKind::kConnected) {
-    for (const std::uint16_t i : decision_.backups) {
-      if (is_generated(among_.candidates[i].kind)) continue;  // it leads nowhere
-      forwarding_.backups.push_back(path_of(i).target);
-    }
-  }
+  find_standbys(paths, among_, decision_, standbys_);
+  for (const std::uint16_t i : standbys_) forwarding_.backups.push_back(path_of(i).target);
   if (forwarding_.primaries.size() > 1) {
     forwarding_.weights = bandwidth_shares(core_, paths, among_, decision_);
     sort_primaries(forwarding_);

@@ -34,6 +34,11 @@ struct CandidatePaths {
                                                           const CandidatePaths& among,
                                                           const Decision& decision);
 
+/// Whose targets are used when all primaries are dead: the next-best path and its equals, of those
+/// that lead elsewhere than the primaries do. `standbys` is overwritten.
+void find_standbys(std::span<const Path> paths, const CandidatePaths& among,
+                   const Decision& decision, std::vector<std::uint16_t>& standbys);
+
 /// Kept from one prefix to the next, so that its memory is reused.
 class PathChoice {
  public:
@@ -48,6 +53,7 @@ class PathChoice {
   const RibCore& core_;
   CandidatePaths among_;
   Decision decision_;
+  std::vector<std::uint16_t> standbys_;
   ForwardingChoice forwarding_;
 };
 

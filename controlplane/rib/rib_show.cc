@@ -77,6 +77,8 @@ void Rib::State::append_views(const FamilyRib<Address>& family, const RouteRecor
   decide(candidates, core.options, core.attributes, decision);
 
   const std::size_t first = views.size();
+  std::vector<std::uint16_t> standbys;
+  if (!decision.backups.empty()) find_standbys(paths, among, decision, standbys);
   std::vector<std::uint16_t> shares;
   if (decision.primaries.size() > 1) {
     shares = bandwidth_shares(core, paths, among, decision);
@@ -124,9 +126,7 @@ void Rib::State::append_views(const FamilyRib<Address>& family, const RouteRecor
         if (decision.primaries[p] != candidate) continue;
         for (NextHopView& hop : view.next_hops) hop.weight = shares[p];
       }
-      const SourceKind best_kind = candidates[decision.primaries.front()].kind;
-      view.backup = is_in(decision.backups) && best_kind > SourceKind::kConnected &&
-                    !is_generated(source.kind);
+      view.backup = is_in(standbys);
       view.why = explain(candidates, decision, candidate);
     }
     view.installed = record.forwarding != kNotForwarded;

@@ -1,6 +1,8 @@
 // Several paths to a prefix from one neighbor (RFC 7911).
 #include <gtest/gtest.h>
 
+#include <bit>
+
 #include "controlplane/rib/path_numbers.h"
 #include "tests/rib/fakes.h"
 
@@ -70,6 +72,42 @@ TEST(AddPath, AllPathsOfANeighborTakePart) {
   f.unsay("20.0.0.0/8", 3);
   EXPECT_EQ(f.plane.route("20.0.0.0/8"), "none");
   EXPECT_EQ(f.rib->counts(f.peer(0)).received[0], 0U);
+}
+
+TEST(AddPath, WhoStandsByLeadsElsewhere) {
+  AddPath f;
+  f.up(1);
+  f.settle();
+  f.say("20.0.0.0/8", 1, f.via(0), f.path({65001, 7}));
+  f.say("20.0.0.0/8", 2, f.via(0), f.path({65001, 7, 8}));
+  EXPECT_EQ(f.plane.route("20.0.0.0/8"), "{p0}");
+  f.announce(1, "20.0.0.0/8", f.path({65002, 7, 8, 9}));
+  f.settle();
+  EXPECT_EQ(f.plane.route("20.0.0.0/8"), "{p0 | p1}") << "the second path is as dead as the first";
+  const auto paths = f.show("20.0.0.0/8");
+  ASSERT_EQ(paths.size(), 3U);
+  EXPECT_TRUE(paths[0].best);
+  EXPECT_TRUE(paths[1].backup);
+  EXPECT_EQ(paths[1].peer, f.peer(1));
+  EXPECT_FALSE(paths[2].backup);
+}
+
+TEST(AddPath, LinksBehindOneNextHopBearMoreTogether) {
+  AddPath f;
+  f.up(1);
+  f.settle();
+  const auto with = [&](std::uint64_t gigabits, std::uint32_t asn) {
+    bgp::PathAttributes attributes = f.path({asn, 7});
+    const float octets = 125e6F * static_cast<float>(gigabits);
+    attributes.extended_communities = {{std::uint64_t{0x4004} << 48 | std::uint64_t{asn} << 32 |
+                                        std::bit_cast<std::uint32_t>(octets)}};
+    return attributes;
+  };
+  f.say("20.0.0.0/8", 1, f.via(0), with(10, 65001));
+  f.say("20.0.0.0/8", 2, f.via(0), with(30, 65001));
+  f.announce(1, "20.0.0.0/8", with(20, 65002));
+  f.settle();
+  EXPECT_EQ(f.plane.route("20.0.0.0/8"), "{p0*4 p1*2}");
 }
 
 TEST(AddPath, TheSamePathAgainReplacesItself) {
