@@ -191,6 +191,8 @@ AttributeId ExportView::make_outgoing(AttributeId attributes, std::size_t rule) 
   bgp::PathAttributes out = unpacked(attributes);
   if (kind_.external) {
     out.local_preference.reset();  // RFC 4271 section 5.1.5
+    // RFC 5065 section 4.1: an internal neighbor may be in one, of which nobody hears outside.
+    std::erase_if(out.as_path.segments, [](const auto& s) { return s.is_confederation(); });
     // RFC 4271 section 5.1.4: what another AS sent is not to be passed on; our own may be told.
     if (!out.as_path.segments.empty()) out.med.reset();
     out.originator_id.reset();  // RFC 4456 section 8

@@ -94,6 +94,26 @@ TEST(Export, InternalPeerGetsLocalPreferenceAndNoPrepend) {
   EXPECT_EQ(attributes.local_preference, 100U);
 }
 
+TEST(Export, NobodyOutsideHearsOfAConfederation) {
+  RibFixture f(transit_config());
+  f.resolve(0);
+  bgp::Negotiated internal = f.session(0);
+  internal.external = false;
+  internal.remote_asn = bgp::Asn{64512};
+  internal.codec.external_peer = false;
+  f.up(0, internal);
+  f.up(1);
+  bgp::PathAttributes attributes = f.path({65009});
+  attributes.local_preference = 100;
+  attributes.as_path.segments.insert(
+      attributes.as_path.segments.begin(),
+      {bgp::AsPath::SegmentType::kConfedSequence, {bgp::Asn{65100}, bgp::Asn{65101}}});
+  f.announce(0, "20.0.0.0/8", attributes);
+  f.settle();
+  ASSERT_TRUE(f.told(1).routes.contains(prefix("20.0.0.0/8")));
+  EXPECT_EQ(to_string(f.told(1).routes[prefix("20.0.0.0/8")].first.as_path), "64512 65009");
+}
+
 TEST(Export, AnnouncesOnlyWhatWorkersAlreadyForward) {
   RibFixture f;
   f.plane.hold_back = true;
