@@ -18,6 +18,8 @@ namespace lastmile::rib {
 /// Chunks of 2^1 … 2^15 paths.
 class PathArena {
  public:
+  static constexpr unsigned kLastOrder = 15;
+
   [[nodiscard]] std::uint32_t allocate(unsigned order);
   void release(unsigned order, std::uint32_t chunk) { classes_[order].free.push_back(chunk); }
   [[nodiscard]] Path* at(unsigned order, std::uint32_t chunk) {
@@ -27,7 +29,7 @@ class PathArena {
   [[nodiscard]] std::size_t memory_bytes() const;
 
  private:
-  static constexpr unsigned kOrders = 16;
+  static constexpr unsigned kOrders = kLastOrder + 1;
   static constexpr unsigned kPageOrder = 11;  // 2048 paths a page, or one chunk if that is larger
   static unsigned chunks_per_page_shift(unsigned order) {
     return order < kPageOrder ? kPageOrder - order : 0;
@@ -44,6 +46,9 @@ class PathArena {
 /// Must be cleared before it is destroyed.
 class PathList {
  public:
+  /// As many as the largest chunk has.
+  static constexpr std::size_t kMost = std::size_t{1} << PathArena::kLastOrder;
+
   [[nodiscard]] std::size_t size() const { return count_; }
   [[nodiscard]] bool empty() const { return count_ == 0; }
 
@@ -54,7 +59,7 @@ class PathList {
     return {order_ == 0 ? &storage_.inline_path : arena.at(order_, storage_.chunk), count_};
   }
 
-  /// Invalidates spans.
+  /// Fewer than kMost are there. Invalidates spans.
   Path& add(PathArena& arena, const Path& path);
   /// Removes the path at `position`; the last one takes its place. Invalidates spans.
   void remove(PathArena& arena, std::size_t position);

@@ -31,7 +31,7 @@ class RecordPaths {
   [[nodiscard]] std::span<Path> all() { return list_.paths(core_.arena); }
 
   /// Adds the path or replaces the one of the same source and number; an identical one is left as
-  /// it is. True if that matters to a decision.
+  /// it is, and one more than PathList::kMost is left out. True if that matters to a decision.
   bool set(const Path& path) {
     for (Path& known : all()) {
       if (known.source != path.source || known.path_number != path.path_number) continue;
@@ -42,6 +42,8 @@ class RecordPaths {
       known = path;
       return matters;
     }
+    // A prefix that thousands of neighbors have, and each of them by hundreds of paths.
+    if (list_.size() == PathList::kMost) return false;
     hold(path);
     list_.add(core_.arena, path);
     return path.refusal == Refusal::kNone;

@@ -122,12 +122,12 @@ TEST_F(PathListTest, AgreesWithAVector) {
 TEST(PathListTest2, ManyPathsOfOnePrefix) {
   PathArena arena;
   PathList list;
-  for (std::uint32_t i = 0; i < 5000; ++i) {
+  for (std::uint32_t i = 0; i < PathList::kMost; ++i) {
     Path path;
     path.attributes = AttributeId{i};
     list.add(arena, path);
   }
-  for (std::uint32_t i = 0; i < 5000; ++i) {
+  for (std::uint32_t i = 0; i < PathList::kMost; ++i) {
     ASSERT_EQ(list.paths(arena)[i].attributes, AttributeId{i});
   }
   while (!list.empty()) list.remove(arena, 0);
