@@ -62,7 +62,7 @@ std::size_t AdjRibOut<Address>::gather(std::size_t limit, Batch& batch) {
       break;
     }
     const auto& record = rib_.table()[cursor_++];
-    const Path* path = rib_.announcement(record);
+    const Path* path = rib_.is_undecided(record) ? nullptr : rib_.announcement(record);
     done += path == nullptr ? 1 : tell(record.prefix, path, batch);
   }
   for (; done < limit && walk_ == Walk::kTold; ++done) {
@@ -71,13 +71,17 @@ std::size_t AdjRibOut<Address>::gather(std::size_t limit, Batch& batch) {
       break;
     }
     const std::uint32_t number = cursor_++;
-    if (told_[number].used && rib_.announcement(told_[number].prefix) == nullptr) {
-      untell(number, batch);
-    }
+    const Advertised<Address>& told = told_[number];
+    if (!told.used || rib_.is_undecided(told.prefix)) continue;
+    if (rib_.announcement(told.prefix) == nullptr) untell(number, batch);
   }
   while (done < limit && position_ < journal.end()) {
     const Prefix<Address> prefix = journal.entries[position_++ - journal.start];
-    done += tell(prefix, rib_.announcement(prefix), batch);
+    if (rib_.is_undecided(prefix)) {
+      ++done;  // it comes again
+    } else {
+      done += tell(prefix, rib_.announcement(prefix), batch);
+    }
   }
   return done;
 }

@@ -4,6 +4,11 @@
 #include <utility>
 
 namespace lastmile::rib {
+namespace {
+
+constexpr std::size_t kPathsAtTheCostOfOne = 8;
+
+}  // namespace
 
 template <class Address>
 FamilyRib<Address>::~FamilyRib() {
@@ -73,13 +78,14 @@ void FamilyRib<Address>::erase_if_idle(std::uint32_t number) {
 template <class Address>
 std::size_t FamilyRib<Address>::decide_dirty(std::size_t limit) {
   std::size_t done = 0;
-  for (; done < limit && !dirty_.empty(); ++done) {
+  for (; done < limit && !dirty_.empty(); ++decided_) {
     const std::uint32_t number = dirty_.front();
     dirty_.pop_front();
+    // Of many paths each costs something.
+    done += 1 + table_[number].paths.size() / kPathsAtTheCostOfOne;
     decide_record(number);
   }
-  decided_ += done;
-  return done;
+  return std::min(done, limit);
 }
 
 template <class Address>
@@ -216,10 +222,8 @@ void FamilyRib<Address>::uninstall(Record& record) {
     record.flags &= static_cast<std::uint8_t>(~kFibFailed);
     failed_.erase(record.prefix);
   }
-  if ((record.flags & (kExportable | kConfirmed)) == kExportable) {
-    unconfirmed_.end(record.prefix);  // its confirmation is still to come
-  }
-  record.flags &= static_cast<std::uint8_t>(~kConfirmed);
+  if ((record.flags & kUnconfirmed) != 0) unconfirmed_.end(record.prefix);
+  record.flags &= static_cast<std::uint8_t>(~(kConfirmed | kUnconfirmed));
   if (record.forwarding == kNotForwarded) return;
   core_.submitted = core_.plane.remove_route(record.prefix);
   core_.groups.release(record.forwarding);
@@ -256,8 +260,9 @@ void FamilyRib<Address>::note_export(Record& record) {
   const bool now =
       record.forwarding != kNotForwarded && may_announce(record.paths.paths(core_.arena).front());
   if (now && !before && (record.flags & kConfirmed) == 0) {
-    record.flags |= kExportable;
-    unconfirmed_.add(record.prefix, core_.submitted);
+    // It may wait already, from when it was exportable before.
+    if ((record.flags & kUnconfirmed) == 0) unconfirmed_.add(record.prefix, core_.submitted);
+    record.flags |= kExportable | kUnconfirmed;
     return;  // announced by on_applied()
   }
   if (now != before) {
@@ -295,7 +300,7 @@ std::size_t FamilyRib<Address>::on_applied(FibSequence applied, std::size_t limi
     if (number == PrefixTable<Record>::kNotFound) continue;
     Record& record = table_[number];
     if (record.forwarding == kNotForwarded) continue;
-    record.flags |= kConfirmed;
+    record.flags = static_cast<std::uint8_t>((record.flags & ~unsigned{kUnconfirmed}) | kConfirmed);
     journal_.entries.push_back(*prefix);
     note_cover(record);
   }
@@ -343,6 +348,12 @@ template <class Address>
 const Path* FamilyRib<Address>::announcement(const Prefix<Address>& prefix) const {
   const std::uint32_t number = table_.find(prefix);
   return number == PrefixTable<Record>::kNotFound ? nullptr : announcement(table_[number]);
+}
+
+template <class Address>
+bool FamilyRib<Address>::is_undecided(const Prefix<Address>& prefix) const {
+  const std::uint32_t number = table_.find(prefix);
+  return number != PrefixTable<Record>::kNotFound && is_undecided(table_[number]);
 }
 
 template <class Address>

@@ -36,10 +36,11 @@ struct RouteRecord {
 
 /// RouteRecord::flags.
 enum RecordFlag : std::uint8_t {
-  kDirty = 1U << 0,       ///< waits for a decision
-  kConfirmed = 1U << 1,   ///< workers see the route (kept for exportable routes only)
-  kExportable = 1U << 2,  ///< the last decision found a path that may be announced
-  kFibFailed = 1U << 3,   ///< the forwarding tables refused it; the reason is in fib_error()
+  kDirty = 1U << 0,        ///< waits for a decision
+  kConfirmed = 1U << 1,    ///< workers see the route (kept for exportable routes only)
+  kExportable = 1U << 2,   ///< the last decision found a path that may be announced
+  kFibFailed = 1U << 3,    ///< the forwarding tables refused it; the reason is in fib_error()
+  kUnconfirmed = 1U << 4,  ///< waits to become kConfirmed
 };
 
 template <class Address>
@@ -105,6 +106,13 @@ class FamilyRib {
   /// The path to announce, or null: exportable, and confirmed by the forwarding tables.
   [[nodiscard]] const Path* announcement(const Prefix<Address>& prefix) const;
   [[nodiscard]] const Path* announcement(const Record& record) const;
+  /// Whether announcement() is to be asked later: a decision is due, and will be in the journal.
+  /// Until then the path in front may be any, one that is refused too.
+  [[nodiscard]] bool is_undecided(const Prefix<Address>& prefix) const;
+  [[nodiscard]] bool is_undecided(const Record& record) const {
+    constexpr unsigned kBoth = kDirty | kExportable;
+    return (record.flags & kBoth) == kBoth;
+  }
   /// All paths that may be announced where announcement() is one of them, in no order (RFC 7911).
   struct Offer {
     const Path* path;

@@ -172,10 +172,11 @@ void NextHopTracker::update_routing(Hop& hop) {
 }
 
 void NextHopTracker::update_yields() {
-  // Groups are few (a handful for a million routes), and this runs only when a group or a
-  // link-layer address comes or goes.
+  // Groups are few (a handful for a million routes), and this runs only when some of them or a
+  // link-layer address have come or gone.
+  groups_changed_ = false;
   std::vector<bool> yields(hops_.size());
-  for (const std::vector<HopId>& group : groups_) {
+  for (const auto& [group, count] : groups_) {
     const bool any_resolved = std::ranges::any_of(group, [&](HopId id) {
       const Hop& hop = hops_[id.value()];
       return hop.mac.has_value() && !hop.session_ended && !hop.path_down &&
@@ -200,8 +201,8 @@ void NextHopTracker::group_added(const std::vector<HopId>& members) {
     if (is_neighbor(hops_[id.value()])) neighbors.push_back(id);
   }
   if (neighbors.size() < 2) return;
-  groups_.push_back(std::move(neighbors));
-  update_yields();
+  ++groups_[std::move(neighbors)];
+  groups_changed_ = true;
 }
 
 void NextHopTracker::group_removed(const std::vector<HopId>& members) {
@@ -209,10 +210,14 @@ void NextHopTracker::group_removed(const std::vector<HopId>& members) {
   for (const HopId id : members) {
     if (is_neighbor(hops_[id.value()])) neighbors.push_back(id);
   }
-  const auto found = std::ranges::find(groups_, neighbors);
+  const auto found = groups_.find(neighbors);
   if (found == groups_.end()) return;
-  groups_.erase(found);
-  update_yields();
+  if (--found->second == 0) groups_.erase(found);
+  groups_changed_ = true;
+}
+
+void NextHopTracker::take_up_groups() {
+  if (groups_changed_) update_yields();
 }
 
 // --- events ------------------------------------------------------------------------------------

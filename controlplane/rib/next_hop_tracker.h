@@ -77,6 +77,9 @@ class NextHopTracker {
   /// A group with these members (primaries and backups) now exists, or no longer does.
   void group_added(const std::vector<HopId>& members);
   void group_removed(const std::vector<HopId>& members);
+  /// Who yields to whom in the groups that have come and gone: once for all of them, for a neighbor
+  /// may choose how many there are.
+  void take_up_groups();
 
   void link_changed(PortId port, LinkState state);
   [[nodiscard]] bool is_link_up(PortId port) const {
@@ -145,7 +148,9 @@ class NextHopTracker {
   std::map<PortId, IpAddress> discovered_;
   std::vector<PortId> ports_down_;
   std::set<std::pair<PortId, std::optional<IpAddress>>> paths_up_;
-  std::vector<std::vector<HopId>> groups_;  ///< of two and more neighbors
+  /// Of two and more neighbors, and how many there are of the same.
+  std::map<std::vector<HopId>, unsigned> groups_;
+  bool groups_changed_ = false;
 };
 
 }  // namespace lastmile::rib

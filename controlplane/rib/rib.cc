@@ -133,10 +133,12 @@ void Rib::State::take_answers(std::size_t limit) {
     limit -= ipv4.on_applied(applied, limit);
     ipv6.on_applied(applied, limit);
   }
-  if (ipv4.failures() + ipv6.failures() == 0) core.retry_credit = 0;
+  // As long as operations are under way, one of them may be refused that the room is for.
+  if (ipv4.failures() + ipv6.failures() == 0 && applied >= core.submitted) core.retry_credit = 0;
   ipv4.retry_failed(kSliceRoutes);
   ipv6.retry_failed(kSliceRoutes);
-  core.plane.flush();  // what that has asked for; what is answered from here on rings
+  core.hops.take_up_groups();  // before workers see the routes that lead there
+  core.plane.flush();          // what that has asked for; what is answered from here on rings
 }
 
 bool Rib::State::has_answers() const {

@@ -78,6 +78,80 @@ TEST(ForwardingAnswers, ARouteThatWentBeforeItWasConfirmedIsNeverTold) {
   EXPECT_TRUE(f.tells("20.0.0.0/24"));
 }
 
+// Something of ours, or of a wire, took its place for a while, of which nobody hears.
+TEST(ForwardingAnswers, AConfirmationIsNotALaterRoutesThoughAnotherWasBestMeanwhile) {
+  Answers f;
+  const std::string there = "192.168.101.20/32";
+  f.announce(0, there, f.path({65001}));
+  f.settle();
+  const FibSequence first = f.plane.sequence;
+  f.rib->on_link_layer_neighbor({PortId{2}, address("192.168.101.20"), mac(9)}, f.now);
+  f.settle();
+  ASSERT_EQ(f.show(there).front().source, SourceKind::kConnected);
+  f.rib->on_link_layer_neighbor({PortId{2}, address("192.168.101.20"), std::nullopt}, f.now);
+  f.withdraw(0, there);
+  for (int i = 0; i < 20; ++i) {  // until the neighbor is given up
+    for (const auto& [timer, after] : std::map{f.timers.armed}) {
+      if (timer.kind == TimerKind::kResolve) f.rib->on_timer({timer}, f.now);
+    }
+    f.settle();
+  }
+  ASSERT_TRUE(f.show(there).empty());
+  f.announce(0, there, f.path({65001}));
+  f.settle();
+  f.apply_until(first);
+  EXPECT_FALSE(f.tells(there)) << "the tables have come as far as the first one only";
+  f.apply_until(f.plane.sequence);
+  EXPECT_TRUE(f.tells(there));
+}
+
+// The last good path has been replaced by one that nobody may hear of, and that waits for its turn.
+TEST(ForwardingAnswers, WhatIsNotDecidedIsNotTold) {
+  using Share = Rib::Share;
+  for (const bool newcomer : {false, true}) {
+    Answers f;
+    f.plane.hold_back = false;
+    f.output.unknown_withdrawals = newcomer;
+    for (const char* text : {"20.0.0.0/24", "20.0.1.0/24", "20.0.2.0/24"}) {
+      f.announce(0, text, f.path({65001, 65009}));
+    }
+    if (newcomer) {
+      f.settle();
+      f.down(1);
+      f.settle();
+      f.up(1);
+    } else {
+      (void)f.rib->work(kSliceRoutes, f.now, Share::kDecisions);  // they are in the journal
+    }
+    for (const char* text : {"20.0.0.0/24", "20.0.1.0/24", "20.0.2.0/24"}) {
+      f.announce(0, text, f.path({65001, 64512}));  // with our own AS number
+    }
+    for (bool more = true; more;) {
+      more = f.rib->work(1, f.now, Share::kInTurn);
+      for (const auto& [told_prefix, told] : f.told(1).routes) {
+        EXPECT_NE(to_string(told.first.as_path), "64512 65001 64512") << to_string(told_prefix);
+      }
+    }
+    EXPECT_EQ(f.told_from_others(), 0U);
+    EXPECT_EQ(f.told(1).end_of_rib.size(), 2U);
+  }
+}
+
+TEST(ForwardingAnswers, RoomThatIsFreeBeforeTheRefusalIsKnownIsUsed) {
+  Answers f;
+  f.plane.hold_back = false;
+  f.announce(0, "20.0.1.0/24", f.path({65001}));
+  f.settle();
+  f.plane.max_routes = f.plane.routes.size();
+  f.hold();
+  f.announce(0, "20.0.0.0/24", f.path({65001}));
+  f.withdraw(0, "20.0.1.0/24");
+  f.settle();
+  EXPECT_FALSE(f.plane.routes.contains(prefix("20.0.0.0/24")));
+  f.apply_until(f.plane.sequence);
+  EXPECT_TRUE(f.plane.routes.contains(prefix("20.0.0.0/24")));
+}
+
 TEST(ForwardingAnswers, WhatIsAppliedJustBeforeThePollIsNotMissed) {
   Answers f;
   f.plane.applies_at_poll = true;

@@ -142,7 +142,14 @@ class FakePlane final : public ForwardingPlane {
     if (applies_at_poll) held_at = sequence;
   }
   FibSequence applied() const override { return hold_back ? held_at : sequence; }
-  std::vector<FibFailure> take_failures() override { return std::exchange(failures, {}); }
+  /// A refusal is known when the tables have come so far.
+  std::vector<FibFailure> take_failures() override {
+    const auto later = std::ranges::find_if(
+        failures, [&](const FibFailure& failure) { return failure.sequence > applied(); });
+    std::vector<FibFailure> known(failures.begin(), later);
+    failures.erase(failures.begin(), later);
+    return known;
+  }
 
   // --- for tests ---
   /// "p0" is a forwarding next hop on port 0, "p0?" an unresolved one, "!p0" one that is down.

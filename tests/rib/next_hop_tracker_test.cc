@@ -132,6 +132,7 @@ TEST_F(Tracker, AnUnresolvedHopYieldsToNobodyWhoseLinkIsDown) {
   const HopId a = tracker.acquire(neighbor(0, "fe80::1")).value();
   const HopId b = tracker.acquire(neighbor(1, "fe80::2")).value();
   tracker.group_added({a, b});
+  tracker.take_up_groups();
   EXPECT_EQ(state(a), "!p0?");
   tracker.link_changed(PortId{1}, LinkState::kDown);
   EXPECT_EQ(state(a), "p0?") << "packets are held, not dropped";
@@ -185,6 +186,7 @@ TEST_F(Tracker, UnresolvedYieldsToAResolvedOneInTheSameGroup) {
   const HopId a = tracker.acquire(neighbor(0, "fe80::1")).value();
   const HopId b = tracker.acquire(neighbor(1, "fe80::2")).value();
   tracker.group_added({a, b});
+  tracker.take_up_groups();
   EXPECT_EQ(state(a), "p0?") << "nobody better: packets are held";
   EXPECT_EQ(state(b), "p1?");
   tracker.link_layer_changed({PortId{1}, address("fe80::2"), mac(2)});
@@ -200,13 +202,16 @@ TEST_F(Tracker, YieldingEndsWithTheGroupOrTheOthersSession) {
   const HopId a = tracker.acquire(neighbor(0, "fe80::1")).value();
   const HopId b = tracker.acquire(neighbor(1, "fe80::2", Incarnation{1})).value();
   tracker.group_added({a, b});
+  tracker.take_up_groups();
   EXPECT_EQ(state(a), "!p0?");
   tracker.session_ended(Incarnation{1});
   EXPECT_EQ(state(a), "p0?");
   const HopId c = tracker.acquire(neighbor(1, "fe80::2", Incarnation{2})).value();
   tracker.group_added({a, c});
+  tracker.take_up_groups();
   EXPECT_EQ(state(a), "!p0?");
   tracker.group_removed({a, c});
+  tracker.take_up_groups();
   EXPECT_EQ(state(a), "p0?");
 }
 
