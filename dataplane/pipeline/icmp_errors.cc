@@ -80,8 +80,10 @@ bool may_cause_error(Ipv6Family, const std::uint8_t* header, std::size_t length)
 
 // --- the error itself ----------------------------------------------------------------------------
 
-/// Makes the buffer begin `before` bytes in front of `header` (and room for Ethernet), and hold
-/// `quoted` bytes from there on. False if it has no such room.
+/// Makes the buffer begin `before` bytes in front of `header` (and with an Ethernet header that has
+/// no addresses yet: an error may be dropped, and captured, before it gets them), and hold `quoted`
+/// bytes from there on. False if it has no such room.
+template <class Family>
 bool reshape(rte_mbuf* packet, const std::uint8_t* header, std::size_t before, std::size_t quoted) {
   const auto* const buffer = static_cast<const std::uint8_t*>(packet->buf_addr);
   const auto offset = static_cast<std::size_t>(header - buffer);
@@ -95,6 +97,9 @@ bool reshape(rte_mbuf* packet, const std::uint8_t* header, std::size_t before, s
   packet->data_off = static_cast<std::uint16_t>(offset - room);
   packet->data_len = static_cast<std::uint16_t>(room + quoted);
   packet->pkt_len = packet->data_len;
+  auto* const frame = rte_pktmbuf_mtod(packet, std::uint8_t*);
+  std::memset(frame, 0, ethernet::kTypeOffset);
+  store_raw(frame + ethernet::kTypeOffset, Family::kEthertype);
   return true;
 }
 
@@ -111,7 +116,7 @@ std::uint8_t* write_error(Ipv4Family, rte_mbuf* packet, std::uint8_t* offending,
   const std::size_t quoted =
       std::min({std::size_t{Ipv4Family::length(offending)}, contiguous_bytes(packet, offending),
                 kLongestIpv4 - kHeaders});
-  if (!reshape(packet, offending, kHeaders, quoted)) return nullptr;
+  if (!reshape<Ipv4Family>(packet, offending, kHeaders, quoted)) return nullptr;
   std::uint8_t* const header = offending - kHeaders;
   const std::size_t length = kHeaders + quoted;
   std::memset(header, 0, ipv4::kHeaderSize);
@@ -137,7 +142,7 @@ std::uint8_t* write_error(Ipv6Family, rte_mbuf* packet, std::uint8_t* offending,
   const std::size_t quoted =
       std::min({std::size_t{Ipv6Family::length(offending)}, contiguous_bytes(packet, offending),
                 kLongestIpv6 - kHeaders});
-  if (!reshape(packet, offending, kHeaders, quoted)) return nullptr;
+  if (!reshape<Ipv6Family>(packet, offending, kHeaders, quoted)) return nullptr;
   std::uint8_t* const header = offending - kHeaders;
   const auto payload = static_cast<std::uint16_t>(icmp::kHeaderSize + quoted);
   store_be32(header, 0x60000000U | std::uint32_t{kTrafficClass} << 20U);

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cstring>
 #include <string>
 #include <vector>
 
@@ -117,6 +118,21 @@ TEST_F(CaptureTest, DropsHaveTheirReasonAndWhereTheyCameIn) {
   EXPECT_EQ(packets[0].header.reason, DropReason::kNoRoute);
   EXPECT_EQ(packets[0].header.interface, CaptureTap::of(kLan));
   EXPECT_EQ(packets[0].octets, came);
+}
+
+TEST_F(CaptureTest, AnErrorOfOursThatIsDroppedShowsNothingOfOtherPackets) {
+  begin(Capture::Of::kDrops);
+  rte_mbuf* const buffer = make_mbuf(packet("203.0.113.1").bytes());
+  std::memset(buffer->buf_addr, 0xaa, rte_pktmbuf_headroom(buffer));  // what was there before
+  devices_.lan.receive(buffer);
+  run();
+  const auto packets = seen();
+  ASSERT_EQ(packets.size(), 2U);
+  const Bytes& error = packets[1].octets;
+  ASSERT_GT(error.size(), 34U);
+  EXPECT_EQ(error[23], 1) << "ICMP";
+  EXPECT_EQ(Bytes(error.begin(), error.begin() + 12), Bytes(12, 0)) << "no address yet";
+  EXPECT_EQ(ethertype_of(error), 0x0800);
 }
 
 TEST_F(CaptureTest, EveryDropThatIsCountedIsSeen) {
