@@ -51,6 +51,7 @@ bool SegmentQueue::begin_frame() {
       return true;
     }
     ++refused_;
+    splitter_ = {};  // it may have begun, with packets that are longer than a buffer
     end_frame();
   }
 }

@@ -158,6 +158,18 @@ TEST_F(HostSegments, WhatIsNoUseIsDroppedAndCounted) {
   EXPECT_EQ(kernel_.waiting(), 0U);
 }
 
+TEST_F(HostSegments, OfAFrameLongerThanABufferNothingComesLater) {
+  const TcpFrame segment = outbound(3500);
+  ASSERT_TRUE(kernel_.send(segment_facts(segment, 3000), segment.bytes()));
+  EXPECT_EQ(run(), 0U);
+  ASSERT_TRUE(kernel_.send({}, outbound(100).bytes()));
+  EXPECT_EQ(run(), 1U);
+  EXPECT_EQ(run(), 0U);
+  EXPECT_EQ(kernel_.waiting(), 0U);
+  EXPECT_EQ(kernel_.take().size(), 1U);
+  expect_only_drops(DropReason::kHostBadFrame);
+}
+
 TEST_F(HostSegments, WithoutBuffersTheKernelsFramesWait) {
   std::vector<rte_mbuf*> taken;
   while (rte_mbuf* const buffer = rte_pktmbuf_alloc(packet_pool())) taken.push_back(buffer);
