@@ -19,6 +19,10 @@ bool is_member(const Peer& peer, std::optional<gid_t> group) {
   return group && std::ranges::find(peer.groups, *group) != peer.groups.end();
 }
 
+bool is_router(const Peer& peer, const AccessRules& rules) {
+  return peer.user == rules.router;
+}
+
 /// "root", or "root or a member of group "x"".
 std::string who_may(const std::vector<std::string_view>& groups) {
   std::string text = "root";
@@ -38,7 +42,9 @@ Access access_needed(std::string_view verb) {
 
 Access access_of(const Peer& peer, const AccessRules& rules) {
   if (peer.user == 0 || peer.user == rules.owner) return Access::kChange;
-  if (is_member(peer, rules.group_id)) return Access::kChange;
+  if (is_member(peer, rules.group_id)) {
+    return is_router(peer, rules) ? Access::kRead : Access::kChange;
+  }
   return is_member(peer, rules.read_group_id) ? Access::kRead : Access::kNone;
 }
 
@@ -52,8 +58,13 @@ std::string refusal(const Peer& peer, const AccessRules& rules) {
 }
 
 std::string refusal(const Peer& peer, const AccessRules& rules, std::string_view verb) {
-  return fmt::format("user {} may only look: \"{}\" is for {}", peer.user, verb,
-                     who_may({rules.group}));
+  const std::string whom = who_may({rules.group});
+  if (is_router(peer, rules)) {
+    return fmt::format(
+        "user {}, as which the router and its health checks run, may only look: \"{}\" is for {}",
+        peer.user, verb, whom);
+  }
+  return fmt::format("user {} may only look: \"{}\" is for {}", peer.user, verb, whom);
 }
 
 tl::expected<Peer, std::string> peer_of(int descriptor) {

@@ -3,6 +3,9 @@
 // Two groups: members of one may look, members of the other may also change things. The kernel says
 // who is at the other end (SO_PEERCRED, SO_PEERGROUPS; unix(7)), as of the moment of its connect():
 // a client can't pretend.
+//
+// The user that the router has become is no administrator of it, whatever its groups: who comes as
+// this user is a health check's program, or what took one over.
 #pragma once
 
 #include <sys/types.h>
@@ -37,9 +40,10 @@ struct AccessRules {
   uid_t owner = 0;                ///< whom the socket belongs to
   std::string group, read_group;  ///< names, for people; empty: none
   std::optional<gid_t> group_id, read_group_id;
+  uid_t router = 0;  ///< whom the router has become; 0 or the owner: nobody else
 };
 
-/// Root and the owner may do anything.
+/// Root and the owner may do anything; members of either group who come as the router look only.
 [[nodiscard]] Access access_of(const Peer& peer, const AccessRules& rules);
 
 /// How many of all places for clients those with this access may fill: who may only look leaves

@@ -186,6 +186,8 @@ void ControlServer::Impl::accepted(Stream::socket socket) {
   if (!peer) {
     return client->refuse(fmt::format("the kernel does not say who you are: {}", peer.error()));
   }
+  // It was root when it opened the socket. The real user is whom it stays.
+  rules_.router = ::getuid();
   const Access access = access_of(client->peer(), rules_);
   if (access == Access::kNone) {
     return client->refuse(lastmile::refusal(client->peer(), rules_));
@@ -237,7 +239,7 @@ void ControlServer::Impl::close() {
 tl::expected<std::unique_ptr<ControlServer>, std::string> ControlServer::open(asio::io_context& io,
                                                                               Options options,
                                                                               Handler handler) {
-  AccessRules rules{::geteuid(), options.group, options.read_group, {}, {}};
+  AccessRules rules{::geteuid(), options.group, options.read_group, {}, {}, {}};
   for (const auto& [name, key, number] :
        {std::tuple{&options.group, "group", &rules.group_id},
         std::tuple{&options.read_group, "read-group", &rules.read_group_id}}) {

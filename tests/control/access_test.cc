@@ -38,6 +38,21 @@ TEST(Access, WithoutGroupsOnlyRootsAndTheOwners) {
   EXPECT_EQ(access_of({1000, {0, 10, 20}}, none), Access::kNone);
 }
 
+TEST(Access, WhoComesAsTheRouterLooksOnly) {
+  AccessRules rules = kBoth;
+  rules.router = 600;
+  EXPECT_EQ(access_of({600, {10}}, rules), Access::kRead);
+  EXPECT_EQ(access_of({600, {20}}, rules), Access::kRead);
+  EXPECT_EQ(access_of({600, {99}}, rules), Access::kNone);
+  EXPECT_EQ(access_of({1000, {10}}, rules), Access::kChange);
+  EXPECT_EQ(refusal({600, {10}}, rules, "drain"),
+            "user 600, as which the router and its health checks run, may only look: \"drain\" is "
+            "for root or a member of group \"admins\"");
+  // It has become nobody else: whoever started it may do anything still.
+  rules.router = rules.owner;
+  EXPECT_EQ(access_of({500, {}}, rules), Access::kChange);
+}
+
 TEST(Access, VerbsThatChangeSomethingAreAllButThoseThatAreKnownToLook) {
   for (const char* verb : {"show bgp", "show privileges", "version", "help", "metrics", "doctor",
                            "events", "policy test", "trace"}) {
@@ -71,14 +86,20 @@ TEST(Access, TheKernelSaysWhoIsThere) {
   EXPECT_FALSE(peer_of(-1));
 }
 
+enum class Server { kStaysRoot, kBecomesThem };
+
 /// Connects as somebody else, who is in one group beside their own.
 class AsSomebody {
  public:
-  AsSomebody(uid_t user, gid_t group) {
+  AsSomebody(uid_t user, gid_t group, Server server) {
     ::getgroups(static_cast<int>(before_.size()), before_.data());
-    valid_ = ::setgroups(1, &group) == 0 && ::setegid(65534) == 0 && ::seteuid(user) == 0;
+    const uid_t real = server == Server::kBecomesThem ? user : 0;
+    valid_ =
+        ::setgroups(1, &group) == 0 && ::setegid(65534) == 0 && ::setresuid(real, user, 0) == 0;
   }
-  ~AsSomebody() { valid_ = ::seteuid(0) == 0 && ::setegid(0) == 0 && ::setgroups(0, nullptr) == 0; }
+  ~AsSomebody() {
+    valid_ = ::setresuid(0, 0, 0) == 0 && ::setegid(0) == 0 && ::setgroups(0, nullptr) == 0;
+  }
   AsSomebody(const AsSomebody&) = delete;
   AsSomebody& operator=(const AsSomebody&) = delete;
   [[nodiscard]] bool valid() const { return valid_; }
@@ -89,13 +110,13 @@ class AsSomebody {
 };
 
 /// What a server with the groups "daemon" and "bin" answers to a member of `group`.
-std::string answer(const std::string& verb, const char* group) {
+std::string answer(const std::string& verb, const char* group, Server is = Server::kStaysRoot) {
   test::FakeDaemon daemon{0, {.socket = {}, .group = "daemon", .read_group = "bin"}};
   ::chmod(daemon.directory().operator/("").c_str(), 0755);
   const struct group* entry = ::getgrnam(group);
   std::string line;
   {
-    const AsSomebody somebody{12345, entry != nullptr ? entry->gr_gid : 54321};
+    const AsSomebody somebody{12345, entry != nullptr ? entry->gr_gid : 54321, is};
     if (!somebody.valid()) return "can't become somebody";
     test::RawClient client{daemon.socket()};
     if (!client.connected()) return "not connected";
@@ -117,6 +138,15 @@ TEST(AccessOfAServer, IsWhatTheGroupsSay) {
   EXPECT_EQ(answer("show ports", "no-such-group"),
             R"({"ok":false,"error":"user 12345 may not use this router; expected root or a member )"
             R"(of group \"daemon\" or a member of group \"bin\""})");
+}
+
+TEST(AccessOfAServer, ThatHasBecomeAUserIsNotChangedByThatUsersPrograms) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root can be somebody else";
+  EXPECT_TRUE(answer("show ports", "daemon", Server::kBecomesThem).starts_with("{\"ok\":true"));
+  EXPECT_EQ(
+      answer("break", "daemon", Server::kBecomesThem),
+      R"({"ok":false,"error":"user 12345, as which the router and its health checks run, may )"
+      R"(only look: \"break\" is for root or a member of group \"daemon\""})");
 }
 
 TEST(AccessOfAServer, AGroupThatIsNotThereIsSaid) {

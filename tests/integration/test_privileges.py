@@ -54,7 +54,14 @@ def threads(pid: int) -> dict[str, dict[str, str]]:
 def configuration(lab, secret: Path) -> dict:
     config = lab.config(
         system={"user": USER.pw_name},
-        services=[{"name": "who", "address": "192.168.0.250", "check": {"exec": ["/usr/bin/id", "-u"], "rise": 1, "every": "2s", "timeout": "2s"}}],
+        services=[
+            {"name": name, "address": f"192.168.0.{last}", "check": {"exec": command, "rise": 1, "every": "2s", "timeout": "2s"}}
+            for name, last, command in (
+                ("who", 250, ["/usr/bin/id", "-u"]),
+                ("looks", 251, [str(lastmile.BUILD / "lastmile"), "--socket", str(lab.socket), "version"]),
+                ("changes", 252, [str(lastmile.BUILD / "lastmile"), "--socket", str(lab.socket), "service", "who", "down"]),
+            )
+        ],
     )
     config["control"] |= {"group": "daemon", "read-group": "bin"}
     signed, _ = config["bgp"]["neighbors"]
@@ -105,11 +112,16 @@ def test_all_works_with_two_capabilities(lab):
     assert shown["capabilities"] == ["CAP_NET_ADMIN", "CAP_NET_RAW", "CAP_IPC_LOCK"]
 
     # Health checks run programs, as the same user.
-    def check() -> dict:
-        return next(iter(lab.show("services").get("services", [])), {})
+    def check(name: str) -> dict:
+        return next((service for service in lab.show("services").get("services", []) if service["name"] == name), {})
 
-    wait_for("the check passes", lambda: check().get("state") == "up")
-    assert check()["last_check"]["detail"] == str(USER.pw_uid)
+    wait_for("the check passes", lambda: check("who").get("state") == "up")
+    assert check("who")["last_check"]["detail"] == str(USER.pw_uid)
+    # ... which is in the group that may change things, and changes nothing.
+    wait_for("a check may look", lambda: check("looks").get("state") == "up")
+    wait_for("a check's command is answered", lambda: check("changes").get("last_check"))
+    assert "may only look" in check("changes")["last_check"]["detail"]
+    assert check("who")["state"] == "up"
 
     # Packets, before and after a link that was gone: the twin's carrier follows it.
     leaf = lab.running["leaf1"]
