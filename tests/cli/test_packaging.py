@@ -75,6 +75,16 @@ def test_the_cloud_init_example_is_good_and_is_a_server_with_one_line_to_change(
     assert file["content"].count("the one line to change") == 1
 
 
+def test_the_unit_acts_before_neighbors_do_and_never_gives_up():
+    unit = (PACKAGING / "debian/lastmile.service").read_text()
+    (watchdog,) = re.findall(r"^WatchdogSec=(\d+)s$", unit, re.MULTILINE)
+    timers = yaml.safe_load((ROOT / "conf/server.yaml").read_text())["bgp"]["timers"]
+    hold, keepalive = (int(timers[name].removesuffix("s")) for name in ("hold", "keepalive"))
+    named_after = 3  # daemon/progress_monitor.h
+    assert named_after < int(watchdog) < hold - keepalive
+    assert "\nRestart=always\n" in unit and "\nStartLimitIntervalSec=0\n" in unit.partition("[Service]")[0]
+
+
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd is not installed")
 def test_the_unit_is_good(tmp_path):
     unit = (PACKAGING / "debian/lastmile.service").read_text()
