@@ -56,7 +56,8 @@ class ProgramAttempt final : public Attempt {
     posix_spawn_file_actions_adddup2(&plan.actions, input.get(), STDOUT_FILENO);
     posix_spawn_file_actions_adddup2(&plan.actions, input.get(), STDERR_FILENO);
     posix_spawn_file_actions_addclosefrom_np(&plan.actions, STDERR_FILENO + 1);
-    // A group of its own, so that all its children can be killed with it; signals as in a shell.
+    // A group of its own, so that its children can be killed with it, as long as they stay in it;
+    // signals as in a shell.
     sigset_t none, all;
     sigemptyset(&none);
     sigfillset(&all);

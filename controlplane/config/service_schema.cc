@@ -59,7 +59,8 @@ KeysOf<ServiceCheck> check_keys() {
           .help(
               "Passes if this program ends with exit status 0. It runs as system.user, without "
               "capabilities; "
-              "after timeout it is killed with all its children. The first line that it prints is "
+              "after timeout it is killed with its process group (its children, unless they leave "
+              "that by setsid). The first line that it prints is "
               "the reason in show services."),
       key("address", &ServiceCheck::address, any_host())
           .when_absent("the service's own")
