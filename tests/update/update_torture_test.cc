@@ -1,11 +1,15 @@
 // Readers at full speed against a writer that churns. Each test runs a fixed time; what it asserts
 // is right answers, never speed. Run it under ThreadSanitizer as well.
+//
+// LASTMILE_TORTURE_SECONDS (default: half of one) sets how long each of the clean runs lasts.
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <array>
 #include <atomic>
 #include <chrono>
+#include <cstdlib>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -18,7 +22,12 @@ namespace lastmile {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-constexpr std::chrono::milliseconds kRunTime{500};
+constexpr std::chrono::milliseconds kShortRun{500};
+
+std::chrono::milliseconds clean_run() {
+  const char* const text = std::getenv("LASTMILE_TORTURE_SECONDS");
+  return text != nullptr ? std::chrono::seconds{std::stoull(text)} : kShortRun;
+}
 
 #if defined(__has_feature)
 #define LASTMILE_CLANG_SANITIZED \
@@ -39,7 +48,7 @@ TEST(SpscTorture, EveryItemArrivesOnceAndInOrder) {
   std::atomic<bool> done{false};
   std::uint64_t sent = 0;
   std::thread producer{[&] {
-    const auto end = Clock::now() + kRunTime;
+    const auto end = Clock::now() + clean_run();
     while (Clock::now() < end) {
       for (unsigned i = 0; i < 1 + sent % 50; ++i) {
         if (!ring.stage(sent)) break;
@@ -70,7 +79,7 @@ TEST(DoorbellTorture, NoRingIsLost) {
   std::atomic<std::uint64_t> published{0};
   std::atomic<bool> done{false};
   std::thread ringer{[&] {
-    const auto end = Clock::now() + kRunTime;
+    const auto end = Clock::now() + clean_run();
     for (std::uint64_t i = 1; Clock::now() < end; ++i) {
       published.store(i, std::memory_order_release);
       bell.ring();
@@ -129,7 +138,7 @@ TEST(NextHopTorture, AChangeOfAddressIsNeverTorn) {
       }
     });
   }
-  const auto end = Clock::now() + kRunTime;
+  const auto end = Clock::now() + clean_run();
   for (std::uint8_t n = 0; Clock::now() < end;) {
     for (int i = 0; i < 100; ++i, ++n) table.change(NextHopId{1}, kind(n), mac(n));
   }
@@ -256,12 +265,11 @@ std::uint64_t read_routes(const ForwardingTables& tables, const std::atomic<bool
   return wrong;
 }
 
-// Churns on this thread with the writer on its own, for the time of one test or as much longer as
-// `enough` wants.
+// Churns on this thread with the writer on its own, for `time` or as much longer as `enough` wants.
 template <class Enough>
-void churn_until(Churn& churn, const Enough& enough) {
+void churn_for(std::chrono::milliseconds time, Churn& churn, const Enough& enough) {
   churn.writer.start();
-  const auto end = Clock::now() + kRunTime;
+  const auto end = Clock::now() + time;
   for (unsigned round = 1; Clock::now() < end || !enough(); ++round) {
     churn.step(round);
     churn.client.poll();
@@ -282,7 +290,7 @@ TEST(UpdateTorture, ReadersNeverSeeAnIdentifierThatBelongsToAnother) {
       wrong[r] = read_routes(churn.tables, done, r == 1, [&] { reader.quiescent(); });
     });
   }
-  churn_until(churn, [&] { return churn.changes > 200; });
+  churn_for(clean_run(), churn, [&] { return churn.changes > 200; });
   done.store(true, std::memory_order_relaxed);
   for (std::thread& reader : readers) reader.join();
   EXPECT_EQ(wrong[0] + wrong[1], 0U);
@@ -300,7 +308,7 @@ TEST(UpdateTorture, FindsReadersThatGracePeriodsIgnore) {
   for (std::uint64_t& count : wrong) {
     readers.emplace_back([&] { count = read_routes(churn.tables, done, true, [] {}); });
   }
-  churn_until(churn, [&] { return churn.changes > 20'000; });
+  churn_for(kShortRun, churn, [&] { return churn.changes > 20'000; });
   done.store(true, std::memory_order_relaxed);
   for (std::thread& reader : readers) reader.join();
   EXPECT_GT(wrong[0] + wrong[1], 0U);
@@ -310,7 +318,7 @@ TEST(UpdateTorture, FindsReadersThatGracePeriodsIgnore) {
 TEST(UpdateTorture, EveryWaitForProgressEnds) {
   Churn churn{1};
   churn.writer.start();
-  const auto end = Clock::now() + kRunTime;
+  const auto end = Clock::now() + clean_run();
   std::uint64_t waits = 0;
   for (unsigned round = 1; Clock::now() < end; ++round) {
     churn.step(round);
