@@ -67,6 +67,14 @@ TEST_F(LossTrackerTest, WhatComesTwiceCountsOnce) {
   EXPECT_EQ(tracker.late(), 1U);
 }
 
+TEST_F(LossTrackerTest, TellsWhatHasComeBefore) {
+  EXPECT_TRUE(tracker.take(7, 70, note));
+  EXPECT_FALSE(tracker.take(7, 70, note));
+  EXPECT_TRUE(tracker.take(9, 90, note));
+  EXPECT_TRUE(tracker.take(8, 80, note)) << "late, but the first time";
+  EXPECT_FALSE(tracker.take(8, 80, note));
+}
+
 TEST_F(LossTrackerTest, WhatComesBehindTheWindowIsLostAndLate) {
   take(0, 9);
   take(11, 100);

@@ -30,26 +30,28 @@ class LossTracker {
  public:
   static constexpr std::uint64_t kWindow = 64;
 
-  /// The first packet of a flow begins it: what was sent before is not asked for.
+  /// The first packet of a flow begins it: what was sent before is not asked for. False: it has
+  /// come before.
   template <class Report>
-  void take(std::uint64_t sequence, std::int64_t sent_ns, Report report) {
+  bool take(std::uint64_t sequence, std::int64_t sent_ns, Report report) {
     if (!began_) {
       began_ = true;
       base_ = end_ = sequence;
     }
     if (sequence < base_) {
       ++late_;
-      return;
+      return true;  // whether it comes a second time is not known any more
     }
     while (sequence >= base_ + kWindow) settle(report);
     end_ = std::max(end_, sequence + 1);
     std::optional<std::int64_t>& slot = window_[sequence % kWindow];
     if (slot) {
       ++duplicates_;
-      return;
+      return false;
     }
     slot = sent_ns;
     ++received_;
+    return true;
   }
 
   /// No more will come: what is missing among those that came is lost.

@@ -9,7 +9,8 @@
 // when the program itself gets to run. The sender puts its own time into each packet: a gap that
 // the sender made itself (the machine was busy) is reported beside, as a pause of the sender.
 // With --losses the receiver tells each loss as soon as it is known, with the time at which those
-// around it were sent, and every second how long the most silent flow has been silent.
+// around it were sent, and every second how long the most silent flow has been silent, and what
+// came twice.
 #include <arpa/inet.h>
 #include <fmt/format.h>
 #include <netinet/in.h>
@@ -138,6 +139,18 @@ struct Flow {
   [[nodiscard]] std::uint64_t lost() const { return last - first + 1 - received; }
 };
 
+/// Packets that came a second time, and when the first and the last of them were sent.
+struct Doubles {
+  std::uint64_t count = 0;
+  std::int64_t first_ns = 0, last_ns = 0;
+
+  void take(std::int64_t sent_ns) {
+    first_ns = count == 0 ? sent_ns : std::min(first_ns, sent_ns);
+    last_ns = count == 0 ? sent_ns : std::max(last_ns, sent_ns);
+    ++count;
+  }
+};
+
 std::int64_t arrival_ns(msghdr& message) {
   for (cmsghdr* c = CMSG_FIRSTHDR(&message); c != nullptr; c = CMSG_NXTHDR(&message, c)) {
     if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_TIMESTAMPNS) continue;
@@ -173,7 +186,7 @@ class Receiver {
     const std::int64_t end = clock_ns(CLOCK_MONOTONIC) + length;
     while (clock_ns(CLOCK_MONOTONIC) < end) {
       receive();
-      tell_silence();
+      tell_silence_and_doubles();
     }
     for (unsigned i = 0; i < trackers_.size(); ++i) {
       trackers_[i].finish([i](const Loss& loss) { tell(i, loss); });
@@ -224,8 +237,10 @@ class Receiver {
       if (!ours || payload.flow >= flows_.size()) continue;
       flows_[payload.flow].take(payload, arrival_ns(messages_[n].msg_hdr));
       if (trackers_.empty()) continue;
-      trackers_[payload.flow].take(payload.sequence, payload.sent_ns,
-                                   [flow = payload.flow](const Loss& loss) { tell(flow, loss); });
+      const bool fresh = trackers_[payload.flow].take(
+          payload.sequence, payload.sent_ns,
+          [flow = payload.flow](const Loss& loss) { tell(flow, loss); });
+      if (!fresh) doubles_.take(payload.sent_ns);
     }
   }
 
@@ -241,19 +256,25 @@ class Receiver {
           {"before_ns", loss.before_ns}});
   }
   /// A flow that is dead has no loss to tell: nothing comes behind it.
-  void tell_silence() {
+  void tell_silence_and_doubles() {
     const std::int64_t now = clock_ns(CLOCK_REALTIME);
     if (trackers_.empty() || now < told_ns_ + kSecond) return;
     told_ns_ = now;
     std::int64_t since = now;
     for (const Flow& flow : flows_) since = std::min(since, flow.arrived_ns);
     tell({{"at_ns", now}, {"silent_ms", (now - since) / 1'000'000}});
+    if (doubles_.count == 0) return;
+    tell({{"twice", doubles_.count},
+          {"first_ns", doubles_.first_ns},
+          {"last_ns", doubles_.last_ns}});
+    doubles_ = {};
   }
 
   Descriptor fd_;
   std::vector<Flow> flows_;
   std::vector<LossTracker> trackers_;  ///< none: losses are not told
   std::int64_t told_ns_;               ///< when silence was told last
+  Doubles doubles_;                    ///< since then
   std::array<Payload, kBurst> payloads_;
   std::array<iovec, kBurst> parts_;
   std::array<mmsghdr, kBurst> messages_{};
