@@ -12,6 +12,7 @@ import shutil
 import signal
 import subprocess
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 from . import topology
@@ -57,6 +58,23 @@ def start_time(pid: int) -> str | None:
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[19]
     except (OSError, IndexError):
         return None
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a process that was told to end did so. The status is that of subprocess: negative for a signal; None if it was gone
+    before, or is not our child."""
+
+    status: int | None
+    killed: bool = False  # it did not go in time
+
+    def fault(self) -> str | None:
+        """What was wrong with an end that was to be an orderly one."""
+        if self.killed:
+            return "did not end in time, and was killed"
+        if self.status is None:
+            return "had ended before it was told to"
+        return f"ended with status {self.status}" if self.status else None
 
 
 class Lab:
@@ -142,20 +160,24 @@ class Lab:
             return None
         return int(pid) if start_time(int(pid)) == started else None
 
-    def stop(self, node: str, name: str, how: int = signal.SIGTERM, patience: float = 10) -> None:
-        """Ends one of our processes and waits for it to be gone."""
+    def stop(self, node: str, name: str, how: int = signal.SIGTERM, patience: float = 10) -> Ending:
+        """Ends one of our processes and waits for it to be gone; how it went."""
         pid = self.pid(node, name)
         record = self.folder(node) / f"{name}.process"
+        status, killed = None, False
         if pid is not None:
             os.kill(pid, how)
             deadline = time.monotonic() + patience
             while self.pid(node, name) is not None:
-                _reap(pid)
+                if (status := _reap(pid)) is not None:
+                    break
                 if time.monotonic() > deadline:
+                    killed = True
                     os.kill(pid, signal.SIGKILL)
                     deadline += patience
                 time.sleep(0.02)
         record.unlink(missing_ok=True)
+        return Ending(status, killed)
 
     def processes(self, node: str) -> list[str]:
         folder = self.state / node
@@ -180,11 +202,13 @@ class Lab:
             STATE_ROOT.rmdir()
 
 
-def _reap(pid: int) -> None:
+def _reap(pid: int) -> int | None:
+    """The exit status of a child that has ended."""
     try:
-        os.waitpid(pid, os.WNOHANG)
+        ended_one, status = os.waitpid(pid, os.WNOHANG)
     except ChildProcessError:
-        pass
+        return None
+    return os.waitstatus_to_exitcode(status) if ended_one else None
 
 
 def settled(read, quiet: float = 2, patience: float = 60):
