@@ -17,7 +17,7 @@ from pathlib import Path
 from .. import fault, frr, lastmile, topology
 from ..netns import LabError, run
 from . import flows
-from .world import World
+from .world import LEAF_WITH_RESTART, World
 
 MARK = 1  # of frames that have been delayed or doubled already
 Steps = Iterator[float]
@@ -112,15 +112,18 @@ def silent_loss_one_way(w: World, chance: random.Random) -> Steps:
 def frames_twice(w: World, chance: random.Random) -> Steps:
     """Half of all frames, both ways."""
     server, port, leaf, interface = uplink(w, chance)
-    with double(w, leaf, interface), double(w, server, port):
+    with w.doubled(flows.link(leaf, server)), double(w, leaf, interface), double(w, server, port):
         yield pause(chance)
 
 
 @action
 def frames_in_another_order(w: World, chance: random.Random) -> Steps:
-    """A quarter of all frames comes up to 40 ms late, both ways."""
+    """A quarter of all frames comes up to 40 ms late, both ways.
+
+    The server's come twice: its port sends from a ring that it shares with the kernel, for which a frame that a rule has taken
+    away at the exit is one that there was no room for (ENOBUFS), and that stays in the ring for the next time."""
     server, port, leaf, interface = uplink(w, chance)
-    with delay(w, leaf, interface), delay(w, server, port):
+    with w.doubled(flows.link(leaf, server)), delay(w, leaf, interface), delay(w, server, port):
         yield pause(chance)
 
 
@@ -169,7 +172,7 @@ def delay(w: World, node: str, interface: str):
 
 @action
 def port_unplugged(w: World, chance: random.Random) -> Steps:
-    """A server's interface goes away and comes back; its router says so, and needs a restart to take it up again."""
+    """A server's interface goes away and comes back; its router takes it up again by itself."""
     server, port, leaf, _ = uplink(w, chance)
     w.lost(flows.link(leaf, server))
     away = "unplugged"
@@ -180,10 +183,7 @@ def port_unplugged(w: World, chance: random.Random) -> Steps:
         plug_in(w, away, server, port)
     finally:
         run("ip", "netns", "delete", f"{w.lab.prefix}-{away}")
-    w.lost(server)
-    w.lab.stop(server, "lastmiled")
-    w.start_server(server)
-    w.back(server, flows.link(leaf, server))
+    w.back(flows.link(leaf, server))
 
 
 def plug_in(w: World, away: str, server: str, port: str) -> None:
@@ -207,27 +207,44 @@ def leaf_restarts_all(w: World, chance: random.Random) -> Steps:
 
 
 def leaf_restarts(w: World, chance: random.Random, leaf: str, daemons: list[str]) -> Steps:
-    with w.disturbed(leaf):
+    """The leaf with graceful restart goes on forwarding until they are started again: nothing is lost before. The other one's
+    zebra takes the routes of a bgpd that is gone out of the kernel at once, while neighbors hear of the end of its connections.
+
+    Both may lose something while they come back, the one with graceful restart, too: zebra takes routes out for a moment when
+    it exchanges them, and if it was started anew itself, it takes out all, while neighbors go on as they were asked to until
+    bgpd has them again."""
+    forwards = leaf == LEAF_WITH_RESTART
+    bounds = w.oracle.bounds
+    with w.disturbed(leaf, bounds.recovery if forwards and "zebra" in daemons else bounds.leaves) as may_lose:
+        if not forwards:
+            may_lose.for_a_moment()
         try:
             for daemon in daemons:
                 w.lab.stop(leaf, daemon, how=signal.SIGKILL)
             yield pause(chance)
         finally:
+            may_lose.until_whole()
             w.start_bgp(leaf)
 
 
 @action(slow=True)
 def leaf_stops(w: World, chance: random.Random) -> Steps:
-    """A leaf's BGP, or its BFD too, stands still for longer than any timer; its kernel forwards all the while."""
+    """A leaf's BGP, or its BFD too, stands still for longer than any timer; its kernel forwards all the while.
+
+    So nothing is lost while BGP stands still: neighbors leave the leaf when BFD fails or the hold time has passed, and it
+    forwards what comes until then. A BGP that runs while its BFD stands still ends its sessions, and comes back at once."""
     leaf = chance.choice(w.leaves)
     daemons = chance.choice([["bgpd"], ["bfdd"], ["bgpd", "bfdd"]])
     stopped = [w.lab.pid(leaf, daemon) for daemon in daemons]
-    with w.disturbed(leaf):
+    with w.disturbed(leaf, w.oracle.bounds.leaves) as may_lose:
+        if "bgpd" not in daemons:
+            may_lose.until_whole()
         try:
             for pid in stopped:
                 os.kill(pid, signal.SIGSTOP)
             yield pause(chance, 10, 13)
         finally:
+            may_lose.until_whole()
             for pid in stopped:
                 os.kill(pid, signal.SIGCONT)
 
@@ -262,18 +279,18 @@ def router_killed(w: World, chance: random.Random) -> Steps:
     w.lost(server)
     w.lab.stop(server, "lastmiled", how=signal.SIGKILL)
     yield chance.uniform(0, 2)
+    w.back(server)  # what it may lose is counted from the start of the process
     w.start_server(server)
-    w.back(server)
 
 
 @action
 def router_stopped_and_started(w: World, chance: random.Random) -> Steps:
     server = chance.choice(w.servers)
     w.lost(server)
-    w.lab.stop(server, "lastmiled")
+    w.stop_server(server)
     yield chance.uniform(0, 2)
-    w.start_server(server)
     w.back(server)
+    w.start_server(server)
 
 
 @action

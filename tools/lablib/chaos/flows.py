@@ -7,10 +7,11 @@ import threading
 
 from .. import lastmile, topology
 from ..netns import Lab, LabError
-from .oracle import Flow, Loss
+from .oracle import Doubles, Flow, Loss
 
 PROGRAM = lastmile.BUILD / "tools" / "flows_src" / "lastmile-flows"
-COUNT, RATE = 8, 50  # source ports of each flow (1000 above its own), and packets a second of each
+COUNT, RATE = 8, 50  # parts of each flow, and packets a second of each
+FIRST_SOURCE_PORT = 1000  # of a flow's parts, above its own port
 REAL_TIME = ["chrt", "--fifo", "1"]  # ahead of the daemons, as if on a processor of its own
 FOREVER = 7 * 24 * 3600
 
@@ -42,6 +43,11 @@ def known() -> list[Flow]:
     return found
 
 
+def parts(known_flows: list[Flow]) -> dict[int, tuple[str, int]]:
+    """By source port: a flow's name, and its part."""
+    return {flow.port + FIRST_SOURCE_PORT + part: (flow.name, part) for flow in known_flows for part in range(COUNT)}
+
+
 class Traffic:
     """All flows, from start to stop. Losses come in as the receivers tell them."""
 
@@ -51,6 +57,7 @@ class Traffic:
         self.threads: list[threading.Thread] = []
         self.lock = threading.Lock()
         self.losses: list[Loss] = []  # not taken yet; under the lock
+        self.doubles: list[Doubles] = []  # likewise
         self.silent: dict[str, float] = {}  # seconds since the last packet of the most silent part of a flow; under it
 
     def start(self) -> None:
@@ -81,7 +88,9 @@ class Traffic:
             line = json.loads(text)
             with self.lock:
                 if "lost" in line:
-                    self.losses.append(Loss(flow.name, line["lost"], line["after_ns"] / 1e9, line["before_ns"] / 1e9))
+                    self.losses.append(Loss(flow.name, line["lost"], line["after_ns"] / 1e9, line["before_ns"] / 1e9, line["flow"]))
+                elif "twice" in line:
+                    self.doubles.append(Doubles(flow.name, line["twice"], line["first_ns"] / 1e9, line["last_ns"] / 1e9))
                 elif "silent_ms" in line:
                     self.silent[flow.name] = line["silent_ms"] / 1000
 
@@ -90,6 +99,11 @@ class Traffic:
         with self.lock:
             losses, self.losses = self.losses, []
         return losses
+
+    def take_doubles(self) -> list[Doubles]:
+        with self.lock:
+            doubles, self.doubles = self.doubles, []
+        return doubles
 
     def all_heard(self) -> bool:
         with self.lock:

@@ -44,6 +44,7 @@ class Run:
 
     def step(self, number: int, action: actions.Action, seed: int) -> None:
         self.current = f"step {number}, {action.name}"
+        self.world.begin_epoch()
         began = time.time()
         try:
             for seconds in action.run(self.world, random.Random(seed)):
@@ -51,6 +52,7 @@ class Run:
         except (LabError, OSError) as error:
             self.violation(f"the action itself failed: {error}")
         ended = time.time()
+        self.take_faults()
         try:
             self.world.settle()
         except LabError as error:
@@ -80,12 +82,17 @@ class Run:
 
     def judge(self) -> list[Loss]:
         """Holds what was lost against what may be."""
+        self.world.tell_parts()
         losses = self.world.traffic.take()
         for loss in losses:
             wrong = self.world.oracle.violations(loss)
             if wrong:
-                self.violation(f"{loss.flow}: {wrong} of {loss.count} packets lost without excuse, between "
+                self.violation(f"{loss.flow}, part {loss.part}: {wrong} of {loss.count} packets lost without excuse, between "
                                f"{clock(loss.after)} and {clock(loss.before)} ({loss.seconds * 1000:.0f} ms)")  # fmt: skip
+        for doubles in self.world.traffic.take_doubles():
+            if not self.world.oracle.may_double(doubles):
+                self.violation(f"{doubles.flow}: {doubles.count} packets came twice, sent between {clock(doubles.first)} and "
+                               f"{clock(doubles.last)}")  # fmt: skip
         self.world.oracle.forget(time.time() - 60)
         return losses
 
@@ -93,10 +100,23 @@ class Run:
         self.result.violations.append(f"{self.current}: {text}")
         self.say(f"     VIOLATION {text}")
 
+    def take_faults(self) -> None:
+        faults, self.world.faults = self.world.faults, []
+        for fault in faults:
+            self.violation(fault)
+
     def finish(self) -> None:
         time.sleep(LOSSES_ARE_TOLD)
         self.current = "the end"
         self.judge()
+        self.end_servers()
+
+    def end_servers(self) -> None:
+        """In an orderly way, so that what looks for leaks at the end of a process looks. Then what their logs say."""
+        for server in self.world.servers:
+            if "lastmiled" in self.world.lab.processes(server):
+                self.world.stop_server(server)
+        self.take_faults()
         for server in self.world.servers:
             for line in self.world.log(server).splitlines():
                 if SANITIZER.search(line):
@@ -117,6 +137,7 @@ def run(lab: Lab, seed: int, steps: int, slow: bool = True, only: str = "", say=
         one.finish()
     except LabError as error:
         one.violation(str(error))
+        one.end_servers()
         for server in one.world.servers:
             say(f"--- {server}, last lines of its log\n" + "\n".join(one.world.log(server).splitlines()[-15:]))
     finally:

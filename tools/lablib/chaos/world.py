@@ -1,6 +1,7 @@
 """The fabric of a chaos run: two servers whose files lie on small disks of their own, watched leaves, and traffic."""
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -20,6 +21,9 @@ LEAF_BFD_MS = 100
 RESTART = "graceful-restart: {mode: restarter, restart-time: 60s}"
 LEAF_WITH_RESTART = "leaf1"  # the other one has no graceful restart
 FRR_BFD_PRIORITY = 2
+SEEN = "chaos_seen"  # a leaf's table of what crosses it
+EVERY_PART_IS_SENT = 0.2  # seconds; ten packets of each
+SERVER_ENDS = 20  # seconds at most, from SIGTERM; with sanitizers that look for leaks, too
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,23 @@ class State:
         return figures.changed_routes(self.routes, start.routes) + self.figures.differences(start.figures)
 
 
+class Disturbed:
+    """When a leaf whose daemons are hurt may lose what crosses it."""
+
+    def __init__(self):
+        self.windows: list[tuple[float, float | None]] = []
+
+    def for_a_moment(self) -> None:
+        """Now something changes that everybody hears of at once."""
+        now = time.time()
+        self.windows.append((now, now))
+
+    def until_whole(self) -> None:
+        """From now on it comes back: it attracts traffic before its kernel has all routes, and nobody outside can tell when. So
+        until all sessions are back."""
+        self.windows.append((time.time(), None))
+
+
 class World:
     def __init__(self, lab: Lab):
         self.lab = lab
@@ -42,6 +63,7 @@ class World:
         self.traffic = flows.Traffic(lab, self.oracle.flows)
         self.at_start: dict[str, State] = {}  # by server
         self.of_process: dict[int, figures.Figures] = {}
+        self.faults: list[str] = []  # of ends that were not orderly; who judges takes them
 
     # --- the fabric -----------------------------------------------------------------------------
 
@@ -53,6 +75,7 @@ class World:
             frr.watch(self.lab, topology.node(leaf), self.servers, LEAF_BFD_MS)
             frr.vtysh(self.lab, leaf, "write memory")
             self.put_bfd_first(leaf)
+            self.count_parts(leaf)
         for server in self.servers:
             run("mount", "-t", "tmpfs", "-o", f"size={DISK}m", "chaos", str(self.disk(server)))
             os.mkfifo(self.log_pipe(server))
@@ -109,6 +132,11 @@ class World:
         file = self.log_file(server)
         return file.read_text(errors="replace") if file.exists() else ""
 
+    def stop_server(self, server: str) -> None:
+        """An orderly end. One that takes too long, or has another status than 0, is a fault."""
+        if fault := self.lab.stop(server, "lastmiled", patience=SERVER_ENDS).fault():
+            self.faults.append(f"{server}: lastmiled {fault}")
+
     # --- leaves ---------------------------------------------------------------------------------
 
     def start_bgp(self, leaf: str) -> None:
@@ -125,7 +153,33 @@ class World:
         self.lab.run(leaf, "vtysh", "-N", space, "-b", check=False)
         self.put_bfd_first(leaf)
 
+    def count_parts(self, leaf: str) -> None:
+        """The leaf's kernel writes down which parts of which flows arrive at it, before it does anything else with them."""
+        self.lab.run(leaf, "nft", f"add table ip {SEEN}; add set ip {SEEN} ports {{ type inet_service; size 4096; flags dynamic; }}; "
+                     f"add chain ip {SEEN} arriving {{ type filter hook prerouting priority raw; }}; "
+                     f"add rule ip {SEEN} arriving add @ports {{ udp sport }}")  # fmt: skip
+
+    def parts_seen(self, leaf: str) -> set[tuple[str, int]]:
+        told = json.loads(self.lab.run(leaf, "nft", "-j", "list", "set", "ip", SEEN, "ports"))["nftables"]
+        ports = next(entry["set"] for entry in told if "set" in entry).get("elem", [])
+        known = flows.parts(self.oracle.flows)
+        return {known[port] for port in ports if port in known}
+
     # --- what the oracle is told ----------------------------------------------------------------
+
+    def tell_parts(self) -> None:
+        """Which leaves the parts of all flows have crossed since the epoch began."""
+        for leaf in self.leaves:
+            self.oracle.saw(leaf, self.parts_seen(leaf))
+
+    def begin_epoch(self) -> None:
+        """Before a step: from now on leaves count anew, and all have seen what crosses them before it hurts them."""
+        if self.oracle.epochs:
+            self.tell_parts()
+        self.oracle.begin_epoch(time.time())
+        for leaf in self.leaves:
+            self.lab.run(leaf, "nft", "flush", "set", "ip", SEEN, "ports")
+        time.sleep(EVERY_PART_IS_SENT)
 
     def lost(self, *elements: str) -> None:
         for element in elements:
@@ -136,16 +190,27 @@ class World:
             self.oracle.change(time.time(), element, True)
 
     @contextmanager
-    def disturbed(self, leaf: str):
-        """A leaf whose daemons come and go: it attracts traffic before its kernel has all routes, and nobody outside can
-        tell when. So it may lose what crosses it until all sessions are back."""
-        start = time.time()
+    def disturbed(self, leaf: str, longest: float):
+        """A leaf whose daemons come and go; waits until all sessions are back. In the windows that are opened meanwhile it may
+        lose so many seconds in a row of what crosses it."""
+        made = Disturbed()
         try:
-            yield
+            yield made
             own = set(topology.fabric_interfaces(leaf))
             wait_for("all sessions", lambda: not self.sessions_missing() and frr.established(self.lab, leaf) >= own, 90, every=0.3)
         finally:
-            self.oracle.disturb(start, time.time(), leaf)
+            for start, end in made.windows:
+                self.oracle.disturb(start, time.time() if end is None else end, leaf, longest)
+
+    @contextmanager
+    def doubled(self, *elements: str):
+        """What crosses them may come twice."""
+        start = time.time()
+        try:
+            yield
+        finally:
+            for element in elements:
+                self.oracle.double(start, time.time(), element)
 
     # --- at rest --------------------------------------------------------------------------------
 
