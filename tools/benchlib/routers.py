@@ -75,6 +75,7 @@ class Lastmile(Router):
     name = "Lastmile"
     fib = "its own, forwarding"
     offloads = False
+    addresses = [f"{ROUTER}/24"]  # of its port
 
     def start(self, peers: int, routes: int, tells: bool = False) -> None:
         options = ", import: all, export: all" if tells else ""
@@ -91,7 +92,7 @@ router: {{mode: {"transit" if tells else "host"}, asn: 64512, id: 10.0.1.1}}
 policies: {{all: {{default: accept}}}}
 loopbacks: [10.0.1.1/32]
 ports:
-  up1: {{device: "net_af_packet0,iface=dut0", mtu: 9000, addresses: [{ROUTER}/24]}}
+  up1: {{device: "net_af_packet0,iface=dut0", mtu: 9000, addresses: [{", ".join(self.addresses)}]}}
 bgp:
   timers: {{keepalive: 1s, hold: 3s, connect-retry: 1s}}
   neighbors:
