@@ -1,8 +1,13 @@
 // Fuzzes everything of BGP that reads from a peer. The first octet of the input chooses what the
-// session agreed on; the second, in which pieces the stream arrives; the rest is the stream.
+// session agreed on, bit by bit; the second, in which pieces the stream arrives. If the first one
+// has kPathIds, a third one says who puts path identifiers where. The rest is the stream.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <span>
+#include <utility>
+#include <variant>
+#include <vector>
 
 #include "controlplane/bgp/wire/message.h"
 #include "controlplane/bgp/wire/notification.h"
@@ -14,16 +19,53 @@ namespace {
 using namespace lastmile::bgp;
 using lastmile::fuzz::require;
 
-CodecContext context_of(std::uint8_t choice) {
+// Bits of the first octet.
+constexpr std::uint8_t kTwoOctetAsn = 1, kInternalPeer = 2, kExtendedMessage = 4, kNoNextHop = 8,
+                       kAllPathIds = 16, kAigp = 32, kBothNextHops = 64, kPathIds = 128;
+
+std::vector<Family> families(bool ipv4, bool ipv6) {
+  std::vector<Family> families;
+  if (ipv4) families.push_back(Family::kIpv4Unicast);
+  if (ipv6) families.push_back(Family::kIpv6Unicast);
+  return families;
+}
+
+CodecContext context_of(std::uint8_t choice, std::uint8_t path_ids) {
+  const auto has = [choice](std::uint8_t bit) { return (choice & bit) != 0; };
   CodecContext context;
-  context.four_octet_asn = (choice & 1) == 0;
-  context.external_peer = (choice & 2) == 0;
-  context.extended_message = (choice & 4) != 0;
-  if ((choice & 8) == 0) context.extended_next_hop = {Family::kIpv4Unicast};
-  if ((choice & 16) != 0) context.path_ids = {Family::kIpv4Unicast, Family::kIpv6Unicast};
-  context.own_path_ids = context.path_ids;
-  context.aigp = (choice & 32) != 0;
+  context.four_octet_asn = !has(kTwoOctetAsn);
+  context.external_peer = !has(kInternalPeer);
+  context.extended_message = has(kExtendedMessage);
+  context.extended_next_hop = families(!has(kNoNextHop), has(kBothNextHops));
+  context.aigp = has(kAigp);
+  context.path_ids = families((path_ids & 1) != 0, (path_ids & 2) != 0);
+  context.own_path_ids = families((path_ids & 4) != 0, (path_ids & 8) != 0);
   return context;
+}
+
+/// The same session as the peer sees it.
+CodecContext other_side(CodecContext context) {
+  std::swap(context.path_ids, context.own_path_ids);
+  return context;
+}
+
+/// Where we put no path identifiers there are none for the peer.
+void forget_path_ids(NlriList& list) {
+  std::visit(
+      [](auto& routes) {
+        for (auto& route : routes) route.path_id = 0;
+      },
+      list);
+}
+void keep_own_path_ids(const CodecContext& context, test::Merged& merged) {
+  for (auto& [family, lists] : merged.unreach) {
+    if (context.own_path_ids_of(family) == PathIds::kPresent) continue;
+    for (NlriList& list : lists) forget_path_ids(list);
+  }
+  for (auto& [family, lists] : merged.reach) {
+    if (context.own_path_ids_of(family) == PathIds::kPresent) continue;
+    for (auto& [next_hop, list] : lists) forget_path_ids(list);
+  }
 }
 
 // What a stream of our own says, which is without fault, and the stream that we make of it.
@@ -37,7 +79,8 @@ ReadBack read_back(std::span<const std::uint8_t> octets, const CodecContext& con
   MessageReader reader;
   reader.append(octets);
   std::size_t length = 0;
-  while (const auto next = reader.next(context)) {
+  const CodecContext theirs = other_side(context);
+  while (const auto next = reader.next(theirs)) {
     require(next->has_value());
     const auto& update = std::get<Update>(**next);
     require(update.faults.empty());
@@ -55,6 +98,7 @@ void check_update(const Update& update, const CodecContext& context) {
   (void)hash_value(update.attributes);
   test::Merged first;
   test::merge(update, first);
+  keep_own_path_ids(context, first);
   const ReadBack second = read_back(encode(update, context), context);
   require(read_back(second.again, context).said == second.said);
   // An AS path that a two-octet speaker passed on is put together once; then it stays as it is.
@@ -92,10 +136,16 @@ void check_sendable(const Message& message, const CodecContext& context) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size < 2) return 0;
-  const CodecContext context = context_of(data[0]);
+  std::uint8_t path_ids = (data[0] & kAllPathIds) != 0 ? 0xf : 0;
+  std::span<const std::uint8_t> rest{data + 2, size - 2};
+  if ((data[0] & kPathIds) != 0 && !rest.empty()) {
+    path_ids = rest.front();
+    rest = rest.subspan(1);
+  }
+  const CodecContext context = context_of(data[0], path_ids);
   const std::size_t piece = std::max<std::size_t>(1, std::size_t{data[1]} * 16);
   MessageReader reader;
-  for (std::span<const std::uint8_t> rest(data + 2, size - 2); !rest.empty();) {
+  while (!rest.empty()) {
     const std::size_t now = std::min(piece, rest.size());
     reader.append(rest.first(now));
     rest = rest.subspan(now);

@@ -17,7 +17,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   context.four_octet_asn = (data[0] & 1) == 0;
   context.external_peer = (data[0] & 2) == 0;
   context.aigp = (data[0] & 4) != 0;
-  context.extended_next_hop = {bgp::Family::kIpv4Unicast};
+  if ((data[0] & 8) == 0) context.extended_next_hop = {bgp::Family::kIpv4Unicast};
+  if ((data[0] & 16) != 0) context.path_ids.push_back(bgp::Family::kIpv4Unicast);
+  if ((data[0] & 32) != 0) context.path_ids.push_back(bgp::Family::kIpv6Unicast);
   const auto update = bgp::decode_update({data + 1, size - 1}, context);
   if (!update) return 0;
   std::vector<std::uint8_t> packed;
