@@ -4,7 +4,8 @@
 //   LASTMILE_FAIL_COUNTS=FILE   64-bit counters are kept there, one for each kind, in their order
 //   LASTMILE_FAIL=KIND:N        the Nth call of this kind fails, as it does when there is no more
 //
-// A call fails once: what follows shows whether the program cleans up.
+// A call fails once: what follows shows whether the program cleans up. It is counted from main()
+// on: objects that libraries make before it have nobody who could say a word, and nothing is open.
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -59,8 +60,19 @@ struct State {
   }
 };
 
+using Main = int (*)(int, char**, char**);
+
+Main program = nullptr;
+std::atomic<bool> in_main{false};
+
+int main_of_program(int argc, char** argv, char** environment) {
+  in_main = true;
+  return program(argc, argv, environment);
+}
+
 /// Counts a call; true: it is to fail.
 bool fails(Kind kind) {
+  if (!in_main) return false;
   static State state;
   return state.counters[kind].fetch_add(1) + 1 == state.fails && state.kind == kind;
 }
@@ -132,6 +144,14 @@ void operator delete[](void* memory, std::size_t, std::align_val_t) noexcept {
 }
 
 extern "C" {
+
+// What each program begins with in glibc.
+int __libc_start_main(Main main, int argc, char** argv, void (*init)(), void (*fini)(),
+                      void (*loader_fini)(), void* stack_end) {
+  program = main;
+  return next<decltype(&__libc_start_main)>("__libc_start_main")(main_of_program, argc, argv, init,
+                                                                 fini, loader_fini, stack_end);
+}
 
 void* mmap(void* at, std::size_t size, int protection, int flags, int fd, off_t offset) noexcept {
   if (fails(kMap)) {
