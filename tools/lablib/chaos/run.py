@@ -98,7 +98,7 @@ class Run:
 
     def violation(self, text: str) -> None:
         self.result.violations.append(f"{self.current}: {text}")
-        self.say(f"     VIOLATION {text}")
+        self.say(f"     VIOLATION in {self.current}: {text}")
 
     def take_faults(self) -> None:
         faults, self.world.faults = self.world.faults, []
@@ -137,6 +137,8 @@ def run(lab: Lab, seed: int, steps: int, slow: bool = True, only: str = "", say=
         one.finish()
     except LabError as error:
         one.violation(str(error))
+        for leaf in one.world.leaves:
+            say(f"--- {leaf}, its sessions that are down\n{one.world.failed_sessions(leaf)}")
         one.end_servers()
         for server in one.world.servers:
             say(f"--- {server}, last lines of its log\n" + "\n".join(one.world.log(server).splitlines()[-15:]))

@@ -153,6 +153,11 @@ class World:
         self.lab.run(leaf, "vtysh", "-N", space, "-b", check=False)
         self.put_bfd_first(leaf)
 
+    def failed_sessions(self, leaf: str) -> str:
+        """What a leaf says of its BGP sessions that are not Established, and why."""
+        space = self.lab.namespace(leaf)
+        return self.lab.run(leaf, "vtysh", "-N", space, "-c", "show bgp ipv4 unicast summary failed", check=False)
+
     def count_parts(self, leaf: str) -> None:
         """The leaf's kernel writes down which parts of which flows arrive at it, before it does anything else with them."""
         self.lab.run(leaf, "nft", f"add table ip {SEEN}; add set ip {SEEN} ports {{ type inet_service; size 4096; flags dynamic; }}; "
