@@ -6,10 +6,11 @@
 #include <cstdint>
 #include <cstdlib>
 #include <span>
-#include <utility>
 #include <vector>
 
+#include "dataplane/bfd/authentication.h"
 #include "dataplane/bfd/engine.h"
+#include "dataplane/bfd/wire.h"
 #include "dataplane/net/checksum.h"
 #include "dataplane/net/headers.h"
 
@@ -27,17 +28,41 @@ class Outside final : public EngineOutside {
   bool tell(const StateChanged&) override { return true; }
 };
 
-SessionSpec spec(std::uint16_t id, EchoMode mode, AuthType type) {
+/// What tells the sessions apart. All but the multihop one are with the same neighbor.
+struct Kind {
+  EchoMode echo = EchoMode::kOff;
+  AuthType authentication = AuthType::kNone;
+  PortId port{};
+};
+constexpr std::array kSessions{Kind{.echo = EchoMode::kOn},
+                               Kind{.authentication = AuthType::kKeyedSha1},
+                               Kind{.echo = EchoMode::kUnaffiliated},
+                               Kind{.authentication = AuthType::kSimplePassword},
+                               Kind{.port = kAnyPort},
+                               Kind{.authentication = AuthType::kMeticulousSha1},
+                               Kind{.authentication = AuthType::kKeyedSha1, .port = kAnyPort}};
+
+Authentication authentication(const Kind& kind) {
+  return {.type = kind.authentication, .key_length = 3};
+}
+
+SessionSpec spec(std::uint16_t id) {
+  const Kind& kind = kSessions[id];
   SessionSpec spec;
   spec.discriminator = kMaxSessions + id;
+  spec.port = kind.port;
   spec.remote_mac = MacAddress{{2, 0, 0, 0, 0, 1}};
   spec.local = Ipv6Address::parse("fe80::2").value();
   spec.remote = Ipv6Address::parse("fe80::1").value();
+  if (spec.is_multihop()) {
+    spec.local = Ipv4Address{10, 0, 1, 1};
+    spec.remote = Ipv4Address{10, 0, 1, static_cast<std::uint8_t>(id)};
+    spec.least_hop_limit = 250;
+  }
   spec.echo_address = Ipv4Address{10, 0, 1, 1};
-  spec.parameters.echo_mode = mode;
+  spec.parameters.echo_mode = kind.echo;
   spec.parameters.control.required_min_echo_rx = Microseconds{1000};
-  spec.parameters.control.authentication.type = type;
-  spec.parameters.control.authentication.key_length = 3;
+  spec.parameters.control.authentication = authentication(kind);
   return spec;
 }
 
@@ -52,14 +77,30 @@ std::span<const std::uint8_t> next_packet(std::span<const std::uint8_t> rest) {
   return rest.first(std::clamp(length, header, rest.size()));
 }
 
-/// Puts a right checksum into a packet, for nothing is found behind one by chance.
-void mend_checksum(std::span<std::uint8_t> packet) {
+/// Signs a control packet that says which session it is for, and has room for its signature; its
+/// sequence number stays.
+void mend_signature(std::span<std::uint8_t> payload) {
+  constexpr std::uint8_t kAuthenticated = 0x04;
+  constexpr std::size_t kFlags = 1, kLength = 3, kYourDiscriminator = 8, kSequence = 28;
+  if (payload.size() < kControlSize || (payload[kFlags] & kAuthenticated) == 0) return;
+  const std::uint32_t id = load_be32(&payload[kYourDiscriminator]) - kMaxSessions;
+  if (id >= kSessions.size()) return;
+  const Authentication with = authentication(kSessions[id]);
+  const std::size_t size = kControlSize + section_size(with);
+  if (payload[kLength] != size || payload.size() < size) return;
+  const bool counts = size == kLargestControl;  // a password does not
+  sign(with, counts ? load_be32(&payload[kSequence]) : 0, payload.first(size));
+}
+
+/// Puts a right signature and checksum into a packet, for nothing is found behind one by chance.
+void mend(std::span<std::uint8_t> packet) {
   const bool v4 = packet[0] >> 4U == 4;
   const std::size_t header = v4 ? ipv4::header_length(packet.data()) : ipv6::kHeaderSize;
   if (packet.size() < header + udp::kHeaderSize) return;
   const auto segment = packet.subspan(header);
   const std::uint16_t size = load_be16(&segment[udp::kLength]);
   if (size > segment.size()) return;
+  if (size >= udp::kHeaderSize) mend_signature(segment.first(size).subspan(udp::kHeaderSize));
   const auto addresses = v4 ? packet.subspan(ipv4::kSource, 8) : packet.subspan(ipv6::kSource, 32);
   std::array<std::uint8_t, 4> rest{0, protocol::kUdp};
   store_be16(&rest[2], size);
@@ -77,17 +118,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   static Outside outside;
   static StatusBoard board;
   static Engine engine{outside, board, 16};
-  constexpr std::array kSessions{std::pair{EchoMode::kOn, AuthType::kNone},
-                                 std::pair{EchoMode::kOff, AuthType::kKeyedSha1},
-                                 std::pair{EchoMode::kUnaffiliated, AuthType::kNone},
-                                 std::pair{EchoMode::kOff, AuthType::kSimplePassword}};
   Instant now{Interval{1'000'000'000}};
   for (std::uint16_t id = 0; id < kSessions.size(); ++id) {
-    const auto [echo, authentication] = kSessions[id];
-    engine.apply({.kind = Command::Kind::kAdd,
-                  .session = SessionId{id},
-                  .spec = spec(id, echo, authentication)},
-                 now);
+    engine.apply({.kind = Command::Kind::kAdd, .session = SessionId{id}, .spec = spec(id)}, now);
   }
   for (std::span<const std::uint8_t> rest{data, size}; !rest.empty();) {
     const auto next = next_packet(rest);
@@ -95,7 +128,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     rest = rest.subspan(next.size());
     std::vector<std::uint8_t> packet{next.begin(), next.end()};  // its end is an end for ASan
     engine.receive(PortId{0}, MacAddress{}, packet, now);
-    mend_checksum(packet);
+    mend(packet);
     // The same again says nothing new, and once more when timers have run out.
     for (const std::int64_t later : {0, 1'000'000, 700'000'000}) {
       now += Interval{later};
