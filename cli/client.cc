@@ -62,12 +62,13 @@ tl::expected<Client, std::string> Client::connect(const std::string& socket, mil
   }
   address.sun_family = AF_UNIX;
   socket.copy(address.sun_path, socket.size());
-  const int descriptor = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  if (descriptor < 0) return tl::unexpected(fmt::format("no socket: {}", std::strerror(errno)));
-  Client client{descriptor, socket, timeout};
+  FileDescriptor descriptor{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
+  if (!descriptor) return tl::unexpected(fmt::format("no socket: {}", std::strerror(errno)));
+  Client client{std::move(descriptor), socket, timeout};
   const auto deadline = steady_clock::now() + timeout;
   // A Unix socket connects at once or not at all; EAGAIN: the daemon's backlog is full.
-  while (::connect(descriptor, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
+  while (::connect(client.descriptor_.get(), reinterpret_cast<const sockaddr*>(&address),
+                   sizeof address) != 0) {
     if (errno != EAGAIN && errno != EINTR) return tl::unexpected(why_not(socket, errno));
     if (steady_clock::now() >= deadline) {
       return tl::unexpected(fmt::format("lastmiled on {} takes no connection", socket));
@@ -77,16 +78,6 @@ tl::expected<Client, std::string> Client::connect(const std::string& socket, mil
   return client;
 }
 
-Client::Client(Client&& other) noexcept
-    : descriptor_(std::exchange(other.descriptor_, -1)),
-      socket_(std::move(other.socket_)),
-      timeout_(other.timeout_),
-      input_(std::move(other.input_)) {}
-
-Client::~Client() {
-  if (descriptor_ >= 0) ::close(descriptor_);
-}
-
 tl::expected<void, std::string> Client::wait(short events, Deadline deadline) {
   for (;;) {
     int patience = -1;
@@ -94,7 +85,8 @@ tl::expected<void, std::string> Client::wait(short events, Deadline deadline) {
       const auto left = std::chrono::duration_cast<milliseconds>(deadline - steady_clock::now());
       patience = left.count() > 0 ? static_cast<int>(left.count()) + 1 : 0;
     }
-    std::array<pollfd, 2> entries{pollfd{descriptor_, events, 0}, pollfd{interrupt_, POLLIN, 0}};
+    std::array<pollfd, 2> entries{pollfd{descriptor_.get(), events, 0},
+                                  pollfd{interrupt_, POLLIN, 0}};
     const int ready = ::poll(entries.data(), entries.size(), patience);
     if (ready > 0) {
       if (auto heeded = heed_interrupt(); !heeded) return heeded;
@@ -114,7 +106,8 @@ tl::expected<void, std::string> Client::wait(short events, Deadline deadline) {
 tl::expected<void, std::string> Client::send(const std::string& line, Deadline deadline) {
   std::size_t sent = 0;
   while (sent < line.size()) {
-    const ssize_t took = ::send(descriptor_, line.data() + sent, line.size() - sent, MSG_NOSIGNAL);
+    const ssize_t took =
+        ::send(descriptor_.get(), line.data() + sent, line.size() - sent, MSG_NOSIGNAL);
     if (took > 0) {
       sent += static_cast<std::size_t>(took);
     } else if (errno == EAGAIN) {
@@ -136,14 +129,14 @@ tl::expected<void, std::string> Client::heed_interrupt() {
   std::array<char, 4096> ignored;
   while (::read(interrupt_, ignored.data(), ignored.size()) > 0) {
   }
-  ::shutdown(descriptor_, SHUT_WR);
+  ::shutdown(descriptor_.get(), SHUT_WR);
   return {};
 }
 
 tl::expected<void, std::string> Client::fill(Deadline deadline) {
   std::array<char, 65536> buffer;
   for (;;) {
-    const ssize_t got = ::recv(descriptor_, buffer.data(), buffer.size(), 0);
+    const ssize_t got = ::recv(descriptor_.get(), buffer.data(), buffer.size(), 0);
     if (got > 0) {
       input_.append(buffer.data(), static_cast<std::size_t>(got));
       return {};

@@ -5,9 +5,12 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include <nlohmann/json.hpp>
 #include <tl/expected.hpp>
+
+#include "dataplane/net/file_descriptor.h"
 
 namespace lastmile::cli {
 
@@ -16,9 +19,8 @@ class Client {
   /// The error is one line that says what to do about it.
   [[nodiscard]] static tl::expected<Client, std::string> connect(const std::string& socket,
                                                                  std::chrono::milliseconds timeout);
-  Client(Client&& other) noexcept;
+  Client(Client&& other) noexcept = default;
   Client& operator=(Client&&) = delete;
-  ~Client();
 
   /// Sends {"verb", "args"} and waits for the answer's "data". What the daemon refuses is an error
   /// in its own words.
@@ -35,8 +37,8 @@ class Client {
 
  private:
   using Deadline = std::chrono::steady_clock::time_point;
-  Client(int descriptor, std::string socket, std::chrono::milliseconds timeout)
-      : descriptor_(descriptor), socket_(std::move(socket)), timeout_(timeout) {}
+  Client(FileDescriptor descriptor, std::string socket, std::chrono::milliseconds timeout)
+      : descriptor_(std::move(descriptor)), socket_(std::move(socket)), timeout_(timeout) {}
 
   [[nodiscard]] tl::expected<void, std::string> send(const std::string& line, Deadline deadline);
   [[nodiscard]] tl::expected<std::string, std::string> receive(Deadline deadline);
@@ -50,7 +52,7 @@ class Client {
   /// Asks for the end of the stream if `interrupt_` is readable.
   [[nodiscard]] tl::expected<void, std::string> heed_interrupt();
 
-  int descriptor_;
+  FileDescriptor descriptor_;
   std::string socket_;
   std::chrono::milliseconds timeout_;
   std::string input_;

@@ -57,24 +57,25 @@ Result<std::unique_ptr<PortExchange>> PortExchange::start(const Parts& parts) {
   if (!home) return tl::unexpected(home.error());
   auto netlink = Netlink::open();
   if (!netlink) return tl::unexpected(netlink.error());
-  const int retry = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
-  if (retry < 0) {
+  FileDescriptor retry{::timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC)};
+  if (!retry) {
     const int code = errno;
     return failure(fmt::format("no timer for ports that return: {}", std::strerror(code)), code);
   }
-  return std::unique_ptr<PortExchange>{new PortExchange{parts, std::move(*netlink), retry}};
+  return std::unique_ptr<PortExchange>{
+      new PortExchange{parts, std::move(*netlink), std::move(retry)}};
 }
 
-PortExchange::PortExchange(const Parts& parts, Netlink netlink, int retry)
-    : parts_(parts), netlink_(std::move(netlink)), retry_(retry), returning_(*this) {
+PortExchange::PortExchange(const Parts& parts, Netlink netlink, FileDescriptor retry)
+    : parts_(parts), netlink_(std::move(netlink)), retry_(std::move(retry)), returning_(*this) {
   for (const OpenPort& port : parts_.devices.ports()) {
     if (!port.owns_device() || !port.device->is_exchangeable()) continue;
     returning_.watch(port.id, *port.facts().kernel);
   }
   parts_.links.observe([this](const LinkEvent& event) { returning_.on_link(event); });
-  parts_.loop.watch(retry_, [this] {
+  parts_.loop.watch(retry_.get(), [this] {
     std::uint64_t expirations = 0;
-    if (::read(retry_, &expirations, sizeof expirations) <= 0) return;
+    if (::read(retry_.get(), &expirations, sizeof expirations) <= 0) return;
     returning_.try_again();
     look_again();
   });
@@ -82,8 +83,7 @@ PortExchange::PortExchange(const Parts& parts, Netlink netlink, int retry)
 
 PortExchange::~PortExchange() {
   parts_.links.observe({});
-  parts_.loop.unwatch(retry_);
-  ::close(retry_);
+  parts_.loop.unwatch(retry_.get());
   if (HomeThread* const home = parts_.devices.home_thread()) home->end();
 }
 
@@ -150,7 +150,7 @@ void PortExchange::look_again() {
 
 void PortExchange::look_again_soon() {
   const itimerspec once{{0, 0}, {kRetry.count(), 0}};
-  ::timerfd_settime(retry_, 0, &once, nullptr);
+  ::timerfd_settime(retry_.get(), 0, &once, nullptr);
 }
 
 }  // namespace lastmile

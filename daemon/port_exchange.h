@@ -20,6 +20,7 @@
 #include "daemon/forwarding.h"
 #include "daemon/link_monitor.h"
 #include "daemon/returning_ports.h"
+#include "dataplane/net/file_descriptor.h"
 
 namespace lastmile {
 
@@ -42,7 +43,7 @@ class PortExchange final : private ReturningPorts::Outside {
   PortExchange& operator=(const PortExchange&) = delete;
 
  private:
-  PortExchange(const Parts& parts, Netlink netlink, int retry);
+  PortExchange(const Parts& parts, Netlink netlink, FileDescriptor retry);
 
   bool is_there(unsigned index) override;
   void exchange(PortId owner) override;
@@ -56,8 +57,8 @@ class PortExchange final : private ReturningPorts::Outside {
   void look_again_soon();
 
   Parts parts_;
-  Netlink netlink_;  ///< of the namespace that the interfaces are in
-  int retry_;        ///< descriptor of a timer
+  Netlink netlink_;       ///< of the namespace that the interfaces are in
+  FileDescriptor retry_;  ///< a timer
   ReturningPorts returning_;
 };
 

@@ -353,7 +353,7 @@ void Router::Parts::answer(const CommandReceived& command) {
   if (auto* response = std::get_if<std::string>(&answer)) {
     return server->reply(command.command, std::move(*response));
   }
-  if (Descriptor connection = server->give_away(command.command)) {
+  if (FileDescriptor connection = server->give_away(command.command)) {
     std::get<TakeOver>(answer)(std::move(connection));
   }
 }

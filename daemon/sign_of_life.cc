@@ -50,28 +50,26 @@ SignOfLife::SignOfLife(std::string path) : path_(std::move(path)) {
   if (of_boot == boot() && away >= Duration{0}) found_ = away;
 }
 
-SignOfLife::~SignOfLife() {
-  if (fd_ >= 0) ::close(fd_);
-}
-
 void SignOfLife::give() {
-  if (fd_ < 0) {
-    fd_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+  if (!file_) {
+    file_ = FileDescriptor{
+        ::open(path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600)};
   }
   // As long as ever, so that one write replaces the last one whole.
   const std::string text = fmt::format("{} {} {:020}\n", kWord, boot(), since_boot().count());
-  const bool written =
-      fd_ >= 0 && ::pwrite(fd_, text.data(), text.size(), 0) == static_cast<ssize_t>(text.size());
+  const bool written = file_ && ::pwrite(file_.get(), text.data(), text.size(), 0) ==
+                                    static_cast<ssize_t>(text.size());
   if (written || std::exchange(complained_, true)) return;
   log::warn("{}: can't be written: {}; neighbors will not be told of a restart", path_,
             std::strerror(errno));
 }
 
 void SignOfLife::end() {
-  if (fd_ < 0) return;
+  if (!file_) return;
   // Emptied first: the folder may be one that the router's user can't remove files from.
-  if (::ftruncate(fd_, 0) != 0) log::warn("{}: can't be emptied: {}", path_, std::strerror(errno));
-  ::close(std::exchange(fd_, -1));
+  if (::ftruncate(file_.get(), 0) != 0)
+    log::warn("{}: can't be emptied: {}", path_, std::strerror(errno));
+  file_ = FileDescriptor{};
   ::unlink(path_.c_str());
 }
 

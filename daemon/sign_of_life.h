@@ -17,6 +17,7 @@
 #include <string>
 
 #include "controlplane/event/time.h"
+#include "dataplane/net/file_descriptor.h"
 
 namespace lastmile {
 
@@ -26,7 +27,6 @@ class SignOfLife {
 
   /// Looks for the file; one that can't be understood is none, which is said in the log.
   explicit SignOfLife(std::string path);
-  ~SignOfLife();
   SignOfLife(const SignOfLife&) = delete;
   SignOfLife& operator=(const SignOfLife&) = delete;
 
@@ -39,7 +39,7 @@ class SignOfLife {
  private:
   const std::string path_;
   std::optional<Duration> found_;
-  int fd_ = -1;
+  FileDescriptor file_;
   bool complained_ = false;
 };
 

@@ -108,7 +108,7 @@ class Captures::Session {
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 
-  void start(Descriptor connection) {
+  void start(FileDescriptor connection) {
     connection_ = std::move(connection);
     try {
       thread_ = quiet_thread([this] { run(); });
@@ -145,7 +145,7 @@ class Captures::Session {
   const std::vector<Interface> interfaces_;
   std::array<std::uint32_t, 64> numbers_{};  ///< in the file, by interface
   Capture capture_;
-  Descriptor connection_;
+  FileDescriptor connection_;
   CycleWallClock clock_;
 
   std::string out_;
@@ -335,7 +335,7 @@ tl::expected<Captures::Start, std::string> Captures::prepare(const CaptureReques
                                       CaptureBoard::kSlots));
   }
   sessions_.push_back(std::make_unique<Session>(outside_, request, std::move(*interfaces)));
-  return [session = sessions_.back().get()](Descriptor connection) {
+  return [session = sessions_.back().get()](FileDescriptor connection) {
     session->start(std::move(connection));
   };
 }

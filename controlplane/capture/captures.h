@@ -20,8 +20,8 @@
 
 #include <tl/expected.hpp>
 
-#include "controlplane/io/descriptor.h"
 #include "dataplane/capture/capture_board.h"
+#include "dataplane/net/file_descriptor.h"
 
 namespace lastmile {
 
@@ -54,7 +54,7 @@ class Captures {
     std::size_t ring_bytes = std::size_t{8} << 20;  ///< for each worker and capture
   };
   /// Takes a connection over and answers on it.
-  using Start = std::function<void(Descriptor connection)>;
+  using Start = std::function<void(FileDescriptor connection)>;
 
   explicit Captures(Outside outside);
   /// Ends all, and waits for them: their readers are told.

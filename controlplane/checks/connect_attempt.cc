@@ -6,8 +6,8 @@
 #include <system_error>
 
 #include "controlplane/checks/attempt.h"
-#include "controlplane/io/descriptor.h"
 #include "controlplane/io/socket_address.h"
+#include "dataplane/net/file_descriptor.h"
 
 namespace lastmile {
 namespace {
@@ -20,7 +20,7 @@ class ConnectAttempt final : public Attempt {
  public:
   ConnectAttempt(const IpAddress& address, std::uint16_t port) {
     const int family = std::holds_alternative<Ipv4Address>(address) ? AF_INET : AF_INET6;
-    fd_ = Descriptor{::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
+    fd_ = FileDescriptor{::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
     if (!fd_) {
       error_ = errno;
       return;
@@ -60,7 +60,7 @@ class ConnectAttempt final : public Attempt {
   }
 
  private:
-  Descriptor fd_;
+  FileDescriptor fd_;
   int error_ = 0;
   bool connected_ = false;
 };

@@ -13,7 +13,7 @@
 #include <fmt/format.h>
 
 #include "controlplane/checks/attempt.h"
-#include "controlplane/io/descriptor.h"
+#include "dataplane/net/file_descriptor.h"
 
 namespace lastmile {
 namespace {
@@ -47,8 +47,8 @@ class ProgramAttempt final : public Attempt {
       failure_ = words_for(errno);
       return;
     }
-    output_ = Descriptor{pipe[0]};
-    const Descriptor input{pipe[1]};
+    output_ = FileDescriptor{pipe[0]};
+    const FileDescriptor input{pipe[1]};
     ::fcntl(output_.get(), F_SETFL, O_NONBLOCK);
 
     SpawnPlan plan;
@@ -76,7 +76,7 @@ class ProgramAttempt final : public Attempt {
       failure_ = fmt::format("can't run {}: {}", words[0], words_for(error));
       return;
     }
-    process_ = Descriptor{static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0))};
+    process_ = FileDescriptor{static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0))};
     if (!process_) failure_ = words_for(errno);
   }
 
@@ -112,7 +112,7 @@ class ProgramAttempt final : public Attempt {
 
   void abandon() override {
     if (pid_ >= 0) ::kill(-pid_, SIGKILL);
-    output_ = Descriptor{};
+    output_ = FileDescriptor{};
   }
   [[nodiscard]] bool is_gone() const override { return pid_ < 0; }
 
@@ -146,7 +146,7 @@ class ProgramAttempt final : public Attempt {
       if (got < 0 && errno == EINTR) continue;
       if (got < 0) return;
       if (got == 0) {
-        output_ = Descriptor{};
+        output_ = FileDescriptor{};
         return;
       }
       const std::size_t room = kMostReason - std::min(kMostReason, text_.size());
@@ -155,7 +155,7 @@ class ProgramAttempt final : public Attempt {
   }
 
   pid_t pid_ = -1;  ///< -1: there is none, or it has been waited for
-  Descriptor process_, output_;
+  FileDescriptor process_, output_;
   std::string text_;
   std::string failure_;
 };

@@ -11,6 +11,7 @@
 
 #include "controlplane/config/account.h"
 #include "controlplane/config/types.h"
+#include "dataplane/net/file_descriptor.h"
 
 namespace lastmile::config {
 namespace {
@@ -74,26 +75,18 @@ tl::expected<std::string, Fault> password(const std::string& path, const Scope& 
   return secret;
 }
 
-/// Closes with its scope.
-struct OpenFile {
-  int fd;
-  ~OpenFile() {
-    if (fd >= 0) ::close(fd);
-  }
-};
-
 }  // namespace
 
 tl::expected<std::string, Fault> read_secret_file(const std::string& path,
                                                   const std::string& user) {
   // Without waiting: a pipe or a device is refused before anybody writes to it.
-  const OpenFile file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)};
-  if (file.fd < 0) return cannot("opened");
+  const FileDescriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)};
+  if (!file) return cannot("opened");
   struct stat status {};
-  if (::fstat(file.fd, &status) != 0) return cannot("looked at");
+  if (::fstat(file.get(), &status) != 0) return cannot("looked at");
   if (auto kept = check_secrecy(status, Keepers{user}); !kept) return tl::unexpected(kept.error());
   char buffer[256];  // enough to say how long a key is that is too long
-  const ssize_t length = ::read(file.fd, buffer, sizeof buffer);
+  const ssize_t length = ::read(file.get(), buffer, sizeof buffer);
   if (length < 0) return cannot("read");
   return std::string{buffer, static_cast<std::size_t>(length)};
 }

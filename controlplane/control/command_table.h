@@ -16,7 +16,7 @@
 #include <nlohmann/json.hpp>
 #include <tl/expected.hpp>
 
-#include "controlplane/io/descriptor.h"
+#include "dataplane/net/file_descriptor.h"
 
 namespace lastmile {
 
@@ -28,7 +28,7 @@ using CommandResult = tl::expected<Json, std::string>;
 
 /// Takes the connection of whoever asked over, and answers on it from a thread of its own: first
 /// the response, and what else there is behind it (README.md).
-using TakeOver = std::function<void(Descriptor connection)>;
+using TakeOver = std::function<void(FileDescriptor connection)>;
 
 struct Command {
   std::string verb;  ///< "show bgp"

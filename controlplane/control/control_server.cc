@@ -38,7 +38,7 @@ class ControlServer::Impl : public std::enable_shared_from_this<Impl> {
 
   void accept();
   void reply(CommandId command, std::string response);
-  Descriptor give_away(CommandId command);
+  FileDescriptor give_away(CommandId command);
   [[nodiscard]] std::optional<std::string> refusal(CommandId command, std::string_view verb) const;
   void close();
   [[nodiscard]] std::size_t clients() const { return clients_.size(); }
@@ -78,7 +78,7 @@ class ControlServer::Impl::Client : public std::enable_shared_from_this<Client> 
   /// The last words to a client that broke a rule.
   void refuse(std::string_view why);
   /// Closed for the server, and the connection lives on.
-  Descriptor give_away();
+  FileDescriptor give_away();
   void close();
   [[nodiscard]] const Peer& peer() const { return peer_; }
 
@@ -147,11 +147,11 @@ void ControlServer::Impl::Client::refuse(std::string_view why) {
   write(error_response(why));
 }
 
-Descriptor ControlServer::Impl::Client::give_away() {
+FileDescriptor ControlServer::Impl::Client::give_away() {
   error_code error;
-  Descriptor connection{socket_.release(error)};
+  FileDescriptor connection{socket_.release(error)};
   close();
-  return error ? Descriptor{} : std::move(connection);
+  return error ? FileDescriptor{} : std::move(connection);
 }
 
 void ControlServer::Impl::Client::close() {
@@ -210,9 +210,9 @@ void ControlServer::Impl::reply(CommandId command, std::string response) {
   if (const ClientPtr client = take_waiting(command)) client->write(std::move(response));
 }
 
-Descriptor ControlServer::Impl::give_away(CommandId command) {
+FileDescriptor ControlServer::Impl::give_away(CommandId command) {
   const ClientPtr client = take_waiting(command);
-  return client ? client->give_away() : Descriptor{};
+  return client ? client->give_away() : FileDescriptor{};
 }
 
 std::optional<std::string> ControlServer::Impl::refusal(CommandId command,
@@ -271,7 +271,7 @@ std::optional<std::string> ControlServer::refusal(CommandId command, std::string
   return impl_->refusal(command, verb);
 }
 
-Descriptor ControlServer::give_away(CommandId command) {
+FileDescriptor ControlServer::give_away(CommandId command) {
   return impl_->give_away(command);
 }
 

@@ -26,7 +26,7 @@
 #include <tl/expected.hpp>
 
 #include "controlplane/event/effects.h"
-#include "controlplane/io/descriptor.h"
+#include "dataplane/net/file_descriptor.h"
 
 namespace boost::asio {
 class io_context;
@@ -68,7 +68,7 @@ class ControlServer final : public Replies {
 
   /// Gives the connection of whoever asked away, instead of a reply: from now on it is none of the
   /// server's. It does not block. Empty if they have gone.
-  [[nodiscard]] Descriptor give_away(CommandId command);
+  [[nodiscard]] FileDescriptor give_away(CommandId command);
 
   [[nodiscard]] std::size_t clients() const;
 

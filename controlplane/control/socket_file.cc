@@ -16,7 +16,7 @@
 #include <thread>
 #include <vector>
 
-#include "controlplane/io/descriptor.h"
+#include "dataplane/net/file_descriptor.h"
 
 namespace lastmile {
 namespace {
@@ -43,7 +43,7 @@ int new_socket() {
 
 /// Does anyone accept connections there? A full backlog (EAGAIN) is someone too.
 bool answers(const std::string& path) {
-  const Descriptor probe{new_socket()};
+  const FileDescriptor probe{new_socket()};
   const Address address{path};
   return ::connect(probe.get(), address.get(), sizeof address.value) == 0 ||
          (errno != ECONNREFUSED && errno != ENOENT);
@@ -112,12 +112,12 @@ tl::expected<SocketFile, std::string> SocketFile::claim(const std::string& path,
   if (::mkdir(directory.c_str(), 0755) != 0 && errno != EEXIST) {
     return failed(path, "its directory can't be made");
   }
-  const Descriptor parent{::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+  const FileDescriptor parent{::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
   if (!parent) return failed(path, "its directory can't be opened");
   if (auto locked = lock(parent.get(), path); !locked) return tl::unexpected(locked.error());
   if (auto free = expect_free(path); !free) return tl::unexpected(free.error());
 
-  Descriptor listener{new_socket()};
+  FileDescriptor listener{new_socket()};
   if (!listener) return failed(path, "no socket");
   // Under the lock and beside the real name, so the name needs to be unique to us only; cut to fit.
   std::string temporary = fmt::format("{}/.{}", directory, ::getpid());

@@ -25,7 +25,7 @@ bool set(int fd, int level, int option, const T& value) {
 
 }  // namespace
 
-Icmpv6Socket::Icmpv6Socket(Descriptor descriptor, unsigned ifindex)
+Icmpv6Socket::Icmpv6Socket(FileDescriptor descriptor, unsigned ifindex)
     : descriptor_(std::move(descriptor)), ifindex_(ifindex) {}
 
 tl::expected<Icmpv6Socket, std::string> Icmpv6Socket::open(const std::string& interface) {
@@ -35,7 +35,8 @@ tl::expected<Icmpv6Socket, std::string> Icmpv6Socket::open(const std::string& in
   };
   const unsigned ifindex = if_nametoindex(interface.c_str());
   if (ifindex == 0) return failed("no such interface");
-  Descriptor descriptor{socket(AF_INET6, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_ICMPV6)};
+  FileDescriptor descriptor{
+      socket(AF_INET6, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_ICMPV6)};
   const int fd = descriptor.get();
   if (fd < 0) return failed("no raw socket");
 

@@ -9,8 +9,8 @@
 
 #include <tl/expected.hpp>
 
-#include "controlplane/io/descriptor.h"
 #include "controlplane/neighbors/router_discovery_message.h"
+#include "dataplane/net/file_descriptor.h"
 #include "dataplane/net/ip.h"
 
 namespace lastmile {
@@ -34,9 +34,9 @@ class Icmpv6Socket {
   bool send(std::span<const std::uint8_t> message, const Ipv6Address& to) const;
 
  private:
-  Icmpv6Socket(Descriptor descriptor, unsigned ifindex);
+  Icmpv6Socket(FileDescriptor descriptor, unsigned ifindex);
 
-  Descriptor descriptor_;
+  FileDescriptor descriptor_;
   unsigned ifindex_;
   std::uint64_t refused_ = 0;
 };

@@ -6,35 +6,14 @@
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <utility>
 
-#include <unistd.h>
 #include <tl/expected.hpp>
 
 #include "controlplane/event/effects.h"
 #include "controlplane/io/socket_address.h"
+#include "dataplane/net/file_descriptor.h"
 
 namespace lastmile {
-
-/// Owns a file descriptor.
-class FileDescriptor {
- public:
-  FileDescriptor() = default;
-  explicit FileDescriptor(int fd) : fd_(fd) {}
-  FileDescriptor(FileDescriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  FileDescriptor& operator=(FileDescriptor&& other) noexcept {
-    std::swap(fd_, other.fd_);
-    return *this;
-  }
-  ~FileDescriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  [[nodiscard]] int get() const { return fd_; }
-  [[nodiscard]] int release() { return std::exchange(fd_, -1); }
-
- private:
-  int fd_ = -1;
-};
 
 using SocketResult = tl::expected<FileDescriptor, std::string>;
 

@@ -12,8 +12,8 @@
 
 #include <string>
 
-#include "controlplane/io/descriptor.h"
 #include "controlplane/journal/journal.h"
+#include "dataplane/net/file_descriptor.h"
 
 namespace lastmile {
 
@@ -29,7 +29,7 @@ class EventLog {
 
  private:
   std::string socket_;
-  Descriptor descriptor_;
+  FileDescriptor descriptor_;
 };
 
 }  // namespace lastmile

@@ -28,13 +28,13 @@ tl::expected<std::unique_ptr<RecordingFile>, std::string> RecordingFile::create(
   if (std::rename(path.c_str(), (path + ".old").c_str()) != 0 && errno != ENOENT) {
     return failed("renamed");
   }
-  const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-  if (fd < 0) return failed("created");
-  return std::unique_ptr<RecordingFile>{new RecordingFile{path, fd, buffer}};
+  FileDescriptor file{::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600)};
+  if (!file) return failed("created");
+  return std::unique_ptr<RecordingFile>{new RecordingFile{path, std::move(file), buffer}};
 }
 
-RecordingFile::RecordingFile(std::string path, int fd, std::size_t buffer)
-    : path_(std::move(path)), fd_(fd), buffer_(buffer) {
+RecordingFile::RecordingFile(std::string path, FileDescriptor file, std::size_t buffer)
+    : path_(std::move(path)), file_(std::move(file)), buffer_(buffer) {
   waiting_.push_back(first_line());
   writer_ = quiet_thread([this] { write_loop(); });
 }
@@ -46,7 +46,6 @@ RecordingFile::~RecordingFile() {
   }
   more_.notify_one();
   writer_.join();
-  ::close(fd_);
 }
 
 void RecordingFile::append(FrameKind kind, std::string_view payload) {
@@ -78,7 +77,7 @@ void RecordingFile::append(FrameKind kind, std::string_view payload) {
 
 bool RecordingFile::write(std::string_view bytes) {
   while (!bytes.empty()) {
-    const ssize_t written = ::write(fd_, bytes.data(), bytes.size());
+    const ssize_t written = ::write(file_.get(), bytes.data(), bytes.size());
     if (written < 0 && errno == EINTR) continue;
     if (written < 0) {
       log::error("recording {}: can't be written: {}; it ends here, the router goes on", path_,

@@ -21,6 +21,7 @@
 #include <tl/expected.hpp>
 
 #include "controlplane/record/frame.h"
+#include "dataplane/net/file_descriptor.h"
 
 namespace lastmile::record {
 
@@ -41,13 +42,13 @@ class RecordingFile {
   void append(FrameKind kind, std::string_view payload);
 
  private:
-  RecordingFile(std::string path, int fd, std::size_t buffer);
+  RecordingFile(std::string path, FileDescriptor file, std::size_t buffer);
   void write_loop();
   /// False if the file takes no more; says why in the log.
   [[nodiscard]] bool write(std::string_view bytes);
 
   const std::string path_;
-  const int fd_;
+  const FileDescriptor file_;
   const std::size_t buffer_;
   bool ended_ = false;  ///< appending thread: nothing more is recorded
 

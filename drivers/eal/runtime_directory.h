@@ -4,8 +4,8 @@
 
 #include <string>
 
+#include "dataplane/net/file_descriptor.h"
 #include "drivers/driver_error.h"
-#include "drivers/kernel/file_descriptor.h"
 
 namespace lastmile {
 

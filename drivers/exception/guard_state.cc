@@ -14,8 +14,8 @@
 #include <nlohmann/json.hpp>
 #include <string_view>
 
+#include "dataplane/net/file_descriptor.h"
 #include "drivers/kernel/boot_clock.h"
-#include "drivers/kernel/file_descriptor.h"
 #include "drivers/kernel/regular_file.h"
 #include "drivers/kernel/sysctl.h"
 #include "logging/log.h"

@@ -18,9 +18,9 @@
 #include <optional>
 #include <string>
 
+#include "dataplane/net/file_descriptor.h"
 #include "drivers/driver_error.h"
 #include "drivers/exception/guard_state.h"
-#include "drivers/kernel/file_descriptor.h"
 #include "drivers/kernel/ingress_filter.h"
 #include "drivers/kernel/netlink.h"
 #include "drivers/kernel/sysctl.h"

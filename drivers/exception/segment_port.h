@@ -23,10 +23,10 @@
 #include <string>
 #include <vector>
 
+#include "dataplane/net/file_descriptor.h"
 #include "dataplane/net/mac.h"
 #include "dataplane/segments/segment_queue.h"
 #include "drivers/driver_error.h"
-#include "drivers/kernel/file_descriptor.h"
 #include "drivers/kernel/link.h"
 #include "drivers/ports/packet_pools.h"
 #include "drivers/ports/port.h"

@@ -10,7 +10,7 @@
 #include <cstring>
 #include <utility>
 
-#include "drivers/kernel/file_descriptor.h"
+#include "dataplane/net/file_descriptor.h"
 
 namespace lastmile {
 namespace {

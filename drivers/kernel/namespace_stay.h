@@ -15,8 +15,8 @@
 #include <string_view>
 #include <utility>
 
+#include "dataplane/net/file_descriptor.h"
 #include "drivers/driver_error.h"
-#include "drivers/kernel/file_descriptor.h"
 
 namespace lastmile {
 

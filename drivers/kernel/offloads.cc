@@ -13,7 +13,7 @@
 #include <cstring>
 #include <string_view>
 
-#include "drivers/kernel/file_descriptor.h"
+#include "dataplane/net/file_descriptor.h"
 
 namespace lastmile {
 namespace {

@@ -7,8 +7,8 @@
 
 #include <functional>
 
+#include "dataplane/net/file_descriptor.h"
 #include "drivers/driver_error.h"
-#include "drivers/kernel/file_descriptor.h"
 
 namespace lastmile {
 

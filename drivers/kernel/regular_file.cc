@@ -5,7 +5,7 @@
 
 #include <cerrno>
 
-#include "drivers/kernel/file_descriptor.h"
+#include "dataplane/net/file_descriptor.h"
 
 namespace lastmile {
 

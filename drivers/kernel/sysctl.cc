@@ -7,7 +7,7 @@
 #include <charconv>
 #include <cstring>
 
-#include "drivers/kernel/file_descriptor.h"
+#include "dataplane/net/file_descriptor.h"
 
 namespace lastmile {
 namespace {

@@ -10,8 +10,8 @@
 #include <memory>
 #include <vector>
 
+#include "dataplane/net/file_descriptor.h"
 #include "drivers/driver_error.h"
-#include "drivers/kernel/file_descriptor.h"
 #include "drivers/ports/port.h"
 
 namespace lastmile {

@@ -43,7 +43,7 @@ class Reader {
   void has_enough() { ::shutdown(descriptor_.get(), SHUT_WR); }
 
  private:
-  Descriptor descriptor_;
+  FileDescriptor descriptor_;
 };
 
 /// What came over a connection: the response, the file, the summary.
@@ -106,7 +106,7 @@ class CapturesTest : public ::testing::Test {
     EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
     auto prepared = captures_->prepare(request);
     EXPECT_TRUE(prepared.has_value()) << prepared.error();
-    (*prepared)(Descriptor{ends[0]});
+    (*prepared)(FileDescriptor{ends[0]});
     return Reader{ends[1]};
   }
   void wait_until(const std::function<bool()>& condition) {

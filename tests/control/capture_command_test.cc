@@ -75,12 +75,11 @@ TEST(CaptureFilter, WhatLibpcapDoesNotUnderstandIsSaidInItsWords) {
 
 TEST(CaptureCommand, IsAStreamForWhoCanGiveAConnectionAway) {
   CommandTable table;
-  add_capture_command(table,
-                      [](const CaptureRequest& request) -> tl::expected<TakeOver, std::string> {
-                        if (request.of != "up1")
-                          return tl::unexpected<std::string>("there is no port");
-                        return [](Descriptor connection) { ::send(connection.get(), "x", 1, 0); };
-                      });
+  add_capture_command(
+      table, [](const CaptureRequest& request) -> tl::expected<TakeOver, std::string> {
+        if (request.of != "up1") return tl::unexpected<std::string>("there is no port");
+        return [](FileDescriptor connection) { ::send(connection.get(), "x", 1, 0); };
+      });
   const std::string good = R"({"verb": "capture", "args": {"of": "up1"}})";
   EXPECT_EQ(Json::parse(table.dispatch(good)).at("error"),
             "the answer is a stream, which goes over the control socket only");
@@ -88,8 +87,8 @@ TEST(CaptureCommand, IsAStreamForWhoCanGiveAConnectionAway) {
   ASSERT_TRUE(std::holds_alternative<TakeOver>(answer));
   int ends[2];
   ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
-  const Descriptor reader{ends[0]};
-  std::get<TakeOver>(answer)(Descriptor{ends[1]});
+  const FileDescriptor reader{ends[0]};
+  std::get<TakeOver>(answer)(FileDescriptor{ends[1]});
   char octet = 0;
   EXPECT_EQ(::recv(reader.get(), &octet, 1, 0), 1);
 

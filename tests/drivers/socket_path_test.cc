@@ -8,7 +8,7 @@
 #include <filesystem>
 #include <fstream>
 
-#include "drivers/kernel/file_descriptor.h"
+#include "dataplane/net/file_descriptor.h"
 
 namespace lastmile {
 namespace {

@@ -8,9 +8,9 @@
 #include <string>
 #include <vector>
 
+#include "dataplane/net/file_descriptor.h"
 #include "dataplane/net/ip.h"
 #include "dataplane/net/mac.h"
-#include "drivers/kernel/file_descriptor.h"
 
 namespace lastmile::test {
 

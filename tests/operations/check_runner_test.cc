@@ -20,7 +20,7 @@
 #include <string>
 #include <thread>
 
-#include "controlplane/io/descriptor.h"
+#include "dataplane/net/file_descriptor.h"
 
 namespace lastmile {
 namespace {
@@ -77,7 +77,7 @@ class Server {
  private:
   void serve() {
     while (true) {
-      const Descriptor client{::accept(listener_.get(), nullptr, nullptr)};
+      const FileDescriptor client{::accept(listener_.get(), nullptr, nullptr)};
       if (!client) return;
       std::string request(4096, '\0');
       const ssize_t got = ::recv(client.get(), request.data(), request.size(), 0);
@@ -86,7 +86,7 @@ class Server {
     }
   }
 
-  Descriptor listener_;
+  FileDescriptor listener_;
   std::uint16_t port_ = 0;
   std::string answer_, request_;
   std::thread thread_;
@@ -246,7 +246,7 @@ bool is_dead(pid_t pid) {
 
 TEST_F(Checks, AProgramThatHangsIsKilledWithItsChildrenAndLeavesNoZombie) {
   char name[] = "/tmp/lastmile-check-XXXXXX";
-  const Descriptor file{::mkstemp(name)};
+  const FileDescriptor file{::mkstemp(name)};
   const std::string script = std::string{"sleep 1000 & echo $! $$ > "} + name + "; wait";
   const ServiceChecked result = exec({"/bin/sh", "-c", script}, 500ms);
   EXPECT_EQ(result.outcome, CheckOutcome::kFailed);

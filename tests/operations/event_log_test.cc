@@ -34,7 +34,7 @@ class Journald {
 
  private:
   test::TemporaryDirectory folder_;
-  Descriptor fd_;
+  FileDescriptor fd_;
 };
 
 TEST(EventLog, AnEntryHasFields) {

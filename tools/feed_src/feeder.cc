@@ -128,7 +128,7 @@ void Feeder::encode_for(Peer& peer) {
 
 tl::expected<void, std::string> Feeder::open_listener(const End& end) {
   RawAddress raw = to_raw(end);
-  Descriptor fd{
+  FileDescriptor fd{
       socket(raw.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP)};
   const int on = 1;
   setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
@@ -143,9 +143,9 @@ tl::expected<void, std::string> Feeder::open_listener(const End& end) {
 /// Listener n is peer n's, if each has one; with one listener, the remote address tells.
 void Feeder::accept_from(int listener) {
   RawAddress raw;
-  Descriptor fd{accept4(listener, raw.get(), &raw.length, SOCK_NONBLOCK | SOCK_CLOEXEC)};
+  FileDescriptor fd{accept4(listener, raw.get(), &raw.length, SOCK_NONBLOCK | SOCK_CLOEXEC)};
   if (fd.get() < 0) return;
-  const auto at = std::ranges::find(listeners_, listener, &Descriptor::get);
+  const auto at = std::ranges::find(listeners_, listener, &FileDescriptor::get);
   const End remote = from_raw(raw);
   for (const auto& peer : peers_) {
     if (peer->session->state() != Session::State::kIdle || peer->wish == Peer::Wish::kClosed) {
@@ -179,7 +179,7 @@ void Feeder::poll_once(double wait_s) {
       watch(session.fd(), session.wanted(now), [&session](short events) { session.ready(events); });
     }
   }
-  for (const Descriptor& listener : listeners_) {
+  for (const FileDescriptor& listener : listeners_) {
     watch(listener.get(), POLLIN, [this, fd = listener.get()](short) { accept_from(fd); });
   }
   if (discovery_) {

@@ -78,7 +78,7 @@ class Feeder {
   Options options_;
   Table table_;
   std::vector<std::unique_ptr<Peer>> peers_;
-  std::vector<Descriptor> listeners_;
+  std::vector<FileDescriptor> listeners_;
   std::optional<Discovery> discovery_;
   std::string typed_;  ///< of standard input, not a whole line yet
   std::vector<std::string> pending_;

@@ -54,7 +54,7 @@ std::size_t Transfer::allowed(double now) {
 void Session::connect() {
   if (!settings_.remote) return;
   RawAddress remote = to_raw(*settings_.remote);
-  Descriptor fd{
+  FileDescriptor fd{
       socket(remote.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP)};
   if (fd.get() < 0) return drop(describe(errno));
   if (settings_.local) {
@@ -69,7 +69,7 @@ void Session::connect() {
   state_ = State::kConnecting;
 }
 
-void Session::adopt(Descriptor fd) {
+void Session::adopt(FileDescriptor fd) {
   fd_ = std::move(fd);
   opened();
 }
@@ -97,7 +97,7 @@ void Session::close() {
 }
 
 void Session::drop(const std::string& reason) {
-  fd_ = Descriptor{};
+  fd_ = FileDescriptor{};
   state_ = State::kIdle;
   transfer_.reset();
   observer_.down(reason);

@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "controlplane/bgp/wire/message.h"
-#include "controlplane/io/descriptor.h"
+#include "dataplane/net/file_descriptor.h"
 #include "tools/feed_src/address.h"
 #include "tools/feed_src/stream.h"
 #include "tools/feed_src/tally.h"
@@ -60,7 +60,7 @@ class Session {
       : settings_(std::move(settings)), observer_(std::move(observer)) {}
 
   void connect();
-  void adopt(Descriptor fd);
+  void adopt(FileDescriptor fd);
   /// With Cease/Administrative Shutdown, if the session was up.
   void close();
   void set_remote(const End& remote) { settings_.remote = remote; }
@@ -97,7 +97,7 @@ class Session {
 
   Settings settings_;
   Observer observer_;
-  Descriptor fd_;
+  FileDescriptor fd_;
   State state_ = State::kIdle;
   bgp::CodecContext codec_;
   std::vector<std::uint8_t> input_, control_;

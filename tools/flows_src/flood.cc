@@ -26,8 +26,8 @@
 #include <string_view>
 #include <vector>
 
-#include "controlplane/io/descriptor.h"
 #include "dataplane/net/checksum.h"
+#include "dataplane/net/file_descriptor.h"
 #include "dataplane/net/ip.h"
 #include "dataplane/net/mac.h"
 
@@ -216,8 +216,8 @@ constexpr std::array kKinds{
   std::exit(status);
 }
 
-Descriptor open_interface(const std::string& name) {
-  Descriptor fd{socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0)};
+FileDescriptor open_interface(const std::string& name) {
+  FileDescriptor fd{socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0)};
   if (fd.get() < 0) fail(fmt::format("raw socket: {}", std::strerror(errno)));
   sockaddr_ll address{};
   address.sll_family = AF_PACKET;
@@ -238,7 +238,7 @@ struct Limits {
 };
 
 /// Returns how many were sent.
-std::uint64_t send(const Descriptor& fd, std::vector<Frame>& frames, const Limits& limits) {
+std::uint64_t send(const FileDescriptor& fd, std::vector<Frame>& frames, const Limits& limits) {
   constexpr std::size_t kBurst = 64;
   std::vector<iovec> parts;
   std::vector<mmsghdr> messages(frames.size());
@@ -306,7 +306,7 @@ int run(int argc, char** argv) {
   for (std::uint32_t number = 0; number < kFrames; ++number) {
     frames.push_back(chosen->make(victim, number));
   }
-  const Descriptor fd = open_interface(interface);
+  const FileDescriptor fd = open_interface(interface);
   const auto began = Clock::now();
   const std::uint64_t sent = send(fd, frames, limits);
   const double seconds = std::chrono::duration<double>(Clock::now() - began).count();

@@ -29,7 +29,7 @@
 #include <string>
 #include <vector>
 
-#include "controlplane/io/descriptor.h"
+#include "dataplane/net/file_descriptor.h"
 #include "tools/flows_src/loss_tracker.h"
 
 namespace lastmile::flows {
@@ -81,10 +81,10 @@ struct Options {
 
 /// One socket for each flow: flows differ by source port.
 void send(const Options& options) {
-  std::vector<Descriptor> sockets;
+  std::vector<FileDescriptor> sockets;
   const sockaddr_in to = address_of(options.to, options.port);
   for (unsigned i = 0; i < options.flows; ++i) {
-    Descriptor fd{socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)};
+    FileDescriptor fd{socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)};
     const sockaddr_in from =
         address_of(options.from, static_cast<std::uint16_t>(options.port + 1000 + i));
     if (bind(fd.get(), reinterpret_cast<const sockaddr*>(&from), sizeof from) != 0) fail("bind");
@@ -270,7 +270,7 @@ class Receiver {
     doubles_ = {};
   }
 
-  Descriptor fd_;
+  FileDescriptor fd_;
   std::vector<Flow> flows_;
   std::vector<LossTracker> trackers_;  ///< none: losses are not told
   std::int64_t told_ns_;               ///< when silence was told last

@@ -33,7 +33,7 @@
 #include <utility>
 #include <vector>
 
-#include "controlplane/io/descriptor.h"
+#include "dataplane/net/file_descriptor.h"
 
 namespace lastmile::requests {
 namespace {
@@ -76,7 +76,7 @@ class Poll {
   }
 
  private:
-  Descriptor fd_;
+  FileDescriptor fd_;
 };
 
 // --- server --------------------------------------------------------------------------------------
@@ -84,7 +84,7 @@ class Poll {
 [[noreturn]] void serve(std::uint16_t port, const std::string& text) {
   const std::string answer =
       fmt::format("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{}\n", text.size() + 1, text);
-  Descriptor listener{socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
+  FileDescriptor listener{socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
   const int on = 1;
   setsockopt(listener.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   sockaddr_in own{};
@@ -94,10 +94,11 @@ class Poll {
   if (listen(listener.get(), 4096) != 0) fail("listen");
   Poll poll;
   poll.watch(listener.get(), EPOLLIN, static_cast<std::uint64_t>(listener.get()));
-  std::map<int, std::pair<Descriptor, std::string>> clients;
+  std::map<int, std::pair<FileDescriptor, std::string>> clients;
   const auto accept_all = [&] {
     for (;;) {
-      Descriptor client{accept4(listener.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC)};
+      FileDescriptor client{
+          accept4(listener.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC)};
       if (client.get() < 0) return;
       setsockopt(client.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
       const int fd = client.get();
@@ -187,7 +188,7 @@ class Load {
   static constexpr std::uint64_t kStandardInput = ~std::uint64_t{0};
 
   struct Connection {
-    Descriptor fd{-1};
+    FileDescriptor fd{-1};
     bool asked = false;  ///< a request is under way
     bool sent = false;   ///< it has been written
     Clock::time_point began;
@@ -203,7 +204,7 @@ class Load {
     c.began = now;
     c.answer.clear();
     if (c.fd.get() >= 0) return send(number);
-    c.fd = Descriptor{socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
+    c.fd = FileDescriptor{socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
     if (c.fd.get() < 0) return end(number, std::strerror(errno));
     const int on = 1;
     setsockopt(c.fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
@@ -263,7 +264,7 @@ class Load {
       c.asked = false;
       idle_.push_back(number);
     }
-    if (!why.empty() || !options_.keep) c.fd = Descriptor{-1};
+    if (!why.empty() || !options_.keep) c.fd = FileDescriptor{-1};
   }
 
   void give_up(Clock::time_point now) {

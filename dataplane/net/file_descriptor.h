@@ -24,7 +24,9 @@ class FileDescriptor {
   }
 
   [[nodiscard]] int get() const { return fd_; }
-  explicit operator bool() const { return fd_ >= 0; }
+  [[nodiscard]] explicit operator bool() const { return fd_ >= 0; }
+  /// Whoever calls this closes it.
+  [[nodiscard]] int release() { return std::exchange(fd_, -1); }
 
  private:
   int fd_ = -1;
