@@ -15,7 +15,7 @@
 
 #include "controlplane/control/access.h"
 #include "controlplane/control/command_table.h"
-#include "controlplane/control/socket_file.h"
+#include "controlplane/io/socket_file.h"
 
 namespace lastmile {
 
@@ -239,18 +239,19 @@ void ControlServer::Impl::close() {
 tl::expected<std::unique_ptr<ControlServer>, std::string> ControlServer::open(asio::io_context& io,
                                                                               Options options,
                                                                               Handler handler) {
+  const SocketPlace place{options.socket, "control socket", "\"socket\" in \"control\""};
   AccessRules rules{::geteuid(), options.group, options.read_group, {}, {}, {}};
   for (const auto& [name, key, number] :
        {std::tuple{&options.group, "group", &rules.group_id},
         std::tuple{&options.read_group, "read-group", &rules.read_group_id}}) {
     if (name->empty()) continue;
-    const auto found = group_id(options.socket, *name, key);
+    const auto found = group_id(place, *name, key);
     if (!found) return tl::unexpected(found.error());
     *number = *found;
   }
   // A file has one group.
   const auto door = options.read_group.empty() ? SocketDoor::kGroup : SocketDoor::kEveryone;
-  auto file = SocketFile::claim(options.socket, options.group, door);
+  auto file = SocketFile::claim(place, options.group, door);
   if (!file) return tl::unexpected(std::move(file.error()));
   auto impl = std::make_shared<Impl>(io, std::move(options), std::move(rules), std::move(handler),
                                      std::move(*file));

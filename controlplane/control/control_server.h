@@ -51,8 +51,8 @@ class ControlServer final : public Replies {
   /// Called with CommandReceived events. Must answer each with reply(), at once or later.
   using Handler = std::function<void(Event)>;
 
-  /// Claims the socket file (socket_file.h) and starts to listen. The io_context must outlive the
-  /// server.
+  /// Claims the socket file (io/socket_file.h) and starts to listen. The io_context must outlive
+  /// the server.
   [[nodiscard]] static tl::expected<std::unique_ptr<ControlServer>, std::string> open(
       boost::asio::io_context& io, Options options, Handler handler);
   /// Disconnects all clients and removes the socket file.

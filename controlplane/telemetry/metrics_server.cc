@@ -20,7 +20,7 @@
 #include <set>
 #include <utility>
 
-#include "controlplane/control/socket_file.h"
+#include "controlplane/io/socket_file.h"
 #include "dataplane/net/format.h"
 
 namespace lastmile {
@@ -276,8 +276,9 @@ tl::expected<void, std::string> MetricsServer::Impl::open_tcp(const MetricsListe
 }
 
 tl::expected<void, std::string> MetricsServer::Impl::open_local(const MetricsListener& where) {
-  auto file = SocketFile::claim(where.socket, options_.group);
-  if (!file) return tl::unexpected("metrics: " + file.error());
+  auto file = SocketFile::claim({where.socket, "metrics socket", "\"listen\" in \"telemetry\""},
+                                options_.group);
+  if (!file) return tl::unexpected(std::move(file.error()));
   auto listener = std::make_unique<Local>(io_);
   listener->acceptor.assign(asio::local::stream_protocol{}, file->release());
   listener->file.emplace(std::move(*file));

@@ -204,7 +204,9 @@ TEST(ControlServer, SaysWhyItCantStart) {
   const auto server =
       ControlServer::open(io, {.socket = daemon.socket(), .group = {}}, [](const Event&) {});
   ASSERT_FALSE(server);
-  EXPECT_NE(server.error().find("another instance is running"), std::string::npos);
+  EXPECT_EQ(server.error(), "control socket " + daemon.socket() +
+                                ": another instance is running; stop it or give this one another "
+                                "\"socket\" in \"control\"");
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-#include "controlplane/control/socket_file.h"
+#include "controlplane/io/socket_file.h"
 
 #include <grp.h>
 #include <gtest/gtest.h>
@@ -17,8 +17,11 @@ namespace fs = std::filesystem;
 
 class SocketFileTest : public testing::Test {
  protected:
+  static SocketPlace place(const std::string& path) {
+    return {path, "test socket", "\"door\" in \"house\""};
+  }
   std::string error(const std::string& path, const std::string& group = {}) {
-    const auto file = SocketFile::claim(path, group);
+    const auto file = SocketFile::claim(place(path), group);
     return file ? "" : file.error();
   }
   test::TemporaryDirectory directory_;
@@ -42,7 +45,7 @@ void leave_stale(const std::string& path) {
 
 TEST_F(SocketFileTest, IsThereWhileItLivesAndGoneAfter) {
   {
-    const auto file = SocketFile::claim(path_, "");
+    const auto file = SocketFile::claim(place(path_), "");
     ASSERT_TRUE(file) << file.error();
     EXPECT_TRUE(fs::is_socket(path_));
     EXPECT_EQ(mode_of(path_), 0600U);
@@ -54,25 +57,25 @@ TEST_F(SocketFileTest, IsThereWhileItLivesAndGoneAfter) {
 TEST_F(SocketFileTest, BelongsToTheGroup) {
   const group* own = ::getgrgid(::getgid());
   ASSERT_NE(own, nullptr);
-  const auto file = SocketFile::claim(path_, own->gr_name);
+  const auto file = SocketFile::claim(place(path_), own->gr_name);
   ASSERT_TRUE(file) << file.error();
   EXPECT_EQ(mode_of(path_), 0660U);
 }
 
 TEST_F(SocketFileTest, AnUnknownGroupIsNamed) {
   EXPECT_EQ(error(path_, "no-such-group-here"),
-            "control socket " + path_ +
+            "test socket " + path_ +
                 ": there is no group \"no-such-group-here\"; make it (groupadd --system "
                 "no-such-group-here) or change \"group\" in \"control\"");
   EXPECT_TRUE(fs::is_empty(fs::path{path_}.parent_path()));
 }
 
 TEST_F(SocketFileTest, ALiveInstanceIsAnError) {
-  const auto file = SocketFile::claim(path_, "");
+  const auto file = SocketFile::claim(place(path_), "");
   ASSERT_TRUE(file);
-  EXPECT_EQ(error(path_), "control socket " + path_ +
+  EXPECT_EQ(error(path_), "test socket " + path_ +
                               ": another instance is running; stop it or give this one another "
-                              "\"socket\" in \"control\"");
+                              "\"door\" in \"house\"");
   EXPECT_TRUE(fs::is_socket(path_));
 }
 
@@ -84,14 +87,14 @@ TEST_F(SocketFileTest, ADeadInstancesSocketIsReplaced) {
 
 TEST_F(SocketFileTest, AnotherFileIsLeftAlone) {
   std::ofstream{path_} << "precious";
-  EXPECT_EQ(error(path_), "control socket " + path_ +
+  EXPECT_EQ(error(path_), "test socket " + path_ +
                               ": a file that is no socket has this name; remove it or choose "
                               "another name");
   EXPECT_EQ(fs::file_size(path_), 8U);
 }
 
 TEST_F(SocketFileTest, ASuccessorsSocketIsLeftAlone) {
-  auto file = SocketFile::claim(path_, "");
+  auto file = SocketFile::claim(place(path_), "");
   ASSERT_TRUE(file);
   fs::remove(path_);
   leave_stale(path_);

@@ -168,6 +168,19 @@ class Client {
 const std::string kGet = "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n";
 const std::string kGetLast = "GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
 
+TEST(MetricsServer, ASocketThatIsTakenIsNamedWithTheKeyThatNamesIt) {
+  const Served first;
+  boost::asio::io_context io;
+  MetricsServer::Options options;
+  options.listen.push_back({first.socket(), {}, 0});
+  const auto second = MetricsServer::open(io, std::move(options), [](MetricsFormat) { return ""; });
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error(),
+            "metrics socket " + first.socket() +
+                ": another instance is running; stop it or give this one another \"listen\" in "
+                "\"telemetry\"");
+}
+
 TEST(MetricsServer, AnswersByTcpAndByUnixSocket) {
   Served served;
   const Client tcp{served.port()};
