@@ -74,12 +74,11 @@ tl::expected<std::optional<PortId>, std::string> FlowTracing::ingress_named(
     names.push_back(from_.config.ports[open.id.value()].name);
     if (names.back() == name) return open.id;
   }
-  const auto meant = nearest(name, names);
   return tl::unexpected(
       fmt::format("no port \"{}\"; {}", name.substr(0, 100),
-                  meant ? fmt::format("did you mean \"{}\"?", *meant)
-                        : fmt::format("expected one of: {}, {}", fmt::join(names, ", "),
-                                      from_.config.host.interface)));
+                  hint(name, names,
+                       fmt::format("expected one of: {}, {}", fmt::join(names, ", "),
+                                   from_.config.host.interface))));
 }
 
 std::optional<IpAddress> FlowTracing::own_address_for(const IpAddress& destination) const {

@@ -319,11 +319,8 @@ tl::expected<std::vector<Captures::Interface>, std::string> Captures::interfaces
   std::vector<std::string> known;
   for (const Interface& one : outside_.interfaces) known.push_back(one.name);
   known.insert(known.end(), {kAny, kDrops});
-  const auto meant = nearest(name, known);
   return tl::unexpected(
-      fmt::format("there is no port \"{}\"; {}", name.substr(0, 100),
-                  meant ? fmt::format("did you mean \"{}\"?", *meant)
-                        : fmt::format("expected one of: {}", fmt::join(known, ", "))));
+      fmt::format("there is no port \"{}\"; {}", name.substr(0, 100), hint(name, known)));
 }
 
 tl::expected<Captures::Start, std::string> Captures::prepare(const CaptureRequest& request) {

@@ -43,10 +43,7 @@ Type<RemoteAsn> remote_as_number() {
               });
             }
             const std::vector<std::string> words{"external", "internal"};
-            if (const auto meant = nearest(text, words)) {
-              return fault("is unknown", fmt::format("did you mean \"{}\"?", *meant));
-            }
-            return fault("is unknown");
+            return fault("is unknown", hint(text, words, ""));
           },
           ValueShape{.numbers = kAsns, .words = {"external", "internal"}, .pattern = {}}};
 }

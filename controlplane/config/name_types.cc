@@ -29,11 +29,6 @@ tl::expected<std::string, Fault> read_name(std::string_view text, std::size_t ma
   return std::string{text};
 }
 
-std::string hint(std::string_view name, const std::vector<std::string>& known) {
-  if (const auto meant = nearest(name, known)) return fmt::format("did you mean \"{}\"?", *meant);
-  return fmt::format("expected one of: {}", fmt::join(known, ", "));
-}
-
 template <class T>
 tl::expected<const T*, Fault> find_named(std::string_view name, const std::vector<T>* all,
                                          const char* what, const char* home) {

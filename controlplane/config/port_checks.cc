@@ -75,10 +75,9 @@ class PortChecks : private Checker {
       for (const PortConfig& other : config_.ports) {
         if (other.parent.empty()) others.push_back(other.name);
       }
-      const auto meant = nearest(port.parent, others);
-      complain(path, fmt::format("parent: \"{}\" is not a port; {}", port.parent,
-                                 meant ? fmt::format("did you mean \"{}\"?", *meant)
-                                       : "expected the name of a port with a device"));
+      complain(path,
+               fmt::format("parent: \"{}\" is not a port; {}", port.parent,
+                           hint(port.parent, others, "expected the name of a port with a device")));
       return nullptr;
     }
     if (parent->id == port.id) {

@@ -56,4 +56,16 @@ std::optional<std::string> nearest(std::string_view word, std::span<const std::s
   return best;
 }
 
+std::string hint(std::string_view word, std::span<const std::string> known,
+                 std::string_view otherwise) {
+  const auto meant = nearest(word, known);
+  return meant ? "did you mean \"" + *meant + "\"?" : std::string{otherwise};
+}
+
+std::string hint(std::string_view word, std::span<const std::string> known) {
+  std::string all = "expected one of: ";
+  for (const std::string& one : known) all += (&one == known.data() ? "" : ", ") + one;
+  return hint(word, known, all);
+}
+
 }  // namespace lastmile

@@ -18,4 +18,11 @@ namespace lastmile {
 [[nodiscard]] std::optional<std::string> nearest(std::string_view word,
                                                  std::span<const std::string> candidates);
 
+/// What an error says behind a word that is none of `known`: `did you mean "up1"?`, or `otherwise`
+/// if none of them is near.
+[[nodiscard]] std::string hint(std::string_view word, std::span<const std::string> known,
+                               std::string_view otherwise);
+/// ... or else "expected one of: up1, up2".
+[[nodiscard]] std::string hint(std::string_view word, std::span<const std::string> known);
+
 }  // namespace lastmile

@@ -83,10 +83,7 @@ Type<std::size_t> word_of(std::vector<Choice<std::size_t>> words) {
               if (choice.word == text) return choice.value;
               all.push_back(choice.word);
             }
-            if (const auto meant = nearest(text, all)) {
-              return fault("is unknown", fmt::format("did you mean \"{}\"?", *meant));
-            }
-            return fault("is unknown");
+            return fault("is unknown", hint(text, all, ""));
           },
           std::move(shape)};
 }

@@ -20,11 +20,6 @@ std::string dump(const json& value) {
   return value.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
-std::string hint(std::string_view word, const std::vector<std::string>& known) {
-  if (const auto meant = nearest(word, known)) return fmt::format("did you mean \"{}\"?", *meant);
-  return fmt::format("expected one of: {}", fmt::join(known, ", "));
-}
-
 }  // namespace
 
 std::string error_response(std::string_view error) {

@@ -172,10 +172,8 @@ CommandResult test_policy(const Config& config, const Json& args) {
     std::vector<std::string> known;
     for (const policy::Rules& policy : config.policies) known.push_back(policy.name);
     if (known.empty()) return Error{"the configuration has no policies"};
-    const auto meant = nearest(arg("policy"), known);
     return Error{fmt::format("\"{}\" is not a policy; {}", arg("policy").substr(0, 100),
-                             meant ? fmt::format("did you mean \"{}\"?", *meant)
-                                   : fmt::format("expected one of: {}", fmt::join(known, ", ")))};
+                             hint(arg("policy"), known))};
   }
   if (arg("prefix").empty()) return Error{"there is no prefix; expected --prefix PREFIX"};
   const auto prefix = read(config::prefix(), "prefix", arg("prefix"));

@@ -358,11 +358,9 @@ tl::expected<void, std::string> check_neighbor(const ShowSource& source, const s
     if (neighbor.name == name) return {};
     names.push_back(neighbor.name);
   }
-  const auto meant = nearest(name, names);
-  return tl::unexpected(fmt::format("no BGP neighbor \"{}\"; {}", name.substr(0, 100),
-                                    meant           ? fmt::format("did you mean \"{}\"?", *meant)
-                                    : names.empty() ? "there are none"
-                                                    : "see \"show bgp\""));
+  return tl::unexpected(
+      fmt::format("no BGP neighbor \"{}\"; {}", name.substr(0, 100),
+                  hint(name, names, names.empty() ? "there are none" : "see \"show bgp\"")));
 }
 
 }  // namespace

@@ -28,11 +28,9 @@ tl::expected<void, std::string> Drain::check(const std::vector<std::string>& nam
   for (const BgpNeighborConfig& neighbor : config_.bgp.neighbors) known.push_back(neighbor.name);
   for (const std::string& name : names) {
     if (std::ranges::find(known, name) != known.end()) continue;
-    const auto meant = nearest(name, known);
-    return tl::unexpected(fmt::format("no BGP neighbor \"{}\"; {}", name.substr(0, 100),
-                                      meant           ? fmt::format("did you mean \"{}\"?", *meant)
-                                      : known.empty() ? "there are none"
-                                                      : "see \"show bgp\""));
+    return tl::unexpected(
+        fmt::format("no BGP neighbor \"{}\"; {}", name.substr(0, 100),
+                    hint(name, known, known.empty() ? "there are none" : "see \"show bgp\"")));
   }
   return {};
 }

@@ -205,11 +205,9 @@ tl::expected<void, std::string> AnnouncedServices::set_override(const std::strin
   if (found == services_.end()) {
     std::vector<std::string> names;
     for (const Service& service : services_) names.push_back(service.config.name);
-    const auto meant = nearest(name, names);
-    return tl::unexpected(fmt::format("no service \"{}\"; {}", name.substr(0, 100),
-                                      meant           ? fmt::format("did you mean \"{}\"?", *meant)
-                                      : names.empty() ? "there are none"
-                                                      : "see \"show services\""));
+    return tl::unexpected(
+        fmt::format("no service \"{}\"; {}", name.substr(0, 100),
+                    hint(name, names, names.empty() ? "there are none" : "see \"show services\"")));
   }
   found->wanted = wanted;
   settle(

@@ -34,5 +34,13 @@ TEST(Nearest, GivesTheClosestButNotJustAnything) {
   EXPECT_EQ(nearest("ports", {}), std::nullopt);
 }
 
+TEST(Hint, NamesTheNearestWordOrWhatElseThereIs) {
+  const std::vector<std::string> ports{"up1", "up2"};
+  EXPECT_EQ(hint("upp2", ports), "did you mean \"up2\"?");
+  EXPECT_EQ(hint("upp2", ports, "there are none"), "did you mean \"up2\"?");
+  EXPECT_EQ(hint("eth0", ports), "expected one of: up1, up2");
+  EXPECT_EQ(hint("eth0", ports, "there are none"), "there are none");
+}
+
 }  // namespace
 }  // namespace lastmile
