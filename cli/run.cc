@@ -14,6 +14,7 @@
 #include "cli/completion.h"
 #include "cli/render.h"
 #include "cli/top/top.h"
+#include "logging/one_line.h"
 
 namespace lastmile::cli {
 namespace {
@@ -23,14 +24,6 @@ using Result = tl::expected<void, std::string>;
 /// For people who look at it, or with --watch one line each time.
 std::string as_json(const Json& data, const Invocation& invocation) {
   return data.dump(invocation.watch ? -1 : 2) + "\n";
-}
-
-/// A name that the daemon may not know yet, or a peer's text, is still one line here.
-std::string one_line(std::string text) {
-  std::replace_if(
-      text.begin(), text.end(),
-      [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }, ' ');
-  return text;
 }
 
 struct Renderer {

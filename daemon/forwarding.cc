@@ -7,12 +7,16 @@
 #include <utility>
 #include <variant>
 
+#include "controlplane/config/capacity.h"
 #include "dataplane/net/icmp.h"
 #include "dataplane/pipeline/transmit_handover.h"
 #include "logging/log.h"
 
 namespace lastmile {
 namespace {
+
+// Of what the configuration may have, workers have room for all.
+static_assert(config::kMaxPorts <= kMaxPorts);
 
 // What a table can have of second-level groups (dataplane/fib).
 constexpr std::uint32_t kMostSecondLevelGroups = 1U << 23;

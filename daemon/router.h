@@ -20,6 +20,7 @@
 #include <tl/expected.hpp>
 
 #include "controlplane/config/source.h"
+#include "dataplane/net/headers.h"
 
 namespace lastmile {
 
@@ -28,7 +29,7 @@ class Router {
  public:
   struct Options {
     std::string config_path;
-    std::uint16_t bgp_port = 179;
+    std::uint16_t bgp_port = protocol::kBgpPort;
     std::string record;   ///< a file for a recording of this run (docs/recording.md); empty: none
     ConfigSource source;  ///< of the configuration; for the recording
   };

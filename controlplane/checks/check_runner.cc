@@ -15,6 +15,7 @@
 #include "controlplane/checks/attempt.h"
 #include "controlplane/checks/http_request.h"
 #include "controlplane/io/quiet_thread.h"
+#include "logging/one_line.h"
 
 namespace lastmile {
 namespace {
@@ -38,10 +39,7 @@ std::string in_words(std::chrono::microseconds time) {
 
 std::string first_line(std::string text) {
   text.resize(std::min({text.find('\n'), text.size(), kMostReason}));
-  std::replace_if(
-      text.begin(), text.end(),
-      [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }, ' ');
-  return text;
+  return one_line(std::move(text));
 }
 
 class CheckRunner::Impl {

@@ -5,6 +5,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "dataplane/forwarding/spec.h"
+
 namespace lastmile::config {
 
 // RTE_MAX_ETHPORTS is 32 as Debian builds DPDK: one device at least, and the host interface, and
@@ -12,7 +14,7 @@ namespace lastmile::config {
 inline constexpr std::size_t kMaxPorts = 30;
 // An IPv6 route takes two groups of the tables where routes are dense, and there are 2^23 of them.
 inline constexpr std::uint32_t kMaxIpv6Routes = 4U << 20;
-inline constexpr std::size_t kMaxMembers = 64;
+inline constexpr std::size_t kMaxMembers = kMaxGroupMembers;
 inline constexpr unsigned kMaxWorkers = 32;
 inline constexpr unsigned kMaxCpu = 1023;
 inline constexpr std::uint16_t kSmallestMtu = 1280;  // RFC 8200 section 5

@@ -14,12 +14,12 @@
 #include <memory>
 #include <system_error>
 
+#include "dataplane/net/headers.h"
 #include "dataplane/net/netlink_datagram.h"
 
 namespace lastmile {
 namespace {
 
-constexpr std::uint16_t kBgpPort = 179;
 constexpr std::uint32_t kEstablished = 1U << 1;  // TCP_ESTABLISHED, whose header fights linux/tcp.h
 
 struct Close {
@@ -56,7 +56,8 @@ int on_message(const nlmsghdr* header, void* data) {
 std::optional<TcpSegments> parse_segments(const nlmsghdr& message) {
   if (mnl_nlmsg_get_payload_len(&message) < sizeof(inet_diag_msg)) return std::nullopt;
   const auto& socket = *static_cast<const inet_diag_msg*>(mnl_nlmsg_get_payload(&message));
-  if (ntohs(socket.id.idiag_sport) != kBgpPort && ntohs(socket.id.idiag_dport) != kBgpPort) {
+  if (ntohs(socket.id.idiag_sport) != protocol::kBgpPort &&
+      ntohs(socket.id.idiag_dport) != protocol::kBgpPort) {
     return std::nullopt;
   }
   tcp_info info{};

@@ -4,19 +4,13 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
-#include <algorithm>
 #include <cstddef>
 #include <utility>
 
+#include "logging/one_line.h"
+
 namespace lastmile {
 namespace {
-
-/// A field's value ends with its line; a neighbor's words may hold anything.
-std::string one_line(std::string text) {
-  std::ranges::replace_if(
-      text, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }, ' ');
-  return text;
-}
 
 constexpr int kNotice = 5;  // syslog(3)
 constexpr int kInfo = 6;

@@ -9,6 +9,7 @@
 
 #include "controlplane/config/config.h"
 #include "controlplane/event/effects.h"
+#include "dataplane/net/headers.h"
 
 namespace lastmile::bgp {
 
@@ -56,8 +57,8 @@ struct PeerSettings {
   /// Not judged here; but another one is why a session that was ended for good is tried again.
   MaxPrefixes max_prefixes;
   bool shutdown = false;
-  std::string shutdown_message;  ///< RFC 9003
-  std::uint16_t tcp_port = 179;  ///< where we dial
+  std::string shutdown_message;                 ///< RFC 9003
+  std::uint16_t tcp_port = protocol::kBgpPort;  ///< where we dial
   /// Our own addresses on `port` beside the session's local one; for next hop self.
   NextHop own_addresses;
 };

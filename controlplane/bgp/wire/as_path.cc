@@ -11,8 +11,6 @@ namespace {
 using Segment = AsPath::Segment;
 using SegmentType = AsPath::SegmentType;
 
-constexpr std::size_t kMaxSegment = 255;  // the length of a segment is one octet
-
 enum class AsnSize : std::uint8_t { kTwo = 2, kFour = 4 };
 
 AsnSize asn_size(const CodecContext& context) {
@@ -63,8 +61,8 @@ void encode_asn(Asn asn, AsnSize size, OctetWriter& out) {
 
 void encode_segment(const Segment& segment, AsnSize size, OctetWriter& out) {
   // Nothing from the wire is longer than 255, but a path that was put together here may be.
-  for (std::size_t at = 0; at < segment.asns.size(); at += kMaxSegment) {
-    const std::size_t count = std::min(kMaxSegment, segment.asns.size() - at);
+  for (std::size_t at = 0; at < segment.asns.size(); at += AsPath::kMaxSegment) {
+    const std::size_t count = std::min(AsPath::kMaxSegment, segment.asns.size() - at);
     out.u8(static_cast<std::uint8_t>(segment.type));
     out.u8(static_cast<std::uint8_t>(count));
     for (std::size_t i = at; i < at + count; ++i) encode_asn(segment.asns[i], size, out);
@@ -77,7 +75,7 @@ void append(const Segment& segment, AsPath& path) {
   if (!path.segments.empty() && segment.type == SegmentType::kSequence) {
     Segment& last = path.segments.back();
     if (last.type == SegmentType::kSequence &&
-        last.asns.size() + segment.asns.size() <= kMaxSegment) {
+        last.asns.size() + segment.asns.size() <= AsPath::kMaxSegment) {
       last.asns.insert(last.asns.end(), segment.asns.begin(), segment.asns.end());
       return;
     }

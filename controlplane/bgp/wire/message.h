@@ -21,13 +21,14 @@
 #include <tl/expected.hpp>
 
 #include "controlplane/bgp/wire/types.h"
+#include "dataplane/net/headers.h"
 
 namespace lastmile::bgp {
 
 inline constexpr std::size_t kHeaderSize = 19;          // RFC 4271 section 4.1
 inline constexpr std::size_t kMaxMessageSize = 4096;    // RFC 4271 section 4.1
 inline constexpr std::size_t kMaxExtendedSize = 65535;  // RFC 8654
-inline constexpr std::uint16_t kBgpPort = 179;
+using protocol::kBgpPort;
 
 /// What a speaker says of its own restarts (RFC 4724 section 3, RFC 8538 section 2).
 struct GracefulRestart {

@@ -12,9 +12,6 @@ namespace {
 
 using SegmentType = AsPath::SegmentType;
 
-// A segment's length field is one octet (RFC 4271 section 4.3 b).
-constexpr std::size_t kMaxSegment = 255;
-
 struct Brackets {
   const char* open;
   const char* close;

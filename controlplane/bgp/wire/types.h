@@ -56,6 +56,9 @@ struct AsPath {
   };
   std::vector<Segment> segments;
 
+  /// ASes in one segment: its length is one octet (RFC 4271 section 4.3 b).
+  static constexpr std::size_t kMaxSegment = 255;
+
   /// Length for the decision process: a set counts 1, confederation segments 0 (RFC 4271 9.1.2.2 a,
   /// RFC 5065 section 5.3).
   [[nodiscard]] unsigned length() const;
