@@ -24,11 +24,9 @@ GROWTH = [10_000, 100_000, 512_620, 1_000_000, 2_000_000]
 
 
 def table_options(options) -> list[str]:
-    """The real table if it lies beside the project and the size fits; else one made from a seed."""
-    folders = [Path(os.environ["LASTMILE_DATA"])] if "LASTMILE_DATA" in os.environ else []
-    folders += [parent / "shared" / "data" for parent in TOP.parents]
-    real = next((folder / DATA for folder in folders if (folder / DATA).exists()), None)
-    if real and options.routes <= REAL_ROUTES and not options.synthetic:
+    """The real table if $LASTMILE_DATA has it and the size fits; else one made from a seed."""
+    real = Path(os.environ["LASTMILE_DATA"]) / DATA if os.environ.get("LASTMILE_DATA") else None
+    if real and real.exists() and options.routes <= REAL_ROUTES and not options.synthetic:
         return ["--prefixes", str(real), "--routes", str(options.routes)]
     return ["--routes", str(options.routes)]
 

@@ -127,22 +127,13 @@ void resize(Table& table, std::size_t routes) {
   std::sort(prefixes.begin(), prefixes.end());
 }
 
-/// Where a file of real routes lies; empty if nowhere.
+/// A file of real routes in $LASTMILE_DATA; empty if there is none.
 std::string find_file(const char* name) {
-  namespace fs = std::filesystem;
-  std::vector<fs::path> folders;
-  if (const char* const data = std::getenv("LASTMILE_DATA")) folders.emplace_back(data);
-  // The program lies in BUILD/tools/bench_src/fib of the project.
-  const fs::path self = fs::read_symlink("/proc/self/exe");
-  for (fs::path folder = self.parent_path(); folder.has_relative_path();
-       folder = folder.parent_path()) {
-    folders.push_back(folder / "shared" / "data");
-  }
-  for (const fs::path& folder : folders) {
-    std::error_code missing;
-    if (fs::exists(folder / name, missing)) return (folder / name).string();
-  }
-  return {};
+  const char* const folder = std::getenv("LASTMILE_DATA");
+  if (folder == nullptr || *folder == '\0') return {};
+  const auto file = std::filesystem::path{folder} / name;
+  std::error_code missing;
+  return std::filesystem::exists(file, missing) ? file.string() : std::string{};
 }
 
 }  // namespace
