@@ -47,8 +47,7 @@ constexpr std::array kVerbs{
     Verb{"completion", "bash|zsh|fish", "what makes that shell complete this command"},
 };
 /// What `policy test` may be told of the route; the daemon knows what each is. A value of words
-/// with
-/// '|' between them is one of these.
+/// with '|' between them is one of these.
 struct RouteOption {
   const char* name;
   const char* value;

@@ -1,6 +1,6 @@
 // The whole control plane: neighbors, BGP sessions, the RIB, and who hears of what.
 //
-//   ControlPlane control(config, ports, plane, {transport, timers, neighborhood, bfd}, seed);
+//   ControlPlane control(config, ports, plane, outside, {seed});
 //   control.start(now);
 //   loop.set_handler([&](Event&& event) { control.handle(event); });
 //

@@ -2,7 +2,7 @@
 //
 // A request is one JSON object; so is its response (protocol in README.md):
 //
-//   {"verb": "show routes", "args": {"prefix": "10.0.0.0/8"}}
+//   {"verb": "show routes", "args": {"match": "10.0.0.0/8"}}
 //   {"ok": true, "data": {...}}      {"ok": false, "error": "unknown verb \"shwo bgp\"; ..."}
 #pragma once
 

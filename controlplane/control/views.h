@@ -137,7 +137,8 @@ struct NextHopView {
 /// A path to a prefix. A prefix with several paths has several of these, the best first.
 struct RouteView {
   IpPrefix prefix;
-  std::string source;    ///< "bgp", "static", "connected", or "local" for what is our own
+  /// "local" (our own), "connected", "static", "aggregate", "bgp" or "default".
+  std::string source;
   std::string neighbor;  ///< the BGP neighbor's name, or empty
   bool best = false;
   bool multipath = false;  ///< forwards beside the best path, or is the best one
@@ -269,7 +270,7 @@ struct DropView {
 struct NextHopStatusView {
   unsigned id = 0;
   std::string port;       ///< empty: no port (blackhole, local)
-  std::string kind;       ///< "forward", "unresolved", "glean", "local", ...
+  std::string kind;       ///< "forward", "unresolved", "glean", "host", "twin", "blackhole", ...
   std::string addresses;  ///< link-layer neighbors with this MAC address on this port, as known now
   std::optional<MacAddress> mac;
   bool alive = false;

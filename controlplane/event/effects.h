@@ -61,7 +61,7 @@ class Timers {
   virtual void cancel(TimerKey timer) = 0;
 };
 
-/// The kernel's side of a port: neighbor discovery on its TAP twin.
+/// The kernel's side of a port: neighbor discovery on its twin.
 class Neighborhood {
  public:
   virtual ~Neighborhood() = default;

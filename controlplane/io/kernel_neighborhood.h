@@ -1,5 +1,5 @@
-// The Neighborhood of effects.h over the real kernel: a raw ICMPv6 socket on each port's TAP twin,
-// and one netlink socket for the table of neighbors. Control thread only.
+// The Neighborhood of effects.h over the real kernel: a raw ICMPv6 socket on each port's twin, and
+// one netlink socket for the table of neighbors. Control thread only.
 #pragma once
 
 #include <functional>

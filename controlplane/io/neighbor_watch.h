@@ -1,7 +1,6 @@
 // The kernel's table of link-layer neighbors (ARP and ND), by rtnetlink.
 //
-// The kernel resolves addresses on the ports' TAP twins; we read what it learns. Control thread
-// only.
+// The kernel resolves addresses on the ports' twins; we read what it learns. Control thread only.
 #pragma once
 
 #include <cstdint>

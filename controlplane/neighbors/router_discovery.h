@@ -2,12 +2,11 @@
 //
 // For each port, while its link is up:
 //   - we solicit at once and every second until somebody advertises, so that a session does not
-//   wait
-//     for the neighbor's own interval (RFC 4861 section 6.3.7 asks hosts for three solicitations
-//     four seconds apart; a router on a point-to-point link has nobody else to disturb);
-//   - we advertise ourselves at once, three times quickly and then every ten seconds, with lifetime
-//   0
-//     so that nobody takes us for a default router (section 6.2.4, 6.2.5);
+//     wait for the neighbor's own interval (RFC 4861 section 6.3.7 asks hosts for three
+//     solicitations four seconds apart; a router on a point-to-point link has nobody else to
+//     disturb);
+//   - we advertise ourselves at once, three times quickly and then every ten seconds, with
+//     lifetime 0 so that nobody takes us for a default router (section 6.2.4, 6.2.5);
 //   - we answer solicitations at once, to the one who asked; and advertisements that follow each
 //     other quickly, which are those of a router that has just started. FRR solicits nobody, so it
 //     would wait for our next advertisement.

@@ -28,7 +28,7 @@ class MacAddress {
   [[nodiscard]] constexpr bool is_zero() const { return bytes_ == Bytes{}; }
 
   /// The link-local address that this interface identifier gives (RFC 4291 appendix A: modified
-  /// EUI-64), which is what the kernel gives a TAP twin with the same MAC.
+  /// EUI-64), which is what the kernel gives a twin with the same MAC.
   [[nodiscard]] Ipv6Address link_local() const;
 
   friend constexpr auto operator<=>(const MacAddress&, const MacAddress&) = default;

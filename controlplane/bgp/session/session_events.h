@@ -82,10 +82,10 @@ class PeerOutput {
   virtual void send_route_refresh(PeerId peer, const RouteRefresh& refresh) = 0;
   /// False while the send queue is above its mark; on_writable follows.
   [[nodiscard]] virtual bool writable(PeerId peer) const = 0;
-  /// Ends the session with a NOTIFICATION (a RIB limit, a policy's verdict).
+  /// Ends the session with a NOTIFICATION: another import, and a peer that can not refresh.
   virtual void reset(PeerId peer, const Notification& notification, TimePoint now) = 0;
-  /// The same, and no other session before `pause` is over; nullopt: before the peer is started by
-  /// the operator.
+  /// The same of a peer that sends too much, and no other session before `pause` is over; nullopt:
+  /// before the peer is started by the operator.
   virtual void suspend(PeerId peer, const Notification& notification, std::optional<Duration> pause,
                        TimePoint now) = 0;
 };
