@@ -192,8 +192,8 @@ Verdict hold_time(const SessionFacts& s, const Facts&) {
 Verdict refused(const SessionFacts& s, const Facts&) {
   if (s.passive || s.last_error.find("refused") == std::string::npos) return {};
   return Words{fmt::format("{} is there, but does not take BGP connections", neighbor_of(s)),
-               "start BGP there and let it listen on that address; a passive firewall answers "
-               "like this, too"};
+               "start BGP there and let it listen on that address; a firewall that rejects "
+               "answers like this, too"};
 }
 
 Verdict both_passive(const SessionFacts& s, const Facts&) {
@@ -339,7 +339,7 @@ Verdict cpu_not_isolated(const SystemFacts& system) {
 Verdict cpus_too_few(const SystemFacts& system) {
   if (system.workers <= system.cpus) return {};
   return Words{fmt::format("{} workers share {} CPUs", system.workers, system.cpus),
-               "set dataplane.workers to less than there are CPUs"};
+               "set dataplane.workers to at most the number of CPUs"};
 }
 
 struct PortCheck {
