@@ -104,11 +104,6 @@ void EventLoop::deliver(decltype(Event::what) what) {
   impl_->handling = outer;
 }
 
-void EventLoop::deliver_later(decltype(Event::what) what) {
-  asio::post(impl_->context,
-             [this, what = std::move(what)]() mutable { deliver(std::move(what)); });
-}
-
 void EventLoop::post(std::function<void()> function) {
   asio::post(impl_->context, std::move(function));
 }

@@ -40,8 +40,6 @@ class EventLoop {
   [[nodiscard]] TimePoint now() const;
   /// Hands an event to the handler, now. Not from inside the handler.
   void deliver(decltype(Event::what) what);
-  /// Hands it over as soon as the handler that runs now has returned.
-  void deliver_later(decltype(Event::what) what);
   /// Runs `function` on the loop's thread, soon. Any thread.
   void post(std::function<void()> function);
 

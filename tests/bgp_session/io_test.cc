@@ -329,20 +329,6 @@ TEST(LoopTest, SignalsCallTheirHandler) {
   EXPECT_EQ(seen, SIGTERM);
 }
 
-TEST(LoopTest, DeliverLaterDoesNotNest) {
-  Loop t;
-  int depth = 0;
-  t.handler = [&](Event& e) {
-    EXPECT_EQ(++depth, 1);
-    if (std::holds_alternative<FibProgressed>(e.what)) {
-      t.loop.deliver_later(LinkChanged{PortId{0}, LinkState::kUp});
-    }
-    --depth;
-  };
-  t.loop.deliver(FibProgressed{});
-  ASSERT_TRUE(t.until([&] { return t.events.size() == 2; }));
-}
-
 // --- two routers ------------------------------------------------------------------------------
 
 TEST(TwoRoutersTest, EstablishExchangeAndStop) {

@@ -89,10 +89,6 @@ def reach_v4(prefixes: list[str], asns: list[int], next_hop: str) -> bytes:
     return update(attributes, b"".join(nlri(p) for p in prefixes))
 
 
-def in_messages(prefixes: list[str], encode, at_once: int = 400) -> bytes:
-    return b"".join(encode(prefixes[i : i + at_once]) for i in range(0, len(prefixes), at_once))
-
-
 def packed(*addresses: str) -> bytes:
     return b"".join(socket.inet_pton(socket.AF_INET6, a) for a in addresses)
 

@@ -15,7 +15,7 @@ import time
 import pytest
 
 import scripted_leaf as bgp
-from leaves import LEAF_ADDRESS, SERVER, LeafLab
+from leaves import LEAF_ADDRESS, LeafLab
 from lablib import netns
 from lablib.netns import LabError, ended, wait_for
 

@@ -12,7 +12,6 @@ from .source import Line
 from .yaml_text import Word
 
 FRR_OWN_AS = 3  # allowas-in without a number
-LONGEST_OWN_AS = 10
 MOST_PREFIXES = 2**24  # the highest limit that lastmiled takes
 LONGEST_RESTART = 1092  # minutes
 WARN_AT = 75  # percent, where neither says anything

@@ -360,6 +360,3 @@ def main(lab: Lab, kind: str, leaf_kind: str, keep: bool, json_file: str | None)
         return 1
     print(f"\nAll {count} figures as expected.")
     return 0
-
-
-__all__ = ["Demo", "Report", "main"]

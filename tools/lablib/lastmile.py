@@ -10,7 +10,6 @@ from .netns import Lab, LabError, wait_for
 
 TOP = Path(__file__).resolve().parents[2]
 BUILD = Path(os.environ.get("LASTMILE_BUILD", TOP / "build"))
-TWIN_PREFIX = "lm-"  # the kernel twin of port up1 is lm-up1
 
 
 def configuration(
@@ -153,12 +152,6 @@ def show(lab: Lab, node: str, what: str) -> dict:
 def established(lab: Lab, node: str) -> set[str]:
     neighbors = show(lab, node, "bgp").get("neighbors", [])
     return {n["name"] for n in neighbors if n.get("state") == "Established"}
-
-
-def service_seen(lab: Lab, node: str) -> str:
-    """How the neighbors see the service of the fabric: announced, withdrawn, degraded."""
-    services = show(lab, node, "services").get("services", [])
-    return services[0]["appearance"] if services else ""
 
 
 def next_hops(lab: Lab, node: str, prefix: str) -> list[dict]:
