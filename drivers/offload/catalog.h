@@ -4,7 +4,7 @@
 //   1  priority queue   BFD, BGP and neighbor discovery arrive on a queue of their own, polled
 //                       first, so that a flood of other packets does not cost them their place
 //   2  echo reflection  a neighbor's BFD echo turns round inside the NIC, whatever the CPU does
-//   3  drop rules       what Flowspec discards is discarded by the NIC
+//   3  drop rules       what is to be discarded is discarded by the NIC; nothing asks for that yet
 #pragma once
 
 #include <array>
@@ -29,7 +29,7 @@ inline constexpr std::array<StepFacts, kStepCount> kSteps{{
     {"software", "everything on the worker"},
     {"priority-queue", "BFD, BGP and neighbor discovery on a queue that is polled first"},
     {"echo-reflection", "neighbors' BFD echo turned round in the NIC"},
-    {"drop-rules", "Flowspec's discards in the NIC"},
+    {"drop-rules", "discards in the NIC"},
 }};
 [[nodiscard]] constexpr const StepFacts& facts_of(Step step) {
   return kSteps[static_cast<std::size_t>(step)];
@@ -57,8 +57,8 @@ struct EchoPeer {
                                            std::uint16_t hairpin_queue,
                                            std::uint16_t priority_queue);
 
-/// Step 3: what a Flowspec rule (RFC 8955) matches, as far as one hardware rule can say it. Absent
-/// fields match anything; both prefixes must be of one family.
+/// Step 3: what a Flowspec rule (RFC 8955) would match, as far as one hardware rule can say it.
+/// Absent fields match anything; both prefixes must be of one family.
 struct DropMatch {
   std::optional<IpPrefix> source{};
   std::optional<IpPrefix> destination{};
