@@ -84,6 +84,15 @@ std::string render_workers(const Json& data) {
       table.note(fmt::format("  {} ICMP errors sent, {} more above the rate",
                              count(worker, "icmp_errors"), count(worker, "icmp_errors_limited")));
     }
+    if (worker.at("held").get<std::uint64_t>() != 0) {
+      table.note(
+          fmt::format("  {} packets waited for a link-layer address, {} of them were sent on",
+                      count(worker, "held"), count(worker, "released")));
+    }
+    if (worker.at("lost_events").get<std::uint64_t>() != 0) {
+      table.note(fmt::format("  {} events for the control plane lost: the ring was full",
+                             count(worker, "lost_events")));
+    }
     table.note("  receives from " + (worker.at("receives").empty()
                                          ? std::string{"nothing: no device has a queue for it"}
                                          : joined(worker.at("receives"), " ")));

@@ -42,6 +42,10 @@ std::vector<WorkerView> Show::workers(const std::string& reader) const {
     }
     view.icmp_errors = worker.icmp_errors;
     view.icmp_errors_limited = worker.icmp_errors_limited;
+    view.held = worker.held_packets;
+    view.released = worker.released_packets;
+    view.resolution_requests = worker.resolution_requests;
+    view.lost_events = worker.lost_events;
     view.cycles_per_packet = recent.cycles_per_packet();
     view.packets_per_vector = recent.vectors == 0 ? 0
                                                   : static_cast<double>(recent.packets) /

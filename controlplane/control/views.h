@@ -302,6 +302,10 @@ struct WorkerView {
   std::uint64_t punted = 0;               ///< to the kernel
   std::uint64_t icmp_errors = 0;          ///< sent for dropped packets
   std::uint64_t icmp_errors_limited = 0;  ///< due, but above the rate
+  std::uint64_t held = 0;                 ///< put aside until a link-layer address is known
+  std::uint64_t released = 0;             ///< of those, sent on
+  std::uint64_t resolution_requests = 0;  ///< the control plane was asked for such an address
+  std::uint64_t lost_events = 0;          ///< for the control plane, that found the ring full
   double cycles_per_packet = 0;       ///< of the busy time, over the last interval; 0: no packets
   double packets_per_vector = 0;      ///< over the last interval
   double idle_share = 0;              ///< 0 to 1, over the last interval

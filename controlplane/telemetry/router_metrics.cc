@@ -81,6 +81,17 @@ void add_workers(MetricsText& text, const std::vector<WorkerView>& workers) {
        [](const WorkerView& w) { return w.tx_packets; });
   each(Kind::kCounter, "lastmile_worker_punted_packets", "Packets handed to the kernel.",
        [](const WorkerView& w) { return w.punted; });
+  each(Kind::kCounter, "lastmile_worker_held_packets",
+       "Packets put aside until a link-layer address is known.",
+       [](const WorkerView& w) { return w.held; });
+  each(Kind::kCounter, "lastmile_worker_released_packets", "Held packets that were sent on.",
+       [](const WorkerView& w) { return w.released; });
+  each(Kind::kCounter, "lastmile_worker_resolution_requests",
+       "How often the control plane was asked for a link-layer address.",
+       [](const WorkerView& w) { return w.resolution_requests; });
+  each(Kind::kCounter, "lastmile_worker_lost_events",
+       "Events for the control plane that found its ring full.",
+       [](const WorkerView& w) { return w.lost_events; });
   each(Kind::kGauge, "lastmile_worker_idle_ratio",
        "Share of its time that the worker found nothing to do, over the last interval.",
        [](const WorkerView& w) { return w.idle_share; });

@@ -36,8 +36,10 @@ Step LadderReport::reached() const {
 }
 
 const StepReport* LadderReport::next_refused() const {
-  const auto found =
-      std::ranges::find_if(steps, [](const StepReport& step) { return !step.reason.empty(); });
+  // Of what is possible the reason is why it is not used.
+  const auto found = std::ranges::find_if(steps, [](const StepReport& step) {
+    return step.state != StepState::kPossible && !step.reason.empty();
+  });
   return found == steps.end() ? nullptr : &*found;
 }
 
@@ -127,7 +129,7 @@ void Ladder::climb_drops() {
     return refuse(report, taken.error().message);
   }
   report.state = StepState::kPossible;
-  report.reason.clear();
+  report.reason = "nothing in the router asks for discards yet";
 }
 
 void Ladder::install_all(StepReport& report, const std::vector<Wish>& wishes) {

@@ -39,7 +39,8 @@ enum class StepState : std::uint8_t {
 struct StepReport {
   Step step = Step::kSoftware;
   StepState state = StepState::kRefused;
-  std::string reason;  ///< why (some of) it was refused; empty if nothing was
+  /// Why (some of) it was refused, or, of what is possible, why it is not used; empty if it is.
+  std::string reason;
   std::vector<RuleReport> rules;
 };
 

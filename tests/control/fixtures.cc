@@ -84,7 +84,12 @@ std::vector<OffloadView> FixedSource::offload() const {
                        "refused",
                        "the driver has no hairpin queues",
                        {}});
-  up1.steps.push_back({3, "drop-rules", "Flowspec's discards in the NIC", "possible", "", {}});
+  up1.steps.push_back({3,
+                       "drop-rules",
+                       "discards in the NIC",
+                       "possible",
+                       "nothing in the router asks for discards yet",
+                       {}});
   OffloadView up2{"up2", "net_af_packet", 0, "software", {}, {}, {software}};
   for (const auto& step : {up1.steps[1], up1.steps[2], up1.steps[3]}) {
     up2.steps.push_back(
@@ -296,6 +301,10 @@ std::vector<WorkerView> FixedSource::workers(const std::string&) const {
   worker.tx_packets = 1234560000;
   worker.punted = 7861;
   worker.icmp_errors = 37;
+  worker.held = 5;
+  worker.released = 4;
+  worker.resolution_requests = 3;
+  worker.lost_events = 2;
   worker.cycles_per_packet = 61.4;
   worker.packets_per_vector = 12.25;
   worker.idle_share = 0.834;

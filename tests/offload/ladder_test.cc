@@ -85,6 +85,7 @@ TEST(Ladder, ANicThatTakesEverythingReachesTheTop) {
   // Nothing to reflect and nothing to drop yet: asked for, not installed.
   EXPECT_EQ(step(ladder, Step::kEchoReflection).state, StepState::kPossible);
   EXPECT_EQ(step(ladder, Step::kDropRules).state, StepState::kPossible);
+  EXPECT_EQ(step(ladder, Step::kDropRules).reason, "nothing in the router asks for discards yet");
   EXPECT_EQ(nic.size(), 15U);
 }
 

@@ -105,6 +105,10 @@ TEST(RouterMetrics, SaysWhatTheShowsSay) {
     EXPECT_TRUE(has("lastmile_bgp_session_up{neighbor=\"" + neighbor.name + "\",port=\"" +
                     neighbor.port + "\"} " + (neighbor.uptime ? "1" : "0")));
   }
+  EXPECT_TRUE(has("lastmile_worker_held_packets_total{worker=\"0\"} 5"));
+  EXPECT_TRUE(has("lastmile_worker_released_packets_total{worker=\"0\"} 4"));
+  EXPECT_TRUE(has("lastmile_worker_resolution_requests_total{worker=\"0\"} 3"));
+  EXPECT_TRUE(has("lastmile_worker_lost_events_total{worker=\"0\"} 2"));
   EXPECT_TRUE(has("lastmile_service_healthy{service=\"dns\"} 0"));
   EXPECT_TRUE(has("lastmile_service_announced{service=\"dns\"} 1"));
   EXPECT_TRUE(has("lastmile_service_degraded{service=\"dns\"} 1"));
