@@ -58,6 +58,9 @@ class Run:
         except LabError as error:
             self.violation(f"not as before within {time.time() - ended:.0f} s: {error}")
             raise
+        for text in self.world.reminded:
+            self.say(f"     {text}")
+        self.world.reminded.clear()
         if not self.world.traffic.all_heard():
             self.wait_for_traffic()
         settled = time.time() - ended

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import time
@@ -10,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from .. import fabric, figures, frr, lastmile, topology
+from .. import fabric, fault, figures, frr, lastmile, topology
 from ..netns import Lab, LabError, run, wait_for
 from . import flows
 from .oracle import Oracle
@@ -23,6 +24,7 @@ LEAF_WITH_RESTART = "leaf1"  # the other one has no graceful restart
 FRR_BFD_PRIORITY = 2
 SEEN = "chaos_seen"  # a leaf's table of what crosses it
 EVERY_PART_IS_SENT = 0.2  # seconds; ten packets of each
+LEAVES_REMEMBER = 30  # seconds until a leaf is asked whether it waits for what it has been told
 SERVER_ENDS = 20  # seconds at most, from SIGTERM; with sanitizers that look for leaks, too
 
 
@@ -64,6 +66,7 @@ class World:
         self.at_start: dict[str, State] = {}  # by server
         self.of_process: dict[int, figures.Figures] = {}
         self.faults: list[str] = []  # of ends that were not orderly; who judges takes them
+        self.reminded: list[str] = []  # what leaves had to be reminded of; likewise
 
     # --- the fabric -----------------------------------------------------------------------------
 
@@ -158,6 +161,24 @@ class World:
         space = self.lab.namespace(leaf)
         return self.lab.run(leaf, "vtysh", "-N", space, "-c", "show bgp ipv4 unicast summary failed", check=False)
 
+    def forgotten_neighbors(self, leaf: str) -> list[str]:
+        """Interfaces whose neighbor's address zebra knows and bgpd does not. zebra tells of one when it is new, and never again; where
+        a link went down and up at once, bgpd may have dropped what it was told, and waits until the link goes down once more."""
+        space = self.lab.namespace(leaf)
+        waiting = re.findall(r"^(?:\S+\()?([^\s()]+)\)?\s.*Waiting for Peer IPv6 LLA", self.failed_sessions(leaf), re.MULTILINE)
+        return [i for i in waiting if re.search(r"Neighbor address\(s\):\s+inet6 ", self.lab.run(leaf, "vtysh", "-N", space, "-c", f"show interface {i}"))]
+
+    def remind_leaves(self) -> None:
+        for server in self.servers:
+            for _, leaf, interface in topology.uplinks(server):
+                if interface not in self.forgotten_neighbors(leaf):
+                    continue
+                self.reminded.append(f"{leaf}: bgpd has forgotten the neighbor on {interface} that zebra knows; the link goes down and up")
+                self.lost(flows.link(leaf, server))
+                with fault.link_down(self.lab, leaf, interface):
+                    time.sleep(1)
+                self.back(flows.link(leaf, server))
+
     def count_parts(self, leaf: str) -> None:
         """The leaf's kernel writes down which parts of which flows arrive at it, before it does anything else with them."""
         self.lab.run(leaf, "nft", f"add table ip {SEEN}; add set ip {SEEN} ports {{ type inet_service; size 4096; flags dynamic; }}; "
@@ -241,9 +262,13 @@ class World:
         """Waits until all sessions are up and everything is as at the start (at the start: until it does not change any
         more); what there is then. LabError with all that is different if that takes too long."""
         deadline = time.monotonic() + patience
+        remind_at = time.monotonic() + LEAVES_REMEMBER
         before: dict[str, State | None] = {}
         while True:
             missing = self.sessions_missing()
+            if missing and time.monotonic() > remind_at:
+                self.remind_leaves()
+                remind_at = deadline
             now = {server: self.state(server) for server in self.servers} if not missing else {}
             for server, seen in now.items():
                 then = self.at_start.get(server) or before.get(server)
