@@ -53,7 +53,7 @@ class NetlinkMessage {
   void put(std::uint16_t type, const ifa_cacheinfo& lifetimes) {
     mnl_attr_put(raw_, type, sizeof lifetimes, &lifetimes);
   }
-  /// A copy of another message's.
+  /// A copy of another message's, for which there is room.
   void put(const nlattr& attribute) {
     mnl_attr_put(raw_, mnl_attr_get_type(&attribute), mnl_attr_get_payload_len(&attribute),
                  mnl_attr_get_payload(&attribute));

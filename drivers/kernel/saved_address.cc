@@ -14,6 +14,7 @@
 namespace lastmile {
 namespace {
 
+constexpr std::uint32_t kLongestTold = 1024;    // several times what a kernel says
 constexpr std::uint32_t kForever = 0xffffffff;  // as the kernel writes a lifetime without an end
 
 std::uint32_t left_of(std::uint32_t lifetime, std::chrono::seconds age) {
@@ -49,6 +50,23 @@ bool is_label_of(const LinkInfo& link, const std::string& label) {
   return label == link.name || label.rfind(link.name + ":", 0) == 0;
 }
 
+/// What is told back to the kernel as it was. It may come from a file that another user could
+/// write, and nothing else of it is.
+bool is_kept(const nlattr& attribute, const LinkInfo& link) {
+  switch (mnl_attr_get_type(&attribute)) {
+    case IFA_ADDRESS:
+    case IFA_LOCAL:
+    case IFA_BROADCAST:
+    case IFA_RT_PRIORITY:
+    case IFA_PROTO:
+      return true;
+    case IFA_LABEL:
+      return is_label_of(link, text_of(attribute));
+    default:
+      return false;
+  }
+}
+
 Result<void> restore(Netlink& netlink, const LinkInfo& link, const InterfaceAddress& address,
                      const nlmsghdr& told, std::chrono::seconds age) {
   const ifaddrmsg& was = *family_header<ifaddrmsg>(told);
@@ -68,17 +86,7 @@ Result<void> restore(Netlink& netlink, const LinkInfo& link, const InterfaceAddr
   header.ifa_scope = was.ifa_scope;
   header.ifa_index = link.index;
   for_each_attribute(told, sizeof(ifaddrmsg), [&](const nlattr& attribute) {
-    switch (mnl_attr_get_type(&attribute)) {
-      case IFA_FLAGS:
-      case IFA_CACHEINFO:
-        return;
-      case IFA_LABEL:
-        if (!is_label_of(link, text_of(attribute))) return;
-        break;
-      default:
-        break;
-    }
-    message.put(attribute);
+    if (is_kept(attribute, link)) message.put(attribute);
   });
   message.put(IFA_FLAGS, flags | IFA_F_NODAD);
   message.put(IFA_CACHEINFO, lifetimes);
@@ -107,7 +115,8 @@ Result<void> restore_address(Netlink& netlink, const LinkInfo& link, const Saved
     if (done || told.nlmsg_type != RTM_NEWADDR) return;
     // It comes from a file, so it need not be what its other half says.
     const auto placed = parse_interface_address(told);
-    if (placed && placed->address == saved.address) {
+    const bool fits = told.nlmsg_len <= kLongestTold;
+    if (fits && placed && placed->address == saved.address) {
       done = restore(netlink, link, saved.address, told, age);
     }
   });

@@ -1,6 +1,7 @@
 #include <arpa/inet.h>
 #include <fmt/format.h>
 #include <gtest/gtest.h>
+#include <linux/if_addr.h>
 #include <sys/socket.h>
 
 #include <array>
@@ -459,6 +460,32 @@ TEST(InterfaceGuard, GivesAddressesBackWithWhatIsLeftOfTheirLives) {
           << text;
       EXPECT_TRUE(contains(text, "mngtmpaddr")) << text;
     }
+  });
+}
+
+// It is kept in a file that the router's user may write, and root reads it.
+TEST(InterfaceGuard, OfWhatIsSaidOfAnAddressNoMoreIsToldToTheKernelThanItSays) {
+  REQUIRE_ROOT();
+  in_own_world([] {
+    make_addressed_cable();
+    auto netlink = World::value(Netlink::open());
+    const LinkInfo link = *World::value(find_link(netlink, "up1"));
+    for (SavedAddress saved : World::value(save_addresses(netlink, link))) {
+      if (is_ipv6_link_local(saved.address.address)) continue;
+      for (const std::uint16_t size : {std::uint16_t{8}, std::uint16_t{60000}}) {
+        ASSERT_TRUE(delete_address(netlink, link, saved.address));
+        SavedAddress wrong = saved;
+        const nlattr attribute{size, IFA_TARGET_NETNSID};
+        const auto* bytes = reinterpret_cast<const char*>(&attribute);
+        wrong.told.insert(wrong.told.end(), bytes, bytes + sizeof attribute);
+        wrong.told.resize(wrong.told.size() + size - sizeof attribute);
+        const auto length = static_cast<std::uint32_t>(wrong.told.size());
+        std::memcpy(wrong.told.data(), &length, sizeof length);  // nlmsg_len
+        const auto done = restore_address(netlink, link, wrong, std::chrono::seconds{0});
+        EXPECT_TRUE(done) << done.error().message;
+      }
+    }
+    expect_as_before();
   });
 }
 
