@@ -71,16 +71,21 @@ std::size_t AdjRibOut<Address>::gather(std::size_t limit, Batch& batch) {
       break;
     }
     const std::uint32_t number = cursor_++;
-    const Advertised<Address>& told = told_[number];
-    if (!told.used || rib_.is_undecided(told.prefix)) continue;
-    if (rib_.announcement(told.prefix) == nullptr) untell(number, batch);
+    if (!told_[number].used) continue;
+    const auto* record = rib_.find(told_[number].prefix);
+    if (record != nullptr &&
+        (rib_.is_undecided(*record) || rib_.announcement(*record) != nullptr)) {
+      continue;
+    }
+    untell(number, batch);
   }
   while (done < limit && position_ < journal.end()) {
     const Prefix<Address> prefix = journal.entries[position_++ - journal.start];
-    if (rib_.is_undecided(prefix)) {
+    const auto* record = rib_.find(prefix);
+    if (record != nullptr && rib_.is_undecided(*record)) {
       ++done;  // it comes again
     } else {
-      done += tell(prefix, rib_.announcement(prefix), batch);
+      done += tell(prefix, record == nullptr ? nullptr : rib_.announcement(*record), batch);
     }
   }
   return done;

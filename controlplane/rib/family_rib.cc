@@ -346,22 +346,22 @@ const Path* FamilyRib<Address>::announcement(const Record& record) const {
 
 template <class Address>
 const Path* FamilyRib<Address>::announcement(const Prefix<Address>& prefix) const {
-  const std::uint32_t number = table_.find(prefix);
-  return number == PrefixTable<Record>::kNotFound ? nullptr : announcement(table_[number]);
+  const Record* record = find(prefix);
+  return record == nullptr ? nullptr : announcement(*record);
 }
 
 template <class Address>
-bool FamilyRib<Address>::is_undecided(const Prefix<Address>& prefix) const {
+const RouteRecord<Address>* FamilyRib<Address>::find(const Prefix<Address>& prefix) const {
   const std::uint32_t number = table_.find(prefix);
-  return number != PrefixTable<Record>::kNotFound && is_undecided(table_[number]);
+  return number == PrefixTable<Record>::kNotFound ? nullptr : &table_[number];
 }
 
 template <class Address>
 void FamilyRib<Address>::offers(const Prefix<Address>& prefix, std::vector<Offer>& offers) const {
   offers.clear();
-  const std::uint32_t number = table_.find(prefix);
-  if (number == PrefixTable<Record>::kNotFound || announcement(table_[number]) == nullptr) return;
-  const std::span<const Path> paths = table_[number].paths.paths(core_.arena);
+  const Record* record = find(prefix);
+  if (record == nullptr || announcement(*record) == nullptr) return;
+  const std::span<const Path> paths = record->paths.paths(core_.arena);
   const CandidatePaths among(core_, paths);
   for (std::size_t i = 0; i < among.candidates.size(); ++i) {
     const Path& path = paths[among.positions[i]];

@@ -103,12 +103,13 @@ class FamilyRib {
 
   // --- for export and show ---
   [[nodiscard]] const PrefixTable<Record>& table() const { return table_; }
+  /// Null: nothing is known of the prefix.
+  [[nodiscard]] const Record* find(const Prefix<Address>& prefix) const;
   /// The path to announce, or null: exportable, and confirmed by the forwarding tables.
   [[nodiscard]] const Path* announcement(const Prefix<Address>& prefix) const;
   [[nodiscard]] const Path* announcement(const Record& record) const;
   /// Whether announcement() is to be asked later: a decision is due, and will be in the journal.
   /// Until then the path in front may be any, one that is refused too.
-  [[nodiscard]] bool is_undecided(const Prefix<Address>& prefix) const;
   [[nodiscard]] bool is_undecided(const Record& record) const {
     constexpr unsigned kBoth = kDirty | kExportable;
     return (record.flags & kBoth) == kBoth;
