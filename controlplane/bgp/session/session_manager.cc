@@ -401,9 +401,8 @@ void SessionManager::refuse_unknown(const ConnectionAccepted& connection, TimePo
   }
   unknown_logged_at_ = now;
   log::warn(
-      "bgp: refused a connection from {}: no neighbor has this address ({} more since the last "
-      "such "
-      "line)",
+      "bgp: refused a connection from {}: no neighbor has this address ({} more since the "
+      "last such line)",
       name_of(connection.remote), std::exchange(unknown_unlogged_, 0));
 }
 
