@@ -10,7 +10,6 @@
 #pragma once
 
 #include <libmnl/libmnl.h>
-#include <linux/if_addr.h>
 #include <linux/netlink.h>
 
 #include <array>
@@ -49,9 +48,6 @@ class NetlinkMessage {
   template <std::size_t Size>
   void put(std::uint16_t type, const std::array<std::uint8_t, Size>& bytes) {
     mnl_attr_put(raw_, type, Size, bytes.data());
-  }
-  void put(std::uint16_t type, const ifa_cacheinfo& lifetimes) {
-    mnl_attr_put(raw_, type, sizeof lifetimes, &lifetimes);
   }
   /// A copy of another message's, for which there is room.
   void put(const nlattr& attribute) {

@@ -5,6 +5,8 @@
 #include <linux/rtnetlink.h>
 
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <cstring>
 #include <optional>
 #include <string>
@@ -89,7 +91,7 @@ Result<void> restore(Netlink& netlink, const LinkInfo& link, const InterfaceAddr
     if (is_kept(attribute, link)) message.put(attribute);
   });
   message.put(IFA_FLAGS, flags | IFA_F_NODAD);
-  message.put(IFA_CACHEINFO, lifetimes);
+  message.put(IFA_CACHEINFO, std::bit_cast<std::array<std::uint8_t, sizeof lifetimes>>(lifetimes));
   return netlink.request(message, fmt::format("give address {} back to interface '{}'",
                                               to_string(address), link.name));
 }
